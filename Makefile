@@ -1,0 +1,50 @@
+# Each command makes the virtual environment it needs on its first run; later runs start at once.
+# Another Python:  make test PYTHON=python3.13 VENV=.venv-3.13
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test check bench clean
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+help:
+	@echo 'make demo    play the demo game       make demo ARGS="--autoplay --seed 1"'
+	@echo 'make test    run all tests            make test ARGS="-k journal"'
+	@echo 'make check   style (ruff) and types (mypy)'
+	@echo 'make bench   measure; writes build/bench.json'
+	@echo 'make clean   remove the virtual environment and everything built'
+
+# [dev] contains [pygame], so where it is installed the demo needs nothing more.
+demo: $(firstword $(wildcard $(VENV)/dev.installed) $(VENV)/pygame.installed)
+	@$(BIN)/python examples/pygame_demo $(ARGS)
+
+test: $(VENV)/dev.installed
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev.installed
+	$(BIN)/python -m ruff check discord_achievements tests examples
+	$(BIN)/python -m mypy
+	$(BIN)/python -m mypy --platform win32 --cache-dir .mypy_cache/win32 discord_achievements
+
+bench: $(VENV)/dev.installed
+	@$(BIN)/python -m tests.perf.bench $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find discord_achievements tests examples -name __pycache__ -prune -exec rm -rf {} +
+
+# One stamp for each extra: installing again waits until the requirements change.
+$(VENV)/%.installed: setup.cfg pyproject.toml | $(BIN)/python
+	@echo "Installing discord_achievements[$*] into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed and $(PYTHON) is %d.%d; name another one: make PYTHON=python3.13 ..." % sys.version_info[:2])'
+	@echo "Creating the virtual environment $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)

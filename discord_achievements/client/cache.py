@@ -1,0 +1,346 @@
+"""The cache: this machine's SQLite file of definitions, players and their progress.
+
+A player is a row here before it is known who it is; the table `owner` says which keys (see `identity`) lead to it.
+The methods belong to one thread at a time: the constructor's first, then the worker's. They raise `sqlite3.Error`.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..domain.models import Achievement
+from ..domain.progress import Progress
+from . import identity
+from .state import State, combined, unconfirmed
+
+SCHEMA_VERSION = 1
+BUSY_TIMEOUT_S = 1.0
+MEMORY = ":memory:"
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE definition (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL, name_localizations TEXT,
+    description TEXT NOT NULL, description_localizations TEXT,
+    secret INTEGER NOT NULL, secure INTEGER NOT NULL, icon_hash TEXT NOT NULL
+);
+CREATE TABLE player (id INTEGER PRIMARY KEY, user_id INTEGER UNIQUE, etag TEXT, fetched INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE owner (key BLOB PRIMARY KEY, player_id INTEGER NOT NULL, journal BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE progress (
+    player_id INTEGER NOT NULL, achievement_id INTEGER NOT NULL,
+    percent INTEGER NOT NULL, unlocked_at_us INTEGER, revision INTEGER,
+    pending_percent INTEGER, pending_unlocked_at_us INTEGER,
+    PRIMARY KEY (player_id, achievement_id)
+) WITHOUT ROWID;
+CREATE TABLE journal (nonce BLOB PRIMARY KEY, committed_seq INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+_DEFINITION = "name, name_localizations, description, description_localizations, secret, secure, icon_hash"
+_PROGRESS = "percent, unlocked_at_us, revision, pending_percent, pending_unlocked_at_us"
+
+
+class Player(NamedTuple):
+    """A player as this machine knows one; `fetched` tells that the service's list has been seen for them."""
+
+    id: int
+    user_id: int | None
+    etag: str | None
+    fetched: bool
+
+
+class Texts(NamedTuple):
+    """What a definition says to people; localizations are JSON text."""
+
+    name: str
+    name_localizations: str | None
+    description: str
+    description_localizations: str | None
+    icon_hash: str
+
+
+class Cache:
+    """One open cache. `path` None keeps it in memory."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        # The constructor's thread opens it and hands it to the worker: one thread at a time, never two.
+        self._db = sqlite3.connect(
+            MEMORY if path is None else path,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            if path is not None:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")
+            self._migrate()
+            self._data_version = self._db.execute("PRAGMA data_version").fetchone()[0]
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _migrate(self) -> None:
+        fault = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if fault != "ok":
+            raise sqlite3.DatabaseError(str(fault).splitlines()[0])
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version == SCHEMA_VERSION:
+            return
+        if version > SCHEMA_VERSION:
+            raise sqlite3.DatabaseError(f"it was written by a newer version of this package (schema {version})")
+        with self.transaction():
+            # Another process may have been faster.
+            if self._db.execute("PRAGMA user_version").fetchone()[0] == 0:
+                for statement in _SCHEMA.split(";"):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what is done inside, all of it or nothing."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.rollback()
+            raise
+        self._db.commit()
+
+    def copy_to_memory(self) -> Cache:
+        """Return a copy of it in memory, to go on with when the file cannot be written any more."""
+        copy = Cache(None)
+        self._db.backup(copy._db)
+        return copy
+
+    def close(self) -> None:
+        """Close it."""
+        self._db.close()
+
+    # Players
+
+    def player_of(self, owner: bytes, journal: bytes) -> Player:
+        """Return the player that `owner` leads to, a new one if need be; `journal` is the run that asks."""
+        row = self._db.execute("SELECT player_id FROM owner WHERE key = ?", (owner,)).fetchone()
+        if row is None:
+            user_id = identity.user_of(owner)
+            known = user_id and self._db.execute("SELECT id FROM player WHERE user_id = ?", (user_id,)).fetchone()
+            player_id = known[0] if known else self._new_player(user_id)
+            self._db.execute("INSERT INTO owner VALUES (?, ?, ?)", (owner, player_id, journal))
+        else:
+            player_id = row[0]
+        return self.player(player_id)
+
+    def _new_player(self, user_id: int | None) -> int:
+        player_id = self._db.execute("INSERT INTO player (user_id) VALUES (?)", (user_id,)).lastrowid
+        assert player_id is not None, "an INSERT of one row has a row id"
+        return player_id
+
+    def player(self, player_id: int) -> Player:
+        """Return the player of that row."""
+        row = self._db.execute("SELECT id, user_id, etag, fetched FROM player WHERE id = ?", (player_id,)).fetchone()
+        return Player(row[0], row[1], row[2], bool(row[3]))
+
+    def remember_list(self, player_id: int, etag: str | None) -> None:
+        """Note that the service's list has been taken over, and its version."""
+        self._db.execute("UPDATE player SET etag = ?, fetched = 1 WHERE id = ?", (etag, player_id))
+
+    def link(self, owner: bytes, player: Player, journal: bytes) -> Player:
+        """Let `owner` lead to the same player as `player`, and return who that is."""
+        other = self.player_of(owner, journal)
+        if other.user_id is None:
+            return self._join(player, other)
+        if player.user_id is None:
+            return self._join(other, player)
+        self._db.execute("UPDATE owner SET player_id = ? WHERE key = ?", (player.id, owner))
+        return player
+
+    def identify(self, player: Player, user_id: int, owner: bytes, live_journals: Iterable[bytes]) -> Player:
+        """The service has said that `player`, signed in as `owner`, is `user_id`; return the player they are.
+
+        The first player to sign in on this data folder also takes over what local mode has recorded, and what was
+        done without any token in runs that are over.
+        """
+        if player.user_id != user_id:
+            row = self._db.execute("SELECT id FROM player WHERE user_id = ?", (user_id,)).fetchone()
+            if player.user_id is not None:
+                # The token turned out to be somebody else's than remembered: it leads elsewhere from now on.
+                target: int = row[0] if row else self._new_player(user_id)
+                self._db.execute("UPDATE owner SET player_id = ? WHERE key = ?", (target, owner))
+                player = self.player(target)
+            elif row:
+                player = self._join(self.player(row[0]), player)
+            if player.user_id is None:
+                self._db.execute("UPDATE player SET user_id = ? WHERE id = ?", (user_id, player.id))
+        live = set(live_journals)
+        unclaimed = self._db.execute(
+            "SELECT key, journal, player_id FROM owner JOIN player ON player.id = player_id WHERE user_id IS NULL"
+        ).fetchall()
+        for key, journal, player_id in unclaimed:
+            if key == identity.LOCAL or (identity.is_run(key) and journal not in live):
+                self._join(player, self.player(player_id))
+        return self.player(player.id)
+
+    def _join(self, player: Player, other: Player) -> Player:
+        if player.id != other.id:
+            mine, theirs = self.states(player.id), self.states(other.id)
+            self.write_states(
+                player.id, {id_: combined(mine[id_], state) if id_ in mine else state for id_, state in theirs.items()}
+            )
+            self._db.execute("DELETE FROM progress WHERE player_id = ?", (other.id,))
+            self._db.execute("UPDATE owner SET player_id = ? WHERE player_id = ?", (player.id, other.id))
+            self._db.execute("DELETE FROM player WHERE id = ?", (other.id,))
+        return self.player(player.id)
+
+    # Progress
+
+    def states(self, player_id: int, ids: Sequence[int] | None = None) -> dict[int, State]:
+        """Return the states of one player: of `ids` (also those never heard of), or all that have a record."""
+        if ids is None:
+            rows = self._db.execute(
+                f"SELECT achievement_id, {_PROGRESS}, secret, secure FROM progress"
+                " LEFT JOIN definition ON id = achievement_id WHERE player_id = ?",
+                (player_id,),
+            ).fetchall()
+            return {row[0]: _state(row) for row in rows}
+        places = ", ".join(["(?)"] * len(ids))
+        rows = self._db.execute(
+            f"WITH wanted (id) AS (VALUES {places}) SELECT wanted.id, {_PROGRESS}, secret, secure FROM wanted"
+            " LEFT JOIN progress ON player_id = ? AND achievement_id = wanted.id"
+            " LEFT JOIN definition ON definition.id = wanted.id",
+            (*ids, player_id),
+        ).fetchall()
+        return {row[0]: _state(row) for row in rows}
+
+    def pending(self, player_id: int) -> dict[int, Progress]:
+        """Return what the service has not confirmed for one player, in ascending id."""
+        rows = self._db.execute(
+            "SELECT achievement_id, pending_percent, pending_unlocked_at_us FROM progress"
+            " WHERE player_id = ? AND pending_percent IS NOT NULL ORDER BY achievement_id",
+            (player_id,),
+        )
+        return {row[0]: Progress(row[1], row[2]) for row in rows}
+
+    def write_states(self, player_id: int, states: Mapping[int, State]) -> None:
+        """Store the progress part of `states`."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO progress VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(player_id, id_, *s.confirmed, s.revision, *(s.pending or (None, None))) for id_, s in states.items()],
+        )
+
+    def forget_confirmations(self) -> None:
+        """Make everything pending again, as for a service that knows nothing of it."""
+        for (player_id,) in self._db.execute("SELECT id FROM player").fetchall():
+            states = self.states(player_id)
+            self.write_states(player_id, {id_: unconfirmed(state) for id_, state in states.items()})
+        self._db.execute("UPDATE player SET etag = NULL, fetched = 0")
+
+    # Definitions
+
+    def definitions(self, ids: Sequence[int]) -> dict[int, tuple[object, ...]]:
+        """Return the stored form of the definitions of `ids`, for comparison with `definition_row`."""
+        places = ", ".join("?" * len(ids))
+        rows = self._db.execute(f"SELECT id, {_DEFINITION} FROM definition WHERE id IN ({places})", ids).fetchall()
+        return {row[0]: row for row in rows}
+
+    def write_definitions(self, rows: Iterable[tuple[object, ...]]) -> None:
+        """Store definitions made by `definition_row`."""
+        self._db.executemany("INSERT OR REPLACE INTO definition VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def definition_ids(self) -> dict[int, bool]:
+        """Return the ids of all definitions, and whether each is secret."""
+        return {row[0]: bool(row[1]) for row in self._db.execute("SELECT id, secret FROM definition")}
+
+    def delete_definitions(self, ids: Iterable[int]) -> None:
+        """Delete definitions; progress on them stays."""
+        self._db.executemany("DELETE FROM definition WHERE id = ?", [(id_,) for id_ in ids])
+
+    def texts(self, achievement_id: int) -> Texts | None:
+        """Return what the definition of one achievement says, None where there is none."""
+        row = self._db.execute(
+            "SELECT name, name_localizations, description, description_localizations, icon_hash"
+            " FROM definition WHERE id = ?",
+            (achievement_id,),
+        ).fetchone()
+        return None if row is None else Texts(*row)
+
+    def rows(self, player_id: int) -> Iterator[list[tuple[int, State, tuple[str | None, ...]]]]:
+        """Yield, 25 at a time and by ascending id, each definition's id, one player's state, and its texts."""
+        cursor = self._db.execute(
+            f"SELECT id, {_PROGRESS}, secret, secure, name, name_localizations, description,"
+            " description_localizations, icon_hash"
+            " FROM definition LEFT JOIN progress ON player_id = ? AND achievement_id = id ORDER BY id",
+            (player_id,),
+        )
+        while rows := cursor.fetchmany(SLICE):
+            yield [(row[0], _state(row), row[8:]) for row in rows]
+
+    # Bookkeeping
+
+    def changed_elsewhere(self) -> bool:
+        """Tell whether another process has written since this was last asked."""
+        version = self._db.execute("PRAGMA data_version").fetchone()[0]
+        changed = version != self._data_version
+        self._data_version = version
+        return bool(changed)
+
+    def get_meta(self, key: str) -> str | None:
+        """Return a remembered value."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Remember a value."""
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def committed_seq(self, journal: bytes) -> int:
+        """Return up to which record the journal of that nonce has been taken over."""
+        row = self._db.execute("SELECT committed_seq FROM journal WHERE nonce = ?", (journal,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def commit_journal(self, journal: bytes, seq: int) -> None:
+        """Note that the journal's records up to `seq` have been taken over."""
+        self._db.execute("INSERT OR REPLACE INTO journal VALUES (?, ?)", (journal, seq))
+
+    def forget_journal(self, journal: bytes) -> None:
+        """Drop the note of a journal that is gone."""
+        self._db.execute("DELETE FROM journal WHERE nonce = ?", (journal,))
+
+
+SLICE = 25
+
+
+def definition_row(definition: Achievement) -> tuple[object, ...]:
+    """Return the stored form of a definition."""
+    return (
+        definition.id,
+        definition.name,
+        _json(definition.name_localizations),
+        definition.description,
+        _json(definition.description_localizations),
+        int(definition.secret),
+        int(definition.secure),
+        definition.icon_hash,
+    )
+
+
+def _json(localizations: Mapping[str, str] | None) -> str | None:
+    return json.dumps(localizations, ensure_ascii=False, sort_keys=True) if localizations else None
+
+
+def _state(row: Sequence[Any]) -> State:
+    _, percent, unlocked_at_us, revision, pending_percent, pending_unlocked_at_us, secret, secure, *_ = row
+    return State(
+        confirmed=Progress(percent or 0, unlocked_at_us),
+        revision=revision,
+        pending=None if pending_percent is None else Progress(pending_percent, pending_unlocked_at_us),
+        known=secret is not None,
+        secret=bool(secret),
+        secure=bool(secure),
+    )

@@ -1,0 +1,56 @@
+"""An event that a game listens to: by assigning one function, or by connecting several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+_Handler = TypeVar("_Handler", bound=Callable[..., object])
+
+
+class Event(Generic[T]):
+    """Handlers, called in the order in which they came. **Thread**: the game's."""
+
+    __slots__ = ("_assigned", "_connected", "_name", "handlers")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._assigned: Callable[[T], object] | None = None
+        self._connected: tuple[Callable[[T], object], ...] = ()
+        self.handlers: tuple[Callable[[T], object], ...] = ()
+
+    def connect(self, handler: _Handler) -> _Handler:
+        """Add a handler and return it, so that it serves as a decorator; one that is connected already stays once."""
+        self._check(handler)
+        if handler not in self._connected:
+            self._connected += (handler,)
+            self._rebuild()
+        return handler
+
+    def disconnect(self, handler: Callable[[T], object]) -> None:
+        """Remove a handler; raises `ValueError` if it is not connected."""
+        if handler not in self._connected and handler != self._assigned:
+            raise ValueError(f"{handler!r} is not connected to {self._name}")
+        self._connected = tuple(one for one in self._connected if one != handler)
+        if handler == self._assigned:
+            self._assigned = None
+        self._rebuild()
+
+    def assign(self, handler: Callable[[T], object] | None) -> None:
+        """Replace the assigned handler, or remove it with None; the connected ones stay."""
+        if handler is not None:
+            self._check(handler)
+        self._assigned = handler
+        self._rebuild()
+
+    def __repr__(self) -> str:
+        return f"<event {self._name} with {len(self.handlers)} handlers>"
+
+    def _check(self, handler: object) -> None:
+        if not callable(handler):
+            raise TypeError(f"{self._name} takes functions; {handler!r:.60} cannot be called")
+
+    def _rebuild(self) -> None:
+        assigned = () if self._assigned is None else (self._assigned,)
+        self.handlers = assigned + self._connected

@@ -1,0 +1,638 @@
+"""`AchievementManager`: the GameSDK's verbs, on the game's thread.
+
+Nothing here waits. A verb checks its arguments, notes what was asked, and leaves the rest to the worker; what comes of
+it arrives in a queue that `run_callbacks()` empties. The game's thread touches neither disk nor network and takes no
+lock, except in the constructor, `flush` and `close`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from types import TracebackType
+from typing import NamedTuple, NoReturn, Self, TypeVar
+
+from ..domain.catalogue import Catalogue, parse_catalogue
+from ..domain.errors import CatalogueError, ConfigurationError, ResultError
+from ..domain.models import Achievement, UserAchievement
+from ..domain.progress import COMPLETE, is_percent
+from ..domain.result import Result
+from ..domain.snowflake import is_snowflake
+from ..domain.wire import format_time
+from . import configuration, identity
+from .clock import Clock, SystemClock
+from .engine import Engine, Service
+from .event import Event
+from .messages import (
+    Answered,
+    Changed,
+    ConnectionChanged,
+    Fetch,
+    FetchAnswered,
+    IconStored,
+    Listed,
+    Set,
+    SignIn,
+    WantIcon,
+)
+from .protocol import Protocol
+from .state import listed
+from .storage import Storage
+from .sync import Sync
+from .token import Credentials, TokenProvider, credentials
+from .transport import Transport
+from .view import View
+from .worker import Worker
+
+_log = logging.getLogger("discord_achievements")
+_FLUSH_POLL_S = 0.002
+_MAX_CATALOGUE_CHARACTERS = 4_000_000
+ResultCallback = Callable[[Result], object]
+T = TypeVar("T")
+
+
+class AchievementManager:
+    """The achievements of one player in one game.
+
+        manager = AchievementManager(461618159171141643, achievements="achievements.toml")
+        manager.on_user_achievement_update = lambda achievement: print(achievement)
+        manager.set_user_achievement(580159119969878046, 25)
+        while playing:
+            manager.run_callbacks()
+        manager.close()
+
+    With `achievements`, the path of a catalogue file, it works on this machine alone (local mode). With `base_url`,
+    `https://host/api/v10`, and the player's `token` it works with a service; the catalogue, if there is one too, gives
+    the definitions until the service has answered once.
+
+    `data_dir` is where progress is kept (default: the platform's folder for user data). `locale` picks the language of
+    names and descriptions. `timeout_s` bounds a request. `transport` and `clock` replace network and time in tests.
+    `DISCORD_ACHIEVEMENTS_URL`, `DISCORD_ACCESS_TOKEN` and `DISCORD_CURRENT_LOCALE` count where an argument is absent.
+
+    Raises `CatalogueError` with every mistake in the catalogue, `ConfigurationError` for any other argument.
+    **Thread**: all calls and all callbacks belong to the thread that calls `run_callbacks()`.
+    **Blocks**: only the constructor (some milliseconds for the files), `flush` and `close`.
+    **Source**: Discord GameSDK, AchievementManager.
+    """
+
+    def __init__(
+        self,
+        application_id: int,
+        *,
+        achievements: str | os.PathLike[str] | Catalogue | None = None,
+        base_url: str | None = None,
+        token: str | TokenProvider | None = None,
+        data_dir: str | os.PathLike[str] | None = None,
+        locale: str | None = None,
+        transport: Transport | None = None,
+        clock: Clock | None = None,
+        timeout_s: float = 10.0,
+        allow_insecure_http: bool = False,
+    ) -> None:
+        self.application_id = configuration.checked_application_id(application_id)
+        self.locale = (
+            locale or configuration.from_environment(configuration.LOCALE_VARIABLE) or configuration.DEFAULT_LOCALE
+        )
+        timeout_s = configuration.checked_seconds("timeout_s", timeout_s)
+        base_url = base_url or configuration.from_environment(configuration.URL_VARIABLE)
+        if base_url is not None:
+            base_url = configuration.checked_base_url(base_url, allow_insecure_http=allow_insecure_http)
+            token = token or configuration.from_environment(configuration.TOKEN_VARIABLE)
+        elif achievements is None:
+            raise ConfigurationError(
+                "neither achievements nor base_url is given: pass achievements='achievements.toml' to work on this"
+                " machine alone, or base_url='https://host/api/v10' to work with a service"
+            )
+        elif token:
+            raise ConfigurationError("a token is given but no base_url: without a service nobody asks for it")
+        catalogue = _load(achievements, self.application_id)
+        self._icon_paths = {} if catalogue is None else _icon_paths(catalogue)
+
+        self._clock = clock or SystemClock()
+        self._credentials = Credentials(None, identity.LOCAL) if base_url is None else credentials(token)
+        self._local = base_url is None
+        service = None
+        if base_url is not None:
+            if transport is None:
+                # Importing requests takes long enough to be seen, so it happens here and not during play.
+                from .requests_transport import RequestsTransport
+
+                transport = RequestsTransport()
+            service = Service(
+                Protocol(self.application_id, base_url, timeout_s),
+                transport,
+                Sync(self._clock.now(), patience_s=timeout_s),
+                self._credentials,
+            )
+
+        folder = configuration.default_data_dir(self.application_id) if data_dir is None else Path(data_dir)
+        self._storage = Storage(folder)
+        if base_url is not None:
+            self._storage.use_service(base_url)
+        if catalogue is not None and (base_url is None or not self._storage.answered):
+            self._storage.define(entry.achievement for entry in catalogue.entries)
+
+        self._inbox: deque[object] = deque()
+        outbox: SimpleQueue[object] = SimpleQueue()
+        self._tell_worker = outbox.put
+        engine = Engine(self._storage, self._clock, service, to_game=self._inbox.append, to_worker=outbox.put)
+        self._view: View = engine.view(_no_pause)
+        self._journal = self._storage.journal
+        self._owner = self._credentials.owner
+        self._worker = Worker(engine, outbox, self._inbox, self._clock)
+
+        self._seq = 0
+        self._callbacks: dict[int, ResultCallback] = {}
+        # What was set and the worker may not have seen yet; an achievement where it may be shown at once.
+        self._own: dict[int, tuple[int, UserAchievement | None]] = {}
+        # After another token came, the list may still be another player's: then every set is news.
+        self._token_replaced = False
+        self._last_set = 0
+        self._icons: dict[int, tuple[str, str | None]] = {}
+        self._fetched = False
+        self._visible: Sequence[int] = ()
+        self._objects: dict[int, UserAchievement] = {}
+        self._delivering = False
+        self._closed = False
+        self._updates: Event[UserAchievement] = Event("on_user_achievement_update")
+        self._connection: Event[bool] = Event("on_connection_change")
+        # The first run_callbacks() finds this and starts the worker; from then on it has nothing to check for.
+        self._inbox.append(_Start())
+        self._at_exit = _close_at_exit(weakref.ref(self))
+        weakref.finalize(self, self._worker.abandon).atexit = False
+        _managers.add(self)
+
+    # The GameSDK's verbs
+
+    def set_user_achievement(
+        self, achievement_id: int, percent_complete: int, callback: ResultCallback | None = None
+    ) -> None:
+        """Say that the player has reached `percent_complete` (0 to 100) on an achievement; 100 unlocks it.
+
+        When this returns, the update survives a crash of the game. Progress only rises: a lower or equal value is
+        `OK` and changes nothing. `callback` gets the `Result`, exactly once, inside `run_callbacks()` or `close()`:
+        `OK` when the service has it (local mode: when it is on disk), `SERVICE_UNAVAILABLE` when the service is out
+        of reach (the update is kept and delivered later), or why it was refused.
+
+        Raises `TypeError` for a callback that cannot be called. **Source**: SetUserAchievement.
+        """
+        if callback is not None and not callable(callback):
+            raise TypeError(f"callback is {callback!r:.60}, which cannot be called")
+        self._seq = seq = self._seq + 1
+        if callback is not None:
+            self._callbacks[seq] = callback
+        if self._closed:
+            self._inbox.append(Answered(seq, Result.TRANSACTION_ABORTED))
+            return
+        if not (is_snowflake(achievement_id) and is_percent(percent_complete)):
+            self._inbox.append(Answered(seq, Result.INVALID_PAYLOAD))
+            return
+        view = self._view
+        shown = view.objects.get(achievement_id) or view.look(achievement_id)
+        may_show = shown is not None and not view.is_secure(achievement_id)
+        if self._local and not may_show:
+            result = Result.NOT_FOUND if shown is None else Result.UNAUTHORIZED_FOR_ACHIEVEMENT
+            self._inbox.append(Answered(seq, result))
+            return
+        at_us = self._clock.at_us()
+        own = None
+        if may_show and shown is not None and percent_complete > shown.percent_complete:
+            unlocked_at = format_time(at_us) if percent_complete == COMPLETE else ""
+            own = UserAchievement(shown.user_id, achievement_id, percent_complete, unlocked_at)
+            self._inbox.append(own)
+        if self._journal is not None and (own is not None or not may_show or self._token_replaced):
+            self._journal.write(seq, achievement_id, percent_complete, at_us, self._owner)
+        self._own[achievement_id] = (seq, own)
+        self._last_set = seq
+        self._tell_worker(Set(seq, achievement_id, percent_complete, at_us))
+        if not self._worker.started:
+            self._start()
+
+    def fetch_user_achievements(self, callback: ResultCallback | None = None) -> None:
+        """Load the player's list; afterwards it can be counted and read.
+
+        One request serves all calls that wait. Out of reach of the service the list is the last known one, and
+        `callback` is told so. Raises `TypeError` for a callback that cannot be called.
+        **Source**: FetchUserAchievements.
+        """
+        if callback is not None and not callable(callback):
+            raise TypeError(f"callback is {callback!r:.60}, which cannot be called")
+        self._seq = seq = self._seq + 1
+        if callback is not None:
+            self._callbacks[seq] = callback
+        if self._closed:
+            self._inbox.append(FetchAnswered(seq, Result.TRANSACTION_ABORTED))
+            return
+        self._tell_worker(Fetch(seq))
+        if not self._worker.started:
+            self._start()
+
+    def count_user_achievements(self) -> int:
+        """Return how many achievements the list has; 0 before a fetch has completed.
+
+        **Source**: CountUserAchievements.
+        """
+        return len(self._view.visible) if self._fetched else 0
+
+    def get_user_achievement_at(self, index: int) -> UserAchievement:
+        """Return the achievement at `index`, 0 to count - 1; the list is in ascending id.
+
+        Raises `ResultError`: `NOT_FETCHED` before a fetch has completed, `NOT_FOUND` for any other index.
+        **Source**: GetUserAchievementAt.
+        """
+        if index >= 0:
+            try:
+                return self._objects[self._visible[index]]
+            except (IndexError, KeyError):
+                pass  # out of range, not fetched, or not looked at before
+        return self._look_at(index)
+
+    def get_user_achievement(self, achievement_id: int) -> UserAchievement:
+        """Return the player's progress on one achievement.
+
+        Raises `ResultError`: `NOT_FETCHED` before a fetch has completed, `NOT_FOUND` for an id that is not in the
+        list. **Source**: GetUserAchievement.
+        """
+        try:
+            return self._objects[achievement_id]
+        except KeyError:
+            return self._look(achievement_id)
+
+    def run_callbacks(self, budget_s: float | None = None) -> None:
+        """Deliver what has arrived: call it once per frame, also while the game is paused.
+
+        Delivers what was there when it was called; with a budget it stops when those seconds are used and goes on in
+        the next frame. An exception from your code comes through; the rest is delivered in the next frame. Called
+        from inside a callback it returns at once. **Source**: RunCallbacks.
+        """
+        if self._inbox:
+            self._deliver(budget_s)
+
+    # Beyond the GameSDK
+
+    @property
+    def on_user_achievement_update(self) -> Event[UserAchievement]:
+        """The event of an achievement whose value has changed; assign a function, or `connect` several.
+
+        Once per change, whether it was made here, on another device or by the game's server. **Source**:
+        OnUserAchievementUpdate.
+        """
+        return self._updates
+
+    @on_user_achievement_update.setter
+    def on_user_achievement_update(self, handler: Callable[[UserAchievement], object] | None) -> None:
+        self._updates.assign(handler)
+
+    @property
+    def on_connection_change(self) -> Event[bool]:
+        """The event of the connection: False once when an update cannot be delivered, True once when all have been."""
+        return self._connection
+
+    @on_connection_change.setter
+    def on_connection_change(self, handler: Callable[[bool], object] | None) -> None:
+        self._connection.assign(handler)
+
+    @property
+    def pending_count(self) -> int:
+        """How many updates the service has not confirmed; 0 in local mode."""
+        if self._local:
+            return 0
+        seen_seq, pending = self._worker.engine.backlog
+        if seen_seq >= self._last_set:
+            return len(pending)
+        return len(pending.union(id_ for id_, (seq, _) in self._own.items() if seq > seen_seq))
+
+    @property
+    def is_online(self) -> bool | None:
+        """Whether the service answered last time; None before the first exchange, and in local mode."""
+        return self._worker.engine.is_online
+
+    @property
+    def storage_error(self) -> str | None:
+        """What is wrong with the data folder, so that progress may not outlive the game; None while all is well."""
+        return self._storage.error
+
+    def get_achievement(self, achievement_id: int) -> Achievement:
+        """Return what an achievement is called and what it asks for, in the manager's locale.
+
+        Needs no fetch where the definitions are known already. Raises `ResultError` with `NOT_FOUND`.
+        """
+        found = self._view.definition(self.application_id, achievement_id, self.locale)
+        if found is None:
+            raise ResultError(Result.NOT_FOUND, f"no achievement with id {achievement_id!r:.40} is known")
+        return found
+
+    def get_icon(self, achievement_id: int) -> str | None:
+        """Return the path of the icon, a PNG on this machine; None while there is none.
+
+        The first call has it fetched in the background; ask again in a later frame.
+        """
+        path = self._icon_paths.get(achievement_id)
+        icon_hash = self._view.icon_hash(achievement_id)
+        known = self._icons.get(achievement_id)
+        if known is not None and known[0] == icon_hash:
+            return known[1]
+        if (path or icon_hash) and not self._closed:
+            self._icons[achievement_id] = (icon_hash, None)
+            self._tell_worker(WantIcon(achievement_id, icon_hash, None if icon_hash else path))
+            if not self._worker.started:
+                self._start()
+        return None
+
+    def set_token(self, token: str | TokenProvider) -> None:
+        """Replace the player's token; what waited for one goes on.
+
+        Raises `ConfigurationError` for a token that cannot be used, and in local mode.
+        """
+        if self._local:
+            raise ConfigurationError("there is no service in local mode, so a token has no use; give a base_url first")
+        self._credentials = credentials(token)
+        if self._closed:
+            return
+        self._owner = self._credentials.owner
+        self._token_replaced = True
+        self._tell_worker(SignIn(self._credentials))
+        if not self._worker.started:
+            self._start()
+
+    def flush(self, timeout_s: float = 5.0) -> bool:
+        """Wait until the service has every update (local mode: until all is on disk); return whether it has.
+
+        **Blocks** for at most `timeout_s`. Callbacks still need `run_callbacks()`.
+        """
+        deadline = time.monotonic() + configuration.checked_seconds("timeout_s", timeout_s)
+        if self._closed:
+            return self.pending_count == 0
+        if not self._worker.started:
+            self._start()
+        while self._worker.engine.backlog[0] < self._last_set or self.pending_count:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_FLUSH_POLL_S)
+        return True
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Stop; call it when the game ends. What the service does not have yet is sent after the next start.
+
+        Delivers what has arrived, and gives `TRANSACTION_ABORTED` to the callbacks that still wait. Runs by itself at
+        exit; a second call does nothing. **Blocks** for at most about `timeout_s`.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        atexit.unregister(self._at_exit)
+        if not self._worker.stop(timeout_s):
+            _log.warning("the worker did not end within %s s; it ends with the process", timeout_s)
+        self._deliver_rest()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        mode = "local mode" if self._local else "service mode"
+        return f"<AchievementManager {self.application_id}, {mode}{', closed' if self._closed else ''}>"
+
+    # Inside
+
+    def _start(self) -> None:
+        try:
+            self._worker.start()
+        except RuntimeError as exc:
+            _log.warning("no worker can be started any more (%s); what was set is sent after the next start", exc)
+
+    def _deliver(self, budget_s: float | None) -> None:
+        if self._delivering:
+            return
+        self._delivering = True
+        inbox = self._inbox
+        stop_at = None if budget_s is None else time.perf_counter() + budget_s
+        left = len(inbox)
+        try:
+            # A callback may close the manager, which empties the queue.
+            while left and inbox:
+                entry = inbox.popleft()
+                left -= 1
+                if type(entry) is UserAchievement:
+                    objects = self._view.objects
+                    old = objects.get(entry.achievement_id)
+                    if old is None:
+                        self._show_own(entry)
+                    elif entry.percent_complete > old.percent_complete:
+                        objects[entry.achievement_id] = entry
+                        self._call(self._updates.handlers, entry)
+                else:
+                    left += self._take(entry)
+                if stop_at is not None and time.perf_counter() >= stop_at:
+                    break
+        finally:
+            self._delivering = False
+
+    def _take(self, entry: object) -> int:
+        """Deliver one message; return how many it has put in front of the queue."""
+        match entry:
+            case Answered(seq, result):
+                self._answer(seq, result)
+            case FetchAnswered(seq, result):
+                if result is not Result.TRANSACTION_ABORTED:
+                    self._fetched = True
+                    self._show(self._view)
+                self._answer(seq, result)
+            case Changed():
+                self._show_change(entry)
+            case Listed(view, news):
+                return self._show_list(view, news)
+            case ConnectionChanged(online):
+                self._call(self._connection.handlers, online)
+            case IconStored(achievement_id, icon_hash, path):
+                self._icons[achievement_id] = (icon_hash, path)
+            case _Call(handlers, value):
+                self._call(handlers, value)
+            case _Start():
+                if not (self._worker.started or self._closed):
+                    self._start()
+        return 0
+
+    def _answer(self, seq: int, result: Result) -> None:
+        callback = self._callbacks.pop(seq, None)
+        if callback is not None:
+            callback(result)
+
+    def _call(self, handlers: Sequence[Callable[[T], object]], value: T) -> None:
+        remaining = iter(handlers)
+        try:
+            for handler in remaining:
+                handler(value)
+        except BaseException:
+            if rest := tuple(remaining):
+                self._inbox.appendleft(_Call(rest, value))
+            raise
+
+    def _show_own(self, own: UserAchievement) -> None:
+        """An own set of an achievement that is not in the list, or has not been looked at since a new list came."""
+        view, achievement_id = self._view, own.achievement_id
+        old = view.look(achievement_id)
+        if old is None or own.percent_complete <= old.percent_complete:
+            return
+        is_listed = not view.is_secret(achievement_id) or own.unlocked
+        view.put(own, is_listed=is_listed)
+        if is_listed:
+            self._call(self._updates.handlers, own)
+
+    def _show_change(self, change: Changed) -> None:
+        seq, new, state, texts = change
+        view, achievement_id = self._view, new.achievement_id
+        view.define(achievement_id, state, texts)
+        set_seq, own = self._own.get(achievement_id, (0, None))
+        if set_seq <= seq:
+            self._own.pop(achievement_id, None)
+        elif own is not None and own.percent_complete > new.percent_complete:
+            return  # the worker has not seen our latest set yet; what it says of that comes later
+        old = view.look(achievement_id)
+        is_seen = listed(state) or view.is_listed(achievement_id)
+        view.put(new, is_listed=listed(state))
+        if is_seen and (old is None or old.percent_complete != new.percent_complete):
+            self._call(self._updates.handlers, new)
+
+    def _show_list(self, view: View, news: tuple[UserAchievement, ...]) -> int:
+        before = self._view
+        for achievement_id, (seq, own) in list(self._own.items()):
+            if seq <= view.seq:
+                del self._own[achievement_id]
+                continue
+            shown, told = before.look(achievement_id), view.look(achievement_id)
+            if own is None or shown is None or told is None:
+                continue
+            # What the game has been shown already stays shown, until the worker has seen it too.
+            if told.percent_complete < own.percent_complete <= shown.percent_complete:
+                view.put(own, is_listed=not view.is_secret(achievement_id) or own.unlocked)
+        self._view = view
+        if self._fetched:
+            self._show(view)
+        count = 0
+        for one in reversed(news):
+            old, new = before.look(one.achievement_id), view.look(one.achievement_id)
+            if new is not None and (old is None or old.percent_complete != new.percent_complete):
+                self._inbox.appendleft(_Call(self._updates.handlers, new))
+                count += 1
+        return count
+
+    def _show(self, view: View) -> None:
+        self._objects = view.objects
+        self._visible = view.visible
+
+    def _look_at(self, index: object) -> UserAchievement:
+        if self._fetched and isinstance(index, int) and 0 <= index < len(self._visible):
+            return self._look(self._visible[index])
+        self._nothing(f"there is no achievement at index {index!r:.40}; the list has {len(self._visible)}")
+
+    def _look(self, achievement_id: int) -> UserAchievement:
+        if self._fetched and self._view.is_listed(achievement_id):
+            found = self._view.look(achievement_id)
+            if found is not None:
+                return found
+        self._nothing(f"the list has no achievement with id {achievement_id!r:.40}")
+
+    def _nothing(self, why: str) -> NoReturn:
+        if self._fetched:
+            raise ResultError(Result.NOT_FOUND, why)
+        raise ResultError(
+            Result.NOT_FETCHED,
+            "the list has not been fetched: call fetch_user_achievements() and wait for its callback",
+        )
+
+    def _deliver_rest(self) -> None:
+        """Deliver everything that is left, and give the rest of the callbacks up; a mistake in one hinders no other."""
+        first_error: BaseException | None = None
+        while self._inbox or self._callbacks:
+            if not self._inbox:
+                self._inbox.append(Answered(next(iter(self._callbacks)), Result.TRANSACTION_ABORTED))
+            try:
+                entry = self._inbox.popleft()
+                if isinstance(entry, UserAchievement):
+                    self._show_own(entry)
+                else:
+                    self._take(entry)
+            except Exception as exc:
+                first_error = first_error or exc
+                _log.debug("a callback raised while the manager was closing", exc_info=exc)
+        if first_error is not None:
+            raise first_error
+
+
+class _Start(NamedTuple):
+    """Waits for the first `run_callbacks()`."""
+
+
+class _Call(NamedTuple):
+    """An event that is still to be given to some handlers."""
+
+    handlers: Sequence[Callable[..., object]]
+    value: object
+
+
+_managers: weakref.WeakSet[AchievementManager] = weakref.WeakSet()
+
+
+def _forget_in_fork() -> None:
+    # The parent keeps the worker, the files and what is under way; the child's copy is as good as closed.
+    for manager in _managers:
+        manager._closed = True
+        atexit.unregister(manager._at_exit)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_fork)
+
+
+def _close_at_exit(manager: weakref.ref[AchievementManager]) -> Callable[[], None]:
+    def close() -> None:
+        alive = manager()
+        if alive is not None:
+            alive.close()
+
+    atexit.register(close)
+    return close
+
+
+def _no_pause() -> None:
+    """In the constructor nobody waits for the interpreter."""
+
+
+def _load(achievements: str | os.PathLike[str] | Catalogue | None, application_id: int) -> Catalogue | None:
+    if achievements is None:
+        return None
+    if isinstance(achievements, Catalogue):
+        catalogue = achievements
+    else:
+        source = os.fspath(achievements)
+        try:
+            with open(source, encoding="utf-8") as file:
+                text = file.read(_MAX_CATALOGUE_CHARACTERS + 1)
+        except (OSError, UnicodeDecodeError) as exc:
+            raise CatalogueError(source, [f"the file cannot be read: {exc}"]) from exc
+        if len(text) > _MAX_CATALOGUE_CHARACTERS:
+            raise CatalogueError(source, [f"the file is longer than {_MAX_CATALOGUE_CHARACTERS} characters"])
+        catalogue = parse_catalogue(text, source=source)
+    if catalogue.application_id != application_id:
+        raise CatalogueError(
+            catalogue.source,
+            [f"application_id is {catalogue.application_id}, but the manager was made for {application_id}"],
+        )
+    return catalogue
+
+
+def _icon_paths(catalogue: Catalogue) -> dict[int, str]:
+    folder = Path(catalogue.source).parent
+    return {entry.achievement.id: str(folder / entry.icon) for entry in catalogue.entries if entry.icon}

@@ -1,0 +1,146 @@
+"""The service's HTTP as the client speaks it: which request means what, and how to read the answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from ..domain import ratelimit, routes, wire
+from ..domain.errors import ApiError, WireError
+from ..domain.progress import Progress, seconds_since_unlock
+from .transport import Request, Response
+
+_ME = "@me"
+USER_AGENT = "discord_achievements (Python)"
+_STREAM_SILENCE_S = 45.0  # three of the service's comments missed
+_SPACE = " \t\r\n"
+_decode_element = json.JSONDecoder().raw_decode
+
+
+class Protocol:
+    """Builds the requests of one player's client."""
+
+    def __init__(self, application_id: int, base_url: str, timeout_s: float) -> None:
+        self._application_id = application_id
+        self._base_url = base_url
+        self._timeout_s = timeout_s
+
+    def fetch(self, token: str, etag: str | None) -> Request:
+        """Ask for the player's list, unless it is still the one that `etag` names."""
+        path = routes.GET_USER_ACHIEVEMENTS.path(application_id=self._application_id)
+        return self._request("GET", path, token, {"If-None-Match": etag} if etag else {})
+
+    def update(self, token: str, achievement_id: int, progress: Progress, at_us: int) -> Request:
+        """Tell the player's progress; an unlock carries its age, so that a late one keeps its own time."""
+        path = routes.UPDATE_USER_ACHIEVEMENT.path(
+            user_id=_ME, application_id=self._application_id, achievement_id=achievement_id
+        )
+        age_s = None if progress.unlocked_at_us is None else seconds_since_unlock(progress.unlocked_at_us, at_us)
+        body = json.dumps(wire.encode_update(progress.percent, age_s)).encode()
+        return self._request("PUT", path, token, {"Content-Type": "application/json"}, body)
+
+    def stream(self, token: str, last_event_id: str) -> Request:
+        """Ask for the stream of changes, from `last_event_id` on if that is not empty."""
+        path = routes.USER_ACHIEVEMENT_EVENTS.path(application_id=self._application_id)
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}
+        if last_event_id:
+            headers["Last-Event-ID"] = last_event_id
+        return self._request("GET", path, token, headers, timeout_s=max(self._timeout_s, _STREAM_SILENCE_S))
+
+    def icon(self, achievement_id: int, icon_hash: str) -> Request:
+        """Ask for an icon. Icons are public: the token stays here."""
+        path = routes.icon_path(self._application_id, achievement_id, icon_hash)
+        url = routes.asset_root(self._base_url) + path
+        return Request("GET", url, {"User-Agent": USER_AGENT, "Accept": "image/png"}, timeout_s=self._timeout_s)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        token: str,
+        headers: dict[str, str],
+        body: bytes | None = None,
+        *,
+        timeout_s: float | None = None,
+    ) -> Request:
+        always = {"Authorization": f"Bearer {token}", "User-Agent": USER_AGENT, "Accept": "application/json"}
+        return Request(method, self._base_url + path, always | headers, body, timeout_s or self._timeout_s)
+
+
+def check(response: Response) -> None:
+    """Raise the `ApiError` that an answer of 300 or more is; 304 is none."""
+    if response.status < 300 or response.status == 304:
+        return
+    data: object = None
+    with suppress(ValueError, RecursionError):  # not the service's own words then: decode_error says so
+        data = json.loads(response.body)
+    raise wire.decode_error(response.status, data, ratelimit.retry_after_s(response.headers, data))
+
+
+def read_update(response: Response) -> wire.Record | None:
+    """Return what the service holds after an update, None where it did not say. Raises `ApiError`, `WireError`."""
+    check(response)
+    if not response.body:
+        return None
+    try:
+        data = json.loads(response.body)
+    except (ValueError, RecursionError) as exc:
+        raise WireError(f"the answer to an update is not JSON: {response.body[:40]!r}") from exc
+    if isinstance(data, dict) and "percent_complete" in data:
+        return wire.decode_record(data)
+    if isinstance(data, dict):
+        return None
+    raise WireError(f"the answer to an update is not a JSON object: {response.body[:40]!r}")
+
+
+def read_list(body: bytes, size: int, pause: Callable[[], None]) -> Iterator[list[wire.Record]]:
+    """Yield a list's entries, `size` at a time. Raises `WireError`.
+
+    The interpreter lock is held through each long call, and a game's frame waits for it. So there is no long call:
+    the elements are decoded one by one, with a real pause after each slice.
+    """
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as exc:
+        raise WireError(f"the list is not UTF-8: {exc}") from exc
+    position = _skip(text, 0)
+    if text[position : position + 1] != "[":
+        raise WireError(f"the answer is not a JSON list: {text[:40]!r}")
+    records: list[wire.Record] = []
+    position = _skip(text, position + 1)
+    while text[position : position + 1] != "]":
+        element, position = _element(text, position)
+        records.append(wire.decode_record(element))
+        position = _skip(text, position)
+        if text[position : position + 1] == ",":
+            position = _skip(text, position + 1)
+        elif text[position : position + 1] != "]":
+            raise WireError(f"the list breaks off or is malformed at character {position}")
+        if len(records) == size:
+            yield records
+            records = []
+            pause()
+    if records:
+        yield records
+
+
+def _element(text: str, position: int) -> tuple[Any, int]:
+    try:
+        return _decode_element(text, position)
+    except (ValueError, RecursionError) as exc:
+        raise WireError(f"the list is not JSON from character {position} on") from exc
+
+
+def _skip(text: str, position: int) -> int:
+    while text[position : position + 1] in _SPACE and position < len(text):
+        position += 1
+    return position
+
+
+def describe(outcome: Exception) -> str:
+    """Return an outcome for the log, in one line."""
+    if isinstance(outcome, ApiError) and outcome.errors:
+        return f"{outcome} {json.dumps(outcome.errors)[:300]}"
+    return str(outcome)

@@ -1,0 +1,288 @@
+"""The transport over `requests`; the only module that imports it.
+
+It drives `requests`' adapter without its `Session`: a session asks the environment and netrc anew for each request,
+keeps cookies, and reads the body of a redirect without limit.
+
+Nothing is tried twice here: the policy repeats a first failure at once, and that covers a kept connection which the
+service has dropped meanwhile.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import ipaddress
+import os
+import socket
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import should_bypass_proxies
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from ..domain.errors import TransportError
+from .deadline import DeadlineAnswer, DeadlineStreamAnswer
+from .sockets import cut
+from .transport import MAX_BODY_BYTES, Request, Response
+
+_DEFAULTS = {"User-Agent": "discord-achievements", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
+_CHUNK_BYTES = 64 * 1024
+_FOREIGN = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError)
+_Opened = Callable[[socket.socket], None]
+_T = TypeVar("_T")
+
+
+class RequestsTransport:
+    """Sends over HTTP. What the environment says of proxies and certificate authorities is read here, once."""
+
+    def __init__(self, *, user_agent: str = _DEFAULTS["User-Agent"]) -> None:
+        self._headers = _DEFAULTS | {"User-Agent": user_agent}
+        self._environment = _Environment()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._lines: weakref.WeakSet[_Line] = weakref.WeakSet()
+        self._line = self._new_line(DeadlineAnswer)
+
+    def send(self, request: Request) -> Response:
+        """Return the answer, whole. Raises `TransportError`. **Blocks** for three times the time-out at worst."""
+        return self._line.run(request, lambda: _whole(self._line.open(request, self._headers)))
+
+    def open_stream(self, request: Request) -> _Stream:
+        """Return the answer once its headers are here, on a connection of its own. Raises `TransportError`."""
+        line = self._new_line(DeadlineStreamAnswer)
+        # An encoder on the other side could hold events back.
+        headers = self._headers | {"Accept-Encoding": "identity"}
+
+        def start() -> _Stream:
+            answer = line.open(request, headers)
+            if answer.status_code != 200:
+                return _Stream(line, request, None, _whole(answer))
+            return _Stream(line, request, answer, _response(answer, b""))
+
+        try:
+            return line.run(request, start)
+        except TransportError:
+            line.close()
+            raise
+
+    def close(self) -> None:
+        """Cut all connections, for good. **Thread**: any."""
+        with self._lock:
+            self._closed = True
+            lines = list(self._lines)
+        for line in lines:
+            line.close()
+
+    def _new_line(self, kind: type[DeadlineAnswer]) -> _Line:
+        with self._lock:
+            line = _Line(kind, self._environment)
+            line.closed = self._closed
+            self._lines.add(line)
+            return line
+
+
+class _Stream:
+    """An answer that goes on; `answer` is None when it was refused, and `response` then has all of it."""
+
+    def __init__(self, line: _Line, request: Request, answer: requests.Response | None, response: Response) -> None:
+        self.response = response
+        self._line = line
+        self._request = request
+        self._answer = answer
+        self._reading = threading.Lock()
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            while data := self._read():
+                yield data
+        except TransportError:
+            if not self._line.closed:  # else it is we who ended it
+                raise
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        self._line.close()
+        with self._reading:  # which is over now
+            if self._answer is not None:
+                self._answer.close()
+                self._answer = None
+
+    def _read(self) -> bytes:
+        with self._reading:
+            if self._answer is None or self._line.closed:
+                return b""
+            raw = self._answer.raw
+            # What is there, not line by line: that is 2.5 times faster.
+            return self._line.run(self._request, lambda: raw.read1(_CHUNK_BYTES, decode_content=True))
+
+
+class _Line:
+    """A pool of connections that any thread can cut: the one for requests, or the one of one stream."""
+
+    def __init__(self, kind: type[DeadlineAnswer], environment: _Environment) -> None:
+        self.closed = False
+        self._environment = environment
+        self._lock = threading.Lock()
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._adapter = _Adapter(self._add, kind)
+
+    def open(self, request: Request, defaults: Mapping[str, str]) -> requests.Response:
+        """Send a request and return its answer, body unread. Raises foreign exceptions: call it within `run`."""
+        if name := _unsendable(request.headers):
+            # http.client finds that too, but quotes the value, which may be a token.
+            raise TransportError(f"the header {name} has characters, such as a line break, that cannot be sent")
+        headers = CaseInsensitiveDict(defaults)
+        headers.update(request.headers)
+        return self._adapter.send(
+            requests.Request(request.method, request.url, headers, data=request.body).prepare(),
+            stream=True,
+            timeout=request.timeout_s,
+            verify=self._environment.verify,
+            proxies=self._environment.proxies(request.url),
+        )
+
+    def run(self, request: Request, action: Callable[[], _T]) -> _T:
+        """Return what `action` returns; everything that goes wrong in it becomes a `TransportError`."""
+        if self.closed:
+            raise TransportError("this transport has been closed")
+        try:
+            return action()
+        except _FOREIGN as exc:
+            error = _translated(exc, request, closed=self.closed)
+        # Raised out here, with no trace of the foreign exception: its frames hold the headers, and so the token.
+        raise error
+
+    def close(self) -> None:
+        with self._lock:
+            self.closed = True
+            sockets = list(self._sockets)
+        for sock in sockets:
+            cut(sock)
+        self._adapter.close()  # the idle connections; those in use are closed by their thread, which is awake now
+
+    def _add(self, sock: socket.socket) -> None:
+        with self._lock:
+            self._sockets.add(sock)
+            closed = self.closed
+        if closed:
+            cut(sock)
+
+
+class _Environment:
+    """What the environment says of proxies and certificate authorities; asking it costs more than a request."""
+
+    def __init__(self) -> None:
+        self.verify: str | bool = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+        self._configured = getproxies()
+        self._proxies: dict[str | None, dict[str, str]] = {}
+
+    def proxies(self, url: str) -> dict[str, str]:
+        """Return the proxies for `url`; none for this machine itself, whatever the environment says."""
+        host = urlsplit(url).hostname
+        if host not in self._proxies:
+            direct = not self._configured or _is_loopback(host or "") or should_bypass_proxies(url, no_proxy=None)
+            self._proxies[host] = {} if direct else self._configured
+        return self._proxies[host]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+class _Plain(HTTPConnection):
+    """Tells about its socket as soon as it is connected."""
+
+    def __init__(self, *args: Any, opened: _Opened, kind: type[DeadlineAnswer], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._opened = opened
+        self.response_class = kind
+
+    def connect(self) -> None:
+        super().connect()
+        self._opened(self.sock)
+
+
+class _Tls(_Plain, HTTPSConnection):
+    pass
+
+
+class _PlainPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _TlsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _Tls
+
+
+class _Adapter(HTTPAdapter):
+    """Makes cuttable connections: one kept for the service, one for the icons' host."""
+
+    def __init__(self, opened: _Opened, kind: type[DeadlineAnswer]) -> None:
+        # urllib3 passes what a pool does not know on to its connections.
+        extras: dict[str, Any] = {"opened": opened, "kind": kind}
+        self._pools: Any = {
+            "http": functools.partial(_PlainPool, **extras),
+            "https": functools.partial(_TlsPool, **extras),
+        }
+        super().__init__(pool_connections=2, pool_maxsize=1)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if not proxy.lower().startswith("socks"):  # those have connections of their own: they end by their time-out
+            manager.pool_classes_by_scheme = self._pools
+        return manager
+
+
+def _unsendable(headers: Mapping[str, str]) -> str | None:
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable() and value == value.strip()):
+            return name
+    return None
+
+
+def _whole(answer: requests.Response) -> Response:
+    with closing(answer):
+        # One read, one long wait outside the interpreter lock. The limit holds for the decompressed body too.
+        body = answer.raw.read(MAX_BODY_BYTES + 1, decode_content=True)
+    if len(body) > MAX_BODY_BYTES:
+        raise TransportError(f"the answer from {_place(answer.url)} is larger than {MAX_BODY_BYTES} bytes")
+    return _response(answer, body)
+
+
+def _response(answer: requests.Response, body: bytes) -> Response:
+    return Response(answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, body)
+
+
+def _translated(exc: BaseException, request: Request, *, closed: bool) -> TransportError:
+    place = _place(request.url)
+    if closed:
+        return TransportError(f"the request to {place} was given up: this transport has been closed")
+    if isinstance(exc, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
+        return TransportError(f"no whole answer from {place} within {request.timeout_s:g} s", timed_out=True)
+    cause = exc
+    while (deeper := cause.__cause__ or cause.__context__) is not None:
+        cause = deeper
+    reason = (str(cause) or type(cause).__name__)[:200]
+    if isinstance(exc, requests.exceptions.SSLError | urllib3.exceptions.SSLError):
+        advice = "check its certificate and this machine's clock"
+        return TransportError(f"no trusted TLS connection to {place}: {reason}; {advice}")
+    return TransportError(f"no answer from {place}: {reason}")
+
+
+def _place(url: str) -> str:
+    # Without a user name or password that may stand in front of the host.
+    return urlsplit(url).netloc.rpartition("@")[2] or "an address without a host"

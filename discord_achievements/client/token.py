@@ -1,0 +1,91 @@
+"""The player's bearer token: how it is checked, and where it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from ..domain.errors import ConfigurationError
+from ..domain.snowflake import is_snowflake
+from . import identity
+
+_MAX_CHARACTERS = 4096
+
+
+@runtime_checkable
+class TokenProvider(Protocol):
+    """An object that a game gives in place of a token: it knows how to get one and how to renew it.
+
+    Both methods return a bearer token or raise. It may also have `user_id: int`, where that is known beforehand.
+    **Thread**: the worker's. **Blocks**: as long as it likes; the game goes on.
+    """
+
+    def get_token(self) -> str:
+        """Return the token to use."""
+        ...
+
+    def refresh(self) -> str:
+        """Return a new token, because the service has not accepted the present one."""
+        ...
+
+
+class _Fixed:
+    """A plain string as a provider."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def get_token(self) -> str:
+        return self._token
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """Who plays: the provider (None: nobody has signed in) and the owner that new progress is recorded for."""
+
+    provider: TokenProvider | _Fixed | None
+    owner: bytes
+
+    @property
+    def can_refresh(self) -> bool:
+        """Whether a refused token can be renewed."""
+        return isinstance(self.provider, TokenProvider)
+
+
+def credentials(token: str | TokenProvider | None) -> Credentials:
+    """Return the credentials for what a game passes as `token`; raises `ConfigurationError`."""
+    if token is None or token == "":
+        return Credentials(None, identity.of_run())
+    if isinstance(token, str):
+        token = checked(token)
+        return Credentials(_Fixed(token), identity.of_token(token))
+    if not isinstance(token, TokenProvider):
+        raise ConfigurationError(
+            f"token is a {type(token).__name__}; allowed are a string and an object with get_token() and refresh()"
+        )
+    user_id = getattr(token, "user_id", None)
+    if user_id is None:
+        return Credentials(token, identity.of_run())
+    if not is_snowflake(user_id):
+        raise ConfigurationError(f"the token object's user_id is {user_id!r:.40}; allowed are whole numbers above 0")
+    return Credentials(token, identity.of_user(user_id))
+
+
+def checked(token: object) -> str:
+    """Return `token` as it goes behind `Bearer `; raises `ConfigurationError`, which never shows the token."""
+    if not isinstance(token, str):
+        raise ConfigurationError(f"the token is a {type(token).__name__}; it has to be a string")
+    token = token.strip()
+    kind, _, rest = token.partition(" ")
+    if kind.lower() == "bot":
+        raise ConfigurationError(
+            "the token is a bot token. A bot token inside a game is a secret given to every player; it opens every"
+            " player's progress. Use the player's own bearer token, and keep the bot token on your server"
+        )
+    if kind.lower() == "bearer" and rest:
+        token = rest.strip()
+    if not token or len(token) > _MAX_CHARACTERS or not token.isascii() or not token.isprintable() or " " in token:
+        raise ConfigurationError(
+            f"the token is not usable: it has to be 1 to {_MAX_CHARACTERS} printable ASCII characters without spaces"
+        )
+    return token

@@ -1,0 +1,159 @@
+"""The list as the game sees it: compact columns, with the objects that a game asks for made on demand.
+
+A thousand long-lived objects for every sync would bring on full garbage collections over the game's whole heap. So
+the worker fills columns, and a `UserAchievement` is made when somebody first looks at it.
+
+**Thread**: the worker builds a view, hands it over whole, and never touches it again; from then on it is the game's.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from bisect import insort
+from collections.abc import Iterable
+
+from ..domain.localization import resolve
+from ..domain.models import Achievement, UserAchievement
+from ..domain.wire import format_time
+from .state import State, listed, shown
+
+_SECRET, _SECURE, _LISTED, _SYNCED = 1, 2, 4, 8
+_LOCKED = -(2**63)
+TextRow = tuple[str | None, ...]
+
+
+def user_achievement(user_id: int, achievement_id: int, state: State, *, fetched: bool) -> UserAchievement:
+    """Return what the player sees of `state`; `fetched` tells that the service's list has been seen."""
+    percent, unlocked_at_us = shown(state)
+    unlocked_at = "" if unlocked_at_us is None else format_time(unlocked_at_us)
+    return UserAchievement(user_id, achievement_id, percent, unlocked_at, _synced(state, fetched))
+
+
+def _synced(state: State, fetched: bool) -> bool:
+    return state.pending is None and (fetched or state.confirmed.percent > 0)
+
+
+class View:
+    """One player's achievements.
+
+    `seq` is the last set that it takes into account, `visible` the listed ids, ascending, and `objects` what has been
+    looked at or changed of those.
+    """
+
+    __slots__ = ("_fetched", "_flags", "_hidden", "_index", "_percents", "_texts", "_unlocked", "objects", "seq",
+                 "user_id", "visible")  # fmt: skip
+
+    def __init__(self, user_id: int, seq: int, *, fetched: bool) -> None:
+        self.user_id = user_id
+        self.seq = seq
+        self.visible = array("q")
+        self.objects: dict[int, UserAchievement] = {}
+        self._hidden: dict[int, UserAchievement] = {}
+        self._fetched = fetched
+        self._index: dict[int, int] = {}
+        self._percents = bytearray()
+        self._unlocked = array("q")
+        self._flags = bytearray()
+        self._texts: list[TextRow] = []
+
+    def add(self, rows: Iterable[tuple[int, State, TextRow]]) -> None:
+        """Append achievements, in ascending id."""
+        for achievement_id, state, texts in rows:
+            percent, unlocked_at_us = shown(state)
+            is_listed = listed(state)
+            if is_listed:
+                self.visible.append(achievement_id)
+            self._index[achievement_id] = len(self._texts)
+            self._percents.append(percent)
+            self._unlocked.append(_LOCKED if unlocked_at_us is None else unlocked_at_us)
+            self._flags.append(_flags(state, is_listed) | _SYNCED * _synced(state, self._fetched))
+            self._texts.append(texts)
+
+    def look(self, achievement_id: int) -> UserAchievement | None:
+        """Return one achievement, listed or not; None for an unknown id."""
+        found = self.objects.get(achievement_id) or self._hidden.get(achievement_id)
+        if found is not None:
+            return found
+        index = self._index.get(achievement_id)
+        if index is None:
+            return None
+        unlocked_at_us = self._unlocked[index]
+        found = UserAchievement(
+            self.user_id,
+            achievement_id,
+            self._percents[index],
+            "" if unlocked_at_us == _LOCKED else format_time(unlocked_at_us),
+            bool(self._flags[index] & _SYNCED),
+        )
+        (self.objects if self._flags[index] & _LISTED else self._hidden)[achievement_id] = found
+        return found
+
+    def is_secret(self, achievement_id: int) -> bool:
+        """Tell whether a known achievement is secret."""
+        return bool(self._flags[self._index[achievement_id]] & _SECRET)
+
+    def is_secure(self, achievement_id: int) -> bool:
+        """Tell whether a known achievement is secure."""
+        return bool(self._flags[self._index[achievement_id]] & _SECURE)
+
+    def is_listed(self, achievement_id: int) -> bool:
+        """Tell whether the player may see an achievement."""
+        index = self._index.get(achievement_id)
+        return index is not None and bool(self._flags[index] & _LISTED)
+
+    def put(self, achievement: UserAchievement, *, is_listed: bool) -> None:
+        """Take over a known achievement's new value and whether it is listed."""
+        achievement_id = achievement.achievement_id
+        index = self._index[achievement_id]
+        if is_listed and not self._flags[index] & _LISTED:
+            insort(self.visible, achievement_id)
+            self._flags[index] |= _LISTED
+        elif not is_listed and self._flags[index] & _LISTED:
+            self.visible.remove(achievement_id)
+            self._flags[index] &= ~_LISTED
+        self.objects.pop(achievement_id, None)
+        self._hidden.pop(achievement_id, None)
+        (self.objects if is_listed else self._hidden)[achievement_id] = achievement
+
+    def define(self, achievement_id: int, state: State, texts: TextRow) -> None:
+        """Take over what the definition of one achievement says; a new one is not listed before it is `put`."""
+        index = self._index.get(achievement_id)
+        if index is None:
+            self._index[achievement_id] = len(self._texts)
+            self._percents.append(0)
+            self._unlocked.append(_LOCKED)
+            self._flags.append(_flags(state, False))
+            self._texts.append(texts)
+        else:
+            self._flags[index] = _flags(state, False) | self._flags[index] & (_LISTED | _SYNCED)
+            self._texts[index] = texts
+
+    def icon_hash(self, achievement_id: int) -> str:
+        """Return the icon's hash; empty where there is none or the id is unknown."""
+        index = self._index.get(achievement_id)
+        return "" if index is None else self._texts[index][4] or ""
+
+    def definition(self, application_id: int, achievement_id: int, locale: str) -> Achievement | None:
+        """Return a definition with its texts resolved for `locale`; None for an unknown id."""
+        index = self._index.get(achievement_id)
+        if index is None:
+            return None
+        name, names, description, descriptions, icon_hash = self._texts[index]
+        name_localizations = json.loads(names) if names else None
+        description_localizations = json.loads(descriptions) if descriptions else None
+        return Achievement(
+            application_id=application_id,
+            id=achievement_id,
+            name=resolve(name or "", name_localizations, locale),
+            description=resolve(description or "", description_localizations, locale),
+            secret=bool(self._flags[index] & _SECRET),
+            secure=bool(self._flags[index] & _SECURE),
+            icon_hash=icon_hash or "",
+            name_localizations=name_localizations,
+            description_localizations=description_localizations,
+        )
+
+
+def _flags(state: State, is_listed: bool) -> int:
+    return _SECRET * state.secret | _SECURE * state.secure | _LISTED * is_listed

@@ -1,0 +1,121 @@
+"""The one background thread: waits for commands and for the time of the next action, and runs the engine.
+
+It is started on first use. `stop` ends it; waiting for delivery is the manager's `flush`. A process that forks keeps
+it in the parent only.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from queue import Empty, SimpleQueue
+
+from .clock import Clock
+from .engine import Engine
+from .messages import Wake
+
+_log = logging.getLogger("discord_achievements")
+_BATCH = 256
+_AFTER_FAULT_S = 1.0
+NOT_POLLED_S = 5.0
+
+
+class Worker:
+    """Runs one engine. `inbox` takes commands from any thread without waiting."""
+
+    def __init__(self, engine: Engine, inbox: SimpleQueue[object], to_game: deque[object], clock: Clock) -> None:
+        self.engine = engine
+        self.inbox = inbox
+        self._to_game = to_game
+        self._clock = clock
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+        self._oldest: object = None
+        self._oldest_since = 0.0
+        self._warned = False
+        clock.on_jump(self.wake)
+
+    @property
+    def started(self) -> bool:
+        """Whether there is a thread, or was one."""
+        return self._thread is not None
+
+    def start(self) -> None:
+        """Start the thread. Raises `RuntimeError` when the interpreter is already going down."""
+        thread = threading.Thread(target=self._run, name="discord_achievements worker", daemon=True)
+        thread.start()
+        self._thread = thread
+
+    def wake(self) -> None:
+        """Have it look at the clock again. **Thread**: any."""
+        self.inbox.put(Wake())
+
+    def stop(self, timeout_s: float) -> bool:
+        """End the thread after it has stored what it was told; return whether it has ended in time."""
+        self.abandon()
+        if self._thread is None:
+            self._finish()
+            return True
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def abandon(self) -> None:
+        """Have it end soon, without waiting for it. **Thread**: any."""
+        self._stopping = True
+        self.engine.abort()
+        self.inbox.put(Wake())
+
+    def _run(self) -> None:
+        wait_s: float | None = 0.0
+        while not self._stopping:
+            try:
+                self.engine.handle(self._commands(self._sooner(wait_s)))
+                wait_s = self.engine.step()
+            except Exception:
+                # A mistake of ours must not end the game or the thread; what is pending is on disk.
+                _log.exception("the worker failed; it goes on in %s s", _AFTER_FAULT_S)
+                wait_s = _AFTER_FAULT_S
+        self._finish()
+
+    def _finish(self) -> None:
+        try:
+            while commands := self._commands(0.0):
+                self.engine.handle(commands)
+        except Exception:
+            _log.exception("the worker failed while stopping")
+        finally:
+            self.engine.close()
+
+    def _commands(self, wait_s: float | None) -> list[object]:
+        commands: list[object] = []
+        try:
+            commands.append(self.inbox.get(timeout=wait_s) if wait_s != 0.0 else self.inbox.get_nowait())
+            while len(commands) < _BATCH:
+                commands.append(self.inbox.get_nowait())
+        except Empty:
+            pass  # that was all, or the time is up
+        return commands
+
+    def _sooner(self, wait_s: float | None) -> float | None:
+        """Shorten the wait so that a game that does not call `run_callbacks` is noticed; say so once."""
+        if self._warned:
+            return wait_s
+        try:
+            oldest = self._to_game[0]
+        except IndexError:
+            self._oldest = None
+            return wait_s
+        now = self._clock.now()
+        if oldest is not self._oldest:
+            self._oldest, self._oldest_since = oldest, now
+        left_s = self._oldest_since + NOT_POLLED_S - now
+        if left_s <= 0:
+            self._warned = True
+            _log.warning(
+                "run_callbacks() has not been called for %.0f s although there is something to deliver;"
+                " call it once per frame, also while the game is paused",
+                NOT_POLLED_S,
+            )
+            return wait_s
+        return left_s if wait_s is None else min(wait_s, left_s)

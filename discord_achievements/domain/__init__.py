@@ -1,0 +1,1 @@
+"""The rules both sides share: pure functions and values, standard library only."""

@@ -1,0 +1,124 @@
+"""Every exception of the package, and Discord's error bodies as data.
+
+    DiscordAchievementsError
+    ├── ConfigurationError   a constructor argument or an environment variable is unusable (also a ValueError)
+    ├── CatalogueError       the catalogue file is wrong; lists every mistake (also a ValueError)
+    ├── ResultError          a getter has nothing to return; carries the `Result`
+    ├── TransportError       no answer came: connection, time-out, TLS, or a body that broke off
+    ├── WireError            an answer came that is not what the protocol says
+    └── ApiError             the service answered with an error; carries status, code, message, errors
+
+Messages say what happened, with which value, and what to do. None ever contains a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any
+
+from .result import Result
+
+
+class DiscordAchievementsError(Exception):
+    """The root of every exception that this package raises on purpose."""
+
+
+class ConfigurationError(DiscordAchievementsError, ValueError):
+    """An argument or environment variable cannot be used; the message says which and what is allowed."""
+
+
+class CatalogueError(DiscordAchievementsError, ValueError):
+    """The catalogue file has mistakes; `problems` lists all of them, not the first only."""
+
+    def __init__(self, source: str, problems: Sequence[str]) -> None:
+        self.source = source
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        heading = f"{source} has {count} {'mistake' if count == 1 else 'mistakes'}:"
+        super().__init__("\n  ".join([heading, *self.problems]))
+
+
+class ResultError(DiscordAchievementsError):
+    """A getter has nothing to return; `result` says why (`NOT_FETCHED` or `NOT_FOUND`)."""
+
+    def __init__(self, result: Result, message: str) -> None:
+        self.result = result
+        super().__init__(message)
+
+
+class TransportError(DiscordAchievementsError):
+    """No whole answer came from the service; `timed_out` tells that waiting for one took all the time there was."""
+
+    def __init__(self, message: str, *, timed_out: bool = False) -> None:
+        self.timed_out = timed_out
+        super().__init__(message)
+
+
+class WireError(DiscordAchievementsError):
+    """An answer came that cannot be read as what the protocol promises."""
+
+
+class ErrorCode(Enum):
+    """Discord's documented error answers that this protocol uses: HTTP status, JSON code, message."""
+
+    UNAUTHORIZED = (401, 0, "401: Unauthorized")
+    ROUTE_NOT_FOUND = (404, 0, "404: Not Found")
+    METHOD_NOT_ALLOWED = (405, 0, "405: Method Not Allowed")
+    UNKNOWN_APPLICATION = (404, 10002, "Unknown Application")
+    UNKNOWN_USER = (404, 10013, "Unknown User")
+    BOTS_NOT_ALLOWED = (403, 20001, "Bots cannot use this endpoint")
+    NOT_AUTHORIZED = (403, 20012, "You are not authorized to perform this action on this application")
+    PAYLOAD_TOO_LARGE = (413, 40005, "Request entity too large")
+    MISSING_ACCESS = (403, 50001, "Missing Access")
+    APPLICATION_MISMATCH = (403, 50025, "Invalid OAuth2 access token provided")
+    INVALID_FORM_BODY = (400, 50035, "Invalid Form Body")
+    INVALID_API_VERSION = (400, 50041, "Invalid API version provided")
+    INVALID_JSON = (400, 50109, "The request body contains invalid JSON.")
+    UNKNOWN_ACHIEVEMENT = (404, 990001, "Unknown Achievement")
+    TOO_MANY_ACHIEVEMENTS = (400, 990002, "Maximum number of achievements reached (1000)")
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+class ApiError(DiscordAchievementsError):
+    """An error answer of the service, as data.
+
+    `status` is the HTTP status, `code` Discord's JSON code (0 when it has none, None when the body was not
+    Discord's error shape: a proxy or another server spoke), `errors` the tree of field errors, `retry_after_s`
+    the seconds that the service asked to wait, `is_global` whether a 429 stands for all routes.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: int | None,
+        message: str,
+        *,
+        errors: Mapping[str, Any] | None = None,
+        retry_after_s: float | None = None,
+        is_global: bool = False,
+    ) -> None:
+        self.status = status
+        self.code = code
+        self.message = message
+        self.errors = errors
+        self.retry_after_s = retry_after_s
+        self.is_global = is_global
+        super().__init__(f"HTTP {status}, code {code}: {message}")
+
+    @classmethod
+    def of(cls, known: ErrorCode, *, errors: Mapping[str, Any] | None = None) -> ApiError:
+        """Return the documented error `known`, optionally with a tree of field errors."""
+        return cls(known.status, known.code, known.message, errors=errors)
+
+
+def field_error(path: Sequence[str], code: str, message: str) -> ApiError:
+    """Return the 400 for one wrong field; `path` leads to it, for example `("name", "default")`."""
+    tree: dict[str, Any] = {"_errors": [{"code": code, "message": message}]}
+    for name in reversed(path):
+        tree = {name: tree}
+    return ApiError.of(ErrorCode.INVALID_FORM_BODY, errors=tree)

@@ -1,0 +1,49 @@
+"""The two structs of the GameSDK that a game sees. Source: Discord's Achievements page, Data Models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+NAME_MAX = 100
+DESCRIPTION_MAX = 200
+ACHIEVEMENTS_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Achievement:
+    """An achievement as the game's author defined it; the same for every player.
+
+    `name` is 1 to 100 characters, `description` 1 to 200. `secret`: not shown to a player before it is unlocked.
+    `secure`: only the game's server can grant it. `icon_hash` is empty where no service has given one.
+    """
+
+    application_id: int
+    id: int
+    name: str
+    description: str
+    secret: bool = False
+    secure: bool = False
+    icon_hash: str = ""
+    name_localizations: Mapping[str, str] | None = None
+    description_localizations: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UserAchievement:
+    """One player's progress on one achievement.
+
+    `percent_complete` is 0 to 100; `unlocked_at` is ISO 8601 in UTC, empty while locked; `user_id` is 0 in local
+    mode; `synced` tells that the service has confirmed this value (always False in local mode).
+    """
+
+    user_id: int
+    achievement_id: int
+    percent_complete: int
+    unlocked_at: str
+    synced: bool = False
+
+    @property
+    def unlocked(self) -> bool:
+        """Whether the player has it: progress is 100."""
+        return self.percent_complete == 100

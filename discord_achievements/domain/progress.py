@@ -1,0 +1,52 @@
+"""The progress rule: progress only rises, and the first unlock time stays.
+
+Client and service apply this one rule, so neither order nor repetition of updates matters: `merge` is commutative,
+associative and idempotent.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+COMPLETE = 100
+MAX_SECONDS_SINCE_UNLOCK = 14 * 24 * 3600
+_US = 1_000_000
+
+
+class Progress(NamedTuple):
+    """How far a player is: `percent` 0 to 100, `unlocked_at_us` microseconds since the epoch, None while locked."""
+
+    percent: int
+    unlocked_at_us: int | None
+
+
+NO_PROGRESS = Progress(0, None)
+
+
+def is_percent(value: object) -> bool:
+    """Tell whether `value` is a whole number from 0 to 100; a bool or a float is not."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= COMPLETE
+
+
+def reach(percent: int, at_us: int) -> Progress:
+    """Return the progress of a player who is at `percent` at the time `at_us`."""
+    return Progress(percent, at_us if percent == COMPLETE else None)
+
+
+def merge(a: Progress, b: Progress) -> Progress:
+    """Return what holds when both are true: the higher percent, the earlier unlock."""
+    if a.unlocked_at_us is None or b.unlocked_at_us is None:
+        unlocked_at_us = a.unlocked_at_us if b.unlocked_at_us is None else b.unlocked_at_us
+    else:
+        unlocked_at_us = min(a.unlocked_at_us, b.unlocked_at_us)
+    return Progress(max(a.percent, b.percent), unlocked_at_us)
+
+
+def seconds_since_unlock(unlocked_at_us: int, at_us: int) -> int:
+    """Return how many whole seconds ago the unlock was, never negative, as the update request carries it."""
+    return max(0, (at_us - unlocked_at_us) // _US)
+
+
+def unlocked_at_from_age(age_s: float, at_us: int) -> int:
+    """Return the unlock time for an unlock that a client says is `age_s` seconds old, clamped to 0..14 days."""
+    return at_us - int(min(max(age_s, 0), MAX_SECONDS_SINCE_UNLOCK) * _US)

@@ -1,0 +1,105 @@
+"""Rate limits, as Discord's headers tell them.
+
+A limited answer carries `X-RateLimit-Limit` (requests in a window), `-Remaining` (left in this one), `-Reset` (when
+it ends, seconds since the epoch), `-Reset-After` (the same as seconds from now) and `-Bucket` (which limit it was).
+A client that sends nothing while `Remaining` is 0 and `Reset-After` has not passed is never refused. Only
+`Reset-After` is used for waiting: the wall clocks of two machines need not agree. Of a 429's several words, the one
+furthest in the future counts.
+
+Waiting is done in `now`, monotonic seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from .routes import Limit
+
+
+class LimitState(NamedTuple):
+    """What one answer said: requests per window, requests left, seconds until the window ends, name of the bucket."""
+
+    limit: int
+    remaining: int
+    reset_after_s: float
+    bucket: str
+
+
+def _number(headers: Mapping[str, str], name: str) -> float | None:
+    try:
+        value = float(headers[name])
+    except (KeyError, ValueError):
+        return None
+    return value if math.isfinite(value) and value >= 0 else None
+
+
+def read_headers(headers: Mapping[str, str]) -> LimitState | None:
+    """Return what the lower-case `headers` say about the limit, or None where they say nothing usable."""
+    remaining = _number(headers, "x-ratelimit-remaining")
+    reset_after_s = _number(headers, "x-ratelimit-reset-after")
+    if remaining is None or reset_after_s is None:
+        return None
+    limit = _number(headers, "x-ratelimit-limit")
+    bucket = headers.get("x-ratelimit-bucket", "")
+    return LimitState(int(limit or 0), int(remaining), reset_after_s, bucket)
+
+
+def write_headers(state: LimitState, at_s: float) -> dict[str, str]:
+    """Return the headers that tell `state`; `at_s` is the wall clock in seconds since the epoch."""
+    return {
+        "X-RateLimit-Limit": str(state.limit),
+        "X-RateLimit-Remaining": str(state.remaining),
+        "X-RateLimit-Reset": f"{at_s + state.reset_after_s:.3f}",
+        "X-RateLimit-Reset-After": f"{state.reset_after_s:.3f}",
+        "X-RateLimit-Bucket": state.bucket,
+    }
+
+
+def retry_after_s(headers: Mapping[str, str], body: object) -> float | None:
+    """Return how long a 429 or 503 asks to wait: the longest of its header, its bucket's reset and its body."""
+    said = [_number(headers, "retry-after"), _number(headers, "x-ratelimit-reset-after")]
+    if isinstance(body, Mapping):
+        value = body.get("retry_after")
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
+            said.append(float(value))
+    return max((value for value in said if value is not None), default=None)
+
+
+@dataclass(slots=True)
+class Bucket:
+    """What a client knows of one limit: nothing until an answer has told it."""
+
+    _remaining: int | None = None
+    _reset_at: float = 0.0
+
+    def wait_s(self, now: float) -> float:
+        """Return the seconds until a request may be sent; 0 when it may be now."""
+        if self._remaining is None or self._remaining > 0:
+            return 0.0
+        return max(0.0, self._reset_at - now)
+
+    def update(self, state: LimitState, now: float) -> None:
+        """Take over what an answer said at `now`."""
+        self._remaining = state.remaining
+        self._reset_at = now + state.reset_after_s
+
+
+@dataclass(slots=True)
+class Window:
+    """A service's count for one limit: a window opens with its first request and closes `per_s` later."""
+
+    limit: Limit
+    _opened: float = field(default=-math.inf)
+    _used: int = 0
+
+    def hit(self, now: float) -> tuple[bool, int, float]:
+        """Count a request at `now`; return whether it is allowed, how many are left, seconds to the window's end."""
+        if now - self._opened >= self.limit.per_s:
+            self._opened, self._used = now, 0
+        allowed = self._used < self.limit.requests
+        if allowed:
+            self._used += 1
+        return allowed, self.limit.requests - self._used, self._opened + self.limit.per_s - now

@@ -1,0 +1,127 @@
+"""The route table: the client compiles paths from it, a service mounts its handlers from it.
+
+Source: Discord's Achievements page; the last two routes are additions of this project.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import NamedTuple
+
+from .errors import ApiError, ErrorCode
+
+API_VERSIONS = range(6, 11)
+DEFAULT_API_VERSION = 6
+
+
+class Limit(NamedTuple):
+    """A rate limit: `requests` in each window of `per_s` seconds."""
+
+    requests: int
+    per_s: float
+
+
+class Auth(Enum):
+    """Whose token opens a route."""
+
+    BOT = "bot"
+    BEARER = "bearer"
+    EITHER = "either"
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one path; `template` is relative to the API's base and names its parameters in braces."""
+
+    name: str
+    method: str
+    template: str
+    auth: Auth
+    status: int
+    limit: Limit | None
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The template as a regular expression over a whole path; a trailing slash is tolerated."""
+        return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.template) + "/?")
+
+    def path(self, **parameters: int | str) -> str:
+        """Return the path for `parameters`, relative to the API's base."""
+        return self.template.format(**parameters)
+
+
+_APPLICATION = "/applications/{application_id}/achievements"
+_PLAYER = "/users/{user_id}/applications/{application_id}/achievements/{achievement_id}"
+_MINE = "/users/@me/applications/{application_id}/achievements"
+_FIVE = Limit(5, 5.0)
+
+GET_ACHIEVEMENTS = Route("get_achievements", "GET", _APPLICATION, Auth.BOT, 200, _FIVE)
+GET_ACHIEVEMENT = Route("get_achievement", "GET", _APPLICATION + "/{achievement_id}", Auth.BOT, 200, _FIVE)
+CREATE_ACHIEVEMENT = Route("create_achievement", "POST", _APPLICATION, Auth.BOT, 201, _FIVE)
+UPDATE_ACHIEVEMENT = Route("update_achievement", "PATCH", _APPLICATION + "/{achievement_id}", Auth.BOT, 200, _FIVE)
+DELETE_ACHIEVEMENT = Route("delete_achievement", "DELETE", _APPLICATION + "/{achievement_id}", Auth.BOT, 204, _FIVE)
+UPDATE_USER_ACHIEVEMENT = Route("update_user_achievement", "PUT", _PLAYER, Auth.EITHER, 200, _FIVE)
+GET_USER_ACHIEVEMENTS = Route("get_user_achievements", "GET", _MINE, Auth.BEARER, 200, Limit(2, 5.0))
+USER_ACHIEVEMENT_EVENTS = Route("user_achievement_events", "GET", _MINE + "/events", Auth.BEARER, 200, None)
+RESET_USER_ACHIEVEMENT = Route("reset_user_achievement", "DELETE", _PLAYER, Auth.BOT, 204, _FIVE)
+
+ROUTES = (
+    GET_ACHIEVEMENTS,
+    GET_ACHIEVEMENT,
+    CREATE_ACHIEVEMENT,
+    UPDATE_ACHIEVEMENT,
+    DELETE_ACHIEVEMENT,
+    UPDATE_USER_ACHIEVEMENT,
+    GET_USER_ACHIEVEMENTS,
+    USER_ACHIEVEMENT_EVENTS,
+    RESET_USER_ACHIEVEMENT,
+)
+
+_VERSION_PREFIX = re.compile(r"/api(?:/v(\d{1,6}))?(?=/|$)")
+_ICON = "/app-assets/{application_id}/achievements/{achievement_id}/icons/{icon_hash}.{extension}"
+
+
+class Match(NamedTuple):
+    """What a request asks for: the route, the values in its path, the API version."""
+
+    route: Route
+    parameters: dict[str, str]
+    version: int
+
+
+def match(method: str, path: str) -> Match:
+    """Return what `method` and the decoded `path` (from `/api` on) ask for; raises the `ApiError` to answer with."""
+    prefix = _VERSION_PREFIX.match(path)
+    if prefix is None:
+        raise ApiError.of(ErrorCode.ROUTE_NOT_FOUND)
+    version = int(prefix[1]) if prefix[1] else DEFAULT_API_VERSION
+    if version not in API_VERSIONS:
+        raise ApiError.of(ErrorCode.INVALID_API_VERSION)
+    rest = path[prefix.end() :]
+    found = [(route, hit) for route in ROUTES if (hit := route.pattern.fullmatch(rest))]
+    for route, hit in found:
+        if route.method == method:
+            return Match(route, hit.groupdict(), version)
+    raise ApiError.of(ErrorCode.METHOD_NOT_ALLOWED if found else ErrorCode.ROUTE_NOT_FOUND)
+
+
+def allowed_methods(path: str) -> list[str]:
+    """Return the methods that the table has for `path`, for the `Allow` header of a 405."""
+    prefix = _VERSION_PREFIX.match(path)
+    rest = path[prefix.end() :] if prefix else path
+    return sorted({route.method for route in ROUTES if route.pattern.fullmatch(rest)})
+
+
+def asset_root(base_url: str) -> str:
+    """Return where icons are served: the base URL without its `/api` or `/api/v10`."""
+    return re.sub(r"/api(/v\d{1,6})?/?$", "", base_url.rstrip("/"))
+
+
+def icon_path(application_id: int, achievement_id: int, icon_hash: str, extension: str = "png") -> str:
+    """Return the path of an icon, relative to the asset root."""
+    return _ICON.format(
+        application_id=application_id, achievement_id=achievement_id, icon_hash=icon_hash, extension=extension
+    )

@@ -1,0 +1,27 @@
+"""Snowflakes, Discord's ids: `int` in memory, decimal `str` in JSON."""
+
+from __future__ import annotations
+
+from typing import TypeGuard
+
+MAX_SNOWFLAKE = 2**63 - 1
+_MAX_DIGITS = len(str(MAX_SNOWFLAKE))
+
+
+def is_snowflake(value: object) -> TypeGuard[int]:
+    """Tell whether `value` is an id: an int (not a bool) from 1 to 2^63-1."""
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_SNOWFLAKE
+
+
+def parse_snowflake(value: object) -> int:
+    """Return the id that `value` spells, a decimal string or an int; anything else raises `ValueError`."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS:
+        value = int(value)
+    if is_snowflake(value):
+        return value
+    raise ValueError(f"{value!r:.40} is not an id; allowed are whole numbers from 1 to {MAX_SNOWFLAKE}")
+
+
+def format_snowflake(value: int) -> str:
+    """Return an id as JSON spells it."""
+    return str(value)

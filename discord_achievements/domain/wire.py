@@ -1,0 +1,245 @@
+"""How things look on the wire: JSON objects of Discord's documented HTTP, both ways.
+
+Discord's page shows two shapes of an Achievement. Its tables (API v10) have `name` as a string beside
+`name_localizations`; its samples (v6 to v9) have `name` as `{"default": …, "localizations": {…}}`. Reading accepts
+either, with unknown fields and without optional ones; writing is told which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any, NamedTuple
+
+from .errors import ApiError, WireError, field_error
+from .models import Achievement
+from .progress import COMPLETE, MAX_SECONDS_SINCE_UNLOCK, Progress, is_percent
+from .snowflake import format_snowflake, parse_snowflake
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_US = timedelta(microseconds=1)
+USER_ACHIEVEMENT_UPDATE = "USER_ACHIEVEMENT_UPDATE"
+RESYNC = "RESYNC"
+
+
+class Shape(Enum):
+    """The two shapes of an Achievement."""
+
+    OBJECTS = "v6 to v9: name is an object with default and localizations"
+    STRINGS = "v10: name is a string, name_localizations stands beside it"
+
+    @classmethod
+    def of(cls, version: int) -> Shape:
+        """Return the shape that an API version answers in."""
+        return cls.STRINGS if version >= 10 else cls.OBJECTS
+
+
+class Record(NamedTuple):
+    """One entry of a player's list as a service tells it; what it left out is None.
+
+    `progress` is None in an answer of definitions only (as Discord's sample prints it), `definition` None in an
+    answer of records only (as the native SDK read it).
+    """
+
+    achievement_id: int
+    user_id: int | None
+    progress: Progress | None
+    revision: int | None
+    definition: Achievement | None
+
+
+def format_time(at_us: int) -> str:
+    """Return microseconds since the epoch as ISO 8601 in UTC with microseconds."""
+    return (_EPOCH + timedelta(microseconds=at_us)).isoformat(timespec="microseconds")
+
+
+def parse_time(text: str) -> int:
+    """Return ISO 8601 as microseconds since the epoch; without an offset it is UTC. Raises `ValueError`."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // _US
+
+
+def to_us(at: datetime) -> int:
+    """Return an aware datetime as microseconds since the epoch."""
+    return (at - _EPOCH) // _US
+
+
+def encode_achievement(achievement: Achievement, shape: Shape) -> dict[str, Any]:
+    """Return an Achievement as JSON in the given shape."""
+    encoded: dict[str, Any] = {
+        "application_id": format_snowflake(achievement.application_id),
+        "id": format_snowflake(achievement.id),
+        "secret": achievement.secret,
+        "secure": achievement.secure,
+        "icon_hash": achievement.icon_hash,
+    }
+    for field, text, localizations in (
+        ("name", achievement.name, achievement.name_localizations),
+        ("description", achievement.description, achievement.description_localizations),
+    ):
+        if shape is Shape.STRINGS:
+            encoded[field] = text
+            encoded[f"{field}_localizations"] = dict(localizations) if localizations else None
+        else:
+            encoded[field] = {"default": text}
+            if localizations:
+                encoded[field]["localizations"] = dict(localizations)
+    return encoded
+
+
+def decode_achievement(data: object) -> Achievement:
+    """Read an Achievement in either shape; raises `WireError`."""
+    fields = _mapping(data)
+    name, name_localizations = _text(fields, "name")
+    description, description_localizations = _text(fields, "description")
+    return Achievement(
+        application_id=_id(fields, "application_id"),
+        id=_id(fields, "id"),
+        name=name,
+        description=description,
+        secret=fields.get("secret") is True,
+        secure=fields.get("secure") is True,
+        icon_hash=icon_hash if isinstance(icon_hash := fields.get("icon_hash"), str) else "",
+        name_localizations=name_localizations,
+        description_localizations=description_localizations,
+    )
+
+
+def encode_record(
+    achievement: Achievement, user_id: int, progress: Progress, revision: int, shape: Shape
+) -> dict[str, Any]:
+    """Return the superset object: the Achievement, plus this player's progress on it."""
+    return {
+        **encode_achievement(achievement, shape),
+        "user_id": format_snowflake(user_id),
+        "achievement_id": format_snowflake(achievement.id),
+        "percent_complete": progress.percent,
+        "unlocked_at": None if progress.unlocked_at_us is None else format_time(progress.unlocked_at_us),
+        "revision": revision,
+    }
+
+
+def decode_record(data: object) -> Record:
+    """Read an entry of a player's list, or an event's data: superset, record only or definition only."""
+    fields = _mapping(data)
+    definition = decode_achievement(fields) if "name" in fields else None
+    achievement_id = definition.id if definition else _id(fields, "achievement_id")
+    user_id = None if fields.get("user_id") is None else _id(fields, "user_id")
+    revision = fields.get("revision")
+    if revision is not None and (not isinstance(revision, int) or isinstance(revision, bool)):
+        raise WireError(f"revision is {revision!r:.40}, not a whole number")
+    return Record(achievement_id, user_id, _progress(fields), revision, definition)
+
+
+def encode_event(application_id: int, user_id: int, record: Record) -> dict[str, Any]:
+    """Return the data of a `USER_ACHIEVEMENT_UPDATE` event."""
+    progress = record.progress or Progress(0, None)
+    return {
+        "application_id": format_snowflake(application_id),
+        "user_id": format_snowflake(user_id),
+        "achievement_id": format_snowflake(record.achievement_id),
+        "percent_complete": progress.percent,
+        "unlocked_at": None if progress.unlocked_at_us is None else format_time(progress.unlocked_at_us),
+        "revision": record.revision,
+    }
+
+
+def encode_update(percent: int, seconds_since_unlock: int | None) -> dict[str, Any]:
+    """Return the body of an update of one player's progress."""
+    body: dict[str, Any] = {"percent_complete": percent}
+    if seconds_since_unlock is not None:
+        body["seconds_since_unlock"] = seconds_since_unlock
+    return body
+
+
+def decode_update(data: object) -> tuple[int, float]:
+    """Read that body as percent and age of the unlock in seconds (0 where it says nothing usable).
+
+    Raises the `ApiError` to answer with.
+    """
+    if not isinstance(data, Mapping):
+        raise field_error((), "DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType")
+    path = ("percent_complete",)
+    if "percent_complete" not in data:
+        raise field_error(path, "BASE_TYPE_REQUIRED", "This field is required")
+    percent = data["percent_complete"]
+    if not isinstance(percent, int) or isinstance(percent, bool):
+        raise field_error(path, "NUMBER_TYPE_COERCE", f"Value {percent!r:.40} is not an int.")
+    if percent < 0:
+        raise field_error(path, "NUMBER_TYPE_MIN", "int value should be greater than or equal to 0.")
+    if percent > COMPLETE:
+        raise field_error(path, "NUMBER_TYPE_MAX", f"int value should be less than or equal to {COMPLETE}.")
+    age_s = data.get("seconds_since_unlock")
+    if not isinstance(age_s, int | float) or isinstance(age_s, bool) or not age_s > 0:
+        return percent, 0.0
+    return percent, float(min(age_s, MAX_SECONDS_SINCE_UNLOCK))
+
+
+def encode_error(error: ApiError) -> dict[str, Any]:
+    """Return an error's body as Discord documents it."""
+    body: dict[str, Any] = {"message": error.message, "code": error.code or 0}
+    if error.errors is not None:
+        body["errors"] = error.errors
+    return body
+
+
+def decode_error(status: int, data: object, retry_after_s: float | None = None) -> ApiError:
+    """Read an error's body; one that is not Discord's shape becomes an `ApiError` whose code is None."""
+    if isinstance(data, Mapping):
+        code, message, errors = data.get("code"), data.get("message"), data.get("errors")
+        if isinstance(message, str):
+            return ApiError(
+                status,
+                # A 429's body has no code where a whole limit was hit.
+                code if isinstance(code, int) and not isinstance(code, bool) else (0 if status == 429 else None),
+                message[:200],
+                errors=errors if isinstance(errors, Mapping) else None,
+                retry_after_s=retry_after_s,
+                is_global=data.get("global") is True,
+            )
+    return ApiError(status, None, "the answer is not in Discord's error format", retry_after_s=retry_after_s)
+
+
+def _mapping(data: object) -> Mapping[str, Any]:
+    if isinstance(data, Mapping):
+        return data
+    raise WireError(f"{data!r:.40} stands where a JSON object belongs")
+
+
+def _id(fields: Mapping[str, Any], name: str) -> int:
+    try:
+        return parse_snowflake(fields.get(name))
+    except ValueError as exc:
+        raise WireError(f"{name}: {exc}") from exc
+
+
+def _text(fields: Mapping[str, Any], name: str) -> tuple[str, Mapping[str, str] | None]:
+    value: object = fields.get(name)
+    localizations: object = fields.get(f"{name}_localizations")
+    if isinstance(value, Mapping):
+        localizations = value.get("localizations")
+        value = value.get("default")
+    if not isinstance(value, str):
+        raise WireError(f"{name} is {value!r:.40}, neither a string nor an object with a default")
+    if not isinstance(localizations, Mapping):
+        return value, None
+    texts = {locale: text for locale, text in localizations.items() if isinstance(text, str)}
+    return value, texts or None
+
+
+def _progress(fields: Mapping[str, Any]) -> Progress | None:
+    percent = fields.get("percent_complete")
+    if percent is None:
+        return None
+    if not is_percent(percent):
+        raise WireError(f"percent_complete is {percent!r:.40}, not a whole number from 0 to 100")
+    unlocked_at = fields.get("unlocked_at")
+    if not unlocked_at:
+        return Progress(percent, None)
+    try:
+        return Progress(percent, parse_time(unlocked_at))
+    except (TypeError, ValueError, OverflowError) as exc:
+        raise WireError(f"unlocked_at is {unlocked_at!r:.40}, not ISO 8601") from exc

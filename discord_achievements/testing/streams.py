@@ -1,0 +1,60 @@
+"""A stream without a connection: what one thread pushes into it, another one reads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from queue import Empty, SimpleQueue
+
+from ..client.transport import Response
+from ..domain.errors import TransportError
+
+
+class ByteStream:
+    """An answer that goes on, as `client.transport.Stream` has it; all its methods may be called from any thread.
+
+    Its reader gets a `TransportError` after `timeout_s` seconds without anything. With `comment_every_s` a comment
+    of the server-sent events' format comes after that much silence, as a service sends it to keep a stream alive.
+    """
+
+    def __init__(
+        self, response: Response, *, timeout_s: float = math.inf, comment_every_s: float = math.inf
+    ) -> None:
+        self.response = response
+        self.closed = False
+        self._timeout_s = timeout_s
+        self._comment_every_s = comment_every_s
+        self._queue: SimpleQueue[bytes | TransportError | None] = SimpleQueue()
+
+    def push(self, data: bytes) -> None:
+        """Have the reader get `data`."""
+        self._queue.put(data)
+
+    def end(self, error: TransportError | None = None) -> None:
+        """Have it end after what has been pushed, or break with `error`."""
+        self._queue.put(error)
+
+    def close(self) -> None:
+        """End it at once."""
+        self.closed = True
+        self._queue.put(None)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield what was pushed, until the end. Raises `TransportError`."""
+        wait_s = min(self._timeout_s, self._comment_every_s)
+        while not self.closed:
+            try:
+                item = self._queue.get(timeout=None if wait_s == math.inf else wait_s)
+            except Empty:
+                if self._timeout_s <= self._comment_every_s:
+                    self.close()
+                    raise TransportError(f"the stream was silent for {self._timeout_s:g} s", timed_out=True) from None
+                item = b":\n\n"
+            if self.closed:
+                return
+            if isinstance(item, bytes):
+                yield item
+                continue
+            self.close()
+            if item is not None:
+                raise item

@@ -1,0 +1,172 @@
+"""Everything this game says to the achievements SDK, and everything it hears from it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+from time import monotonic, perf_counter, sleep
+
+from discord_achievements import Achievement, AchievementManager, Result, UserAchievement
+from discord_achievements.client.configuration import default_data_dir
+from game import LANTERN_SIZE, Game
+
+APPLICATION_ID = 461618159171141643
+CATALOGUE = Path(__file__).with_name("achievements.toml")
+KEPT_FILES = ("achievements.sqlite3*", "journal-*.bin", "icons/*.png")  # what the SDK keeps in its folder
+
+FIRST_LIGHT = 580159119969878046
+QUICK_SPARK = 580159119969878047
+LIGHT_TRAIN = 580159119969878048
+CLOSE_WINGS = 580159119969878049
+GENTLE_FLIGHT = 580159119969878050
+BRIGHT_LANTERN = 580159119969878051
+TILL_DAWN = 580159119969878052
+LAMPLIGHTER = 580159119969878053
+MOONSTRUCK = 580159119969878054  # secret: not in the list before it is unlocked
+FESTIVAL_STAR = 580159119969878055  # secure: this game never sets it, only the game's server can
+
+
+def percents(game: Game, home_ever: int) -> dict[int, int]:
+    """How far the player has come, in percent; `home_ever` counts the sparks of all nights."""
+    reached = {
+        FIRST_LIGHT: 100 * (game.home > 0),
+        QUICK_SPARK: 100 * (game.early_home >= 5),
+        LIGHT_TRAIN: game.longest_train * 10,
+        CLOSE_WINGS: game.close_calls * 20,
+        GENTLE_FLIGHT: game.unhurt_home * 5,
+        BRIGHT_LANTERN: game.home * 100 // LANTERN_SIZE,
+        TILL_DAWN: 100 * game.over,
+        LAMPLIGHTER: home_ever,
+        MOONSTRUCK: 100 * game.moon_reached,
+    }
+    return {achievement_id: min(percent, 100) for achievement_id, percent in reached.items()}
+
+
+class Awards:
+    """The game's side of the SDK. Nothing here waits while the game is played, so no frame comes late."""
+
+    def __init__(self, *, data_dir: Path | None, locale: str, url: str | None, token: str | None) -> None:
+        self.ready = False  # the player's list is here
+        self.fresh: deque[Achievement] = deque()  # unlocked, and not yet shown by a toast
+        self._unlocked_before: set[int] = set()
+        self._unlocked_now: dict[int, str] = {}  # id: name
+        self._reported: dict[int, int] = {}
+        self._home_before = 0  # sparks of earlier runs
+        self._home_in_run = 0  # sparks of this run's earlier nights
+        self._sdk_s = 0.0
+
+        # SDK: one manager for the whole game. Without a URL, progress is kept on this machine only.
+        self.manager = AchievementManager(
+            APPLICATION_ID,
+            achievements=CATALOGUE,
+            data_dir=data_dir,
+            locale=locale,
+            base_url=url,
+            token=token,
+        )
+        # SDK: called for every change of the player's progress, always in run_callbacks().
+        self.manager.on_user_achievement_update = self._on_update
+        # SDK: asks for the player's list. The answer comes some frames later, in run_callbacks().
+        self.manager.fetch_user_achievements(self._on_fetched)
+
+    def frame(self) -> None:
+        """Call this once per frame, also while the game is paused."""
+        start = perf_counter()
+        # SDK: here our two functions below are called. After a millisecond the rest waits a frame.
+        self.manager.run_callbacks(budget_s=0.001)
+        self._sdk_s += perf_counter() - start
+
+    def report(self, game: Game) -> None:
+        """Tell the SDK how far the player has come. It keeps the best value, so a poor night does no harm."""
+        home_ever = self._home_before + self._home_in_run + game.home if self.ready else 0
+        for achievement_id, percent in percents(game, home_ever).items():
+            if percent > self._reported.get(achievement_id, 0):
+                self._reported[achievement_id] = percent
+                start = perf_counter()
+                # SDK: as soon as this call has returned, the progress survives a crash of the game.
+                self.manager.set_user_achievement(achievement_id, percent)
+                self._sdk_s += perf_counter() - start
+
+    def night_is_over(self, game: Game) -> None:
+        self._home_in_run += game.home
+
+    def listed(self) -> list[tuple[Achievement, UserAchievement]]:
+        """What the player may see, with the progress made."""
+        # SDK: the count is 0 until the list has arrived.
+        count = self.manager.count_user_achievements()
+        progress = [self.manager.get_user_achievement_at(index) for index in range(count)]
+        return [(self.manager.get_achievement(p.achievement_id), p) for p in progress]
+
+    def speak(self, locale: str) -> None:
+        # SDK: names and descriptions come in this language from now on.
+        self.manager.locale = locale
+
+    def take_sdk_s(self) -> float:
+        """The seconds spent in the SDK since this was last asked."""
+        taken, self._sdk_s = self._sdk_s, 0.0
+        return taken
+
+    def nothing_left(self, game: Game) -> bool:
+        """Whether everything that can be unlocked by playing is unlocked."""
+        return percents(game, 0).keys() <= self._unlocked_before | self._unlocked_now.keys()
+
+    def wait_until_ready(self, timeout_s: float = 5.0) -> None:
+        """Let the list arrive. Only for a run without a window: a game on screen has no time to wait."""
+        deadline = monotonic() + timeout_s
+        while not self.ready and monotonic() < deadline:
+            self.frame()
+            sleep(0.002)
+
+    def close(self) -> list[str]:
+        """Say goodbye to the SDK and return what was unlocked, as lines to print."""
+        # SDK: gives what is under way a second to arrive. The rest stays on this machine for the next start.
+        self.manager.flush(timeout_s=1.0)
+        self.frame()
+        everything = self.listed()
+        unlocked = [achievement.name for achievement, progress in everything if progress.unlocked]
+        lines = [
+            f"This run: {len(self._unlocked_now)} unlocked{listing(self._unlocked_now.values())}",
+            f"In all: {len(unlocked)} of {len(everything)} unlocked{listing(unlocked)}",
+        ]
+        if self.manager.pending_count:
+            lines.append(f"Not sent yet: {self.manager.pending_count}. The next start goes on with it.")
+        self.manager.close()
+        return lines
+
+    def _on_fetched(self, result: Result) -> None:
+        """The list is here. What is unlocked in it is old news: no toast for that."""
+        # SDK: when the service is out of reach, the list is the last one that this machine has seen.
+        if result not in (Result.OK, Result.SERVICE_UNAVAILABLE):
+            print(f"The service did not give the list of achievements: {result.name}", flush=True)
+        for achievement, progress in self.listed():
+            if progress.unlocked and achievement.id not in self._unlocked_now:
+                self._unlocked_before.add(achievement.id)
+                print(f"Unlocked before: {achievement.name}", flush=True)
+            if achievement.id == LAMPLIGHTER:
+                self._home_before = progress.percent_complete  # 100 sparks are 100 percent
+        self.ready = True
+
+    def _on_update(self, progress: UserAchievement) -> None:
+        """Something changed: we reported it, another device did, or the game's server granted it."""
+        achievement_id = progress.achievement_id
+        known = achievement_id in self._unlocked_before or achievement_id in self._unlocked_now
+        ours = self._reported.get(achievement_id) == 100
+        if progress.unlocked and not known and (ours or self.ready):
+            achievement = self.manager.get_achievement(achievement_id)
+            self._unlocked_now[achievement_id] = achievement.name
+            self.fresh.append(achievement)
+            print(f"Unlocked: {achievement.name} - {achievement.description}", flush=True)
+
+
+def listing(names: Iterable[str]) -> str:
+    return "".join(f"\n  {name}" for name in names)
+
+
+def reset(data_dir: Path | None) -> str:
+    """Delete what the SDK has kept in its folder, nothing else, and return a line that says so."""
+    folder = data_dir or default_data_dir(APPLICATION_ID)
+    kept = [path for pattern in KEPT_FILES for path in folder.glob(pattern)]
+    for path in kept:
+        path.unlink(missing_ok=True)
+    return f"Reset: {len(kept)} files of earlier progress deleted in {folder}"

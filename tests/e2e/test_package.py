@@ -1,0 +1,170 @@
+"""What a stranger gets from `pip install`: the archives are complete, and the wheel works on its own."""
+
+from __future__ import annotations
+
+import email
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+import discord_achievements
+
+ROOT = Path(__file__).parents[2]
+NOT_SOURCE = shutil.ignore_patterns(
+    ".git", ".venv*", "venv", ".*_cache", ".hypothesis", "__pycache__", "*.pyc", "build", "dist", "*.egg-info"
+)
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """Run a command, away from this environment's paths, and return what it printed; fail when it fails."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = subprocess.run(
+        command, cwd=cwd, env=env, capture_output=True, encoding="utf-8", timeout=300, check=False
+    )
+    assert done.returncode == 0, f"{command} failed:\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def files_of_sdist(path: Path) -> set[str]:
+    """Return the files of a source archive, without the folder that they all are in."""
+    with tarfile.open(path) as archive:
+        return {str(PurePosixPath(*PurePosixPath(m.name).parts[1:])) for m in archive if m.isfile()}
+
+
+def files_of_wheel(path: Path) -> set[str]:
+    with zipfile.ZipFile(path) as archive:
+        return {name for name in archive.namelist() if not name.endswith("/")}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the source, so that building leaves nothing behind and finds nothing old."""
+    return Path(shutil.copytree(ROOT, tmp_path_factory.mktemp("package") / "source", ignore=NOT_SOURCE))
+
+
+@pytest.fixture(scope="module")
+def dist(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the source archive and the wheel that was built from it."""
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--outdir", folder, cwd=source)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(dist: Path) -> Path:
+    (path,) = dist.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment with the wheel and what it declares to need, nothing else."""
+    folder = tmp_path_factory.mktemp("empty")
+    venv.create(folder, with_pip=True, symlinks=os.name != "nt")
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    run(python, "-m", "pip", "install", "--quiet", wheel, cwd=folder)
+    return python
+
+
+def test_source_archive_holds_what_a_clone_holds(source: Path, dist: Path) -> None:
+    (sdist,) = dist.glob("*.tar.gz")
+    clone = {path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()}
+    folders = ("discord_achievements/", "docs/", "examples/", "tests/", ".ci/")
+    wanted = {name for name in clone if name.startswith(folders)}
+    wanted |= {"CHANGELOG.md", "LICENSE", "MANIFEST.in", "Makefile", "README.md", "pyproject.toml"}
+    assert wanted - files_of_sdist(sdist) == set()
+
+
+def test_wheel_is_pure_typed_and_free_of_tests(wheel: Path) -> None:
+    version = discord_achievements.__version__
+    assert wheel.name == f"discord_achievements-{version}-py3-none-any.whl"
+    files = files_of_wheel(wheel)
+    assert "discord_achievements/py.typed" in files
+    assert {name.split("/")[0] for name in files} == {
+        "discord_achievements",
+        f"discord_achievements-{version}.dist-info",
+    }
+
+
+def test_wheel_holds_every_module(source: Path, wheel: Path) -> None:
+    modules = {path.relative_to(source).as_posix() for path in source.glob("discord_achievements/**/*.py")}
+    assert modules == {name for name in files_of_wheel(wheel) if name.endswith(".py")}
+
+
+def test_wheel_says_what_it_is(wheel: Path) -> None:
+    info = f"discord_achievements-{discord_achievements.__version__}.dist-info"
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = email.message_from_bytes(archive.read(f"{info}/METADATA"))
+        licence = archive.read(f"{info}/licenses/LICENSE").decode()
+    assert metadata["Name"] == "discord-achievements"
+    assert metadata["License-Expression"] == "MIT"
+    assert licence.startswith("MIT License")
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert "achievement" in str(metadata.get_payload()).lower(), "the README is the project's page"
+
+
+def test_wheel_from_the_source_archive_equals_wheel_from_the_source(
+    source: Path, wheel: Path, tmp_path: Path
+) -> None:
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, cwd=source)
+    (direct,) = tmp_path.glob("*.whl")
+    assert files_of_wheel(direct) == files_of_wheel(wheel)
+
+
+CATALOGUE = """\
+application_id = 461618159171141643
+
+[[achievement]]
+id = 580159119969878046
+key = "win_the_game"
+name = "Win the Game"
+description = "You won!"
+"""
+
+LOCAL_ROUND = """\
+import sys, time
+from discord_achievements import AchievementManager, Result
+
+manager = AchievementManager(461618159171141643, achievements="achievements.toml", data_dir="data")
+results = []
+manager.fetch_user_achievements(results.append)
+manager.set_user_achievement(580159119969878046, 100, results.append)
+deadline = time.monotonic() + 30
+while len(results) < 2 and time.monotonic() < deadline:
+    manager.run_callbacks()
+assert results == [Result.OK, Result.OK], results
+assert manager.get_user_achievement(580159119969878046).unlocked
+manager.close()
+assert "requests" not in sys.modules, "local mode loads no HTTP"
+"""
+
+SERVICE_MODE = """\
+import sys
+from discord_achievements import AchievementManager
+
+with AchievementManager(461618159171141643, base_url="http://127.0.0.1:9", token="t", data_dir="data"):
+    assert "requests" in sys.modules, "service mode loads requests in the constructor, before play"
+"""
+
+
+def test_installed_wheel_plays_a_local_round(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "achievements.toml").write_text(CATALOGUE, "utf-8")
+    run(installed, "-I", "-W", "error", "-c", LOCAL_ROUND, cwd=tmp_path)
+
+
+def test_installed_wheel_starts_in_service_mode(installed: Path, tmp_path: Path) -> None:
+    run(installed, "-I", "-W", "error", "-c", SERVICE_MODE, cwd=tmp_path)
+
+
+def test_import_loads_nothing_heavy() -> None:
+    script = "import sys, discord_achievements; print(*sys.modules)"
+    loaded = {name.split(".")[0] for name in run(sys.executable, "-c", script, cwd=ROOT).split()}
+    assert "discord_achievements" in loaded
+    assert loaded & {"requests", "urllib3", "sqlalchemy", "starlette", "uvicorn", "pygame"} == set()

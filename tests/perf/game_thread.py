@@ -1,0 +1,217 @@
+"""What the SDK costs on the game's own thread, in ratios to an empty method or a bare list."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from time import perf_counter, perf_counter_ns, sleep
+
+from discord_achievements import AchievementManager, Result, UserAchievement
+
+from .controls import Empty, ListSwap, foreign_poll
+from .driving import local_manager, port_without_service, turn_until, write_catalogue
+from .measure import CouldNotMeasure, Readings, interleaved, ns_per_call, ns_per_call_with
+from .service import APPLICATION_ID, achievement_ids
+
+MANY, FEW = 1000, 10
+SLOW_POLL_S = 0.0003
+POLLS_IN_A_FRAME = 100
+SET_BURST = 50
+
+
+def measure(folder: Path, quick: bool) -> Readings:
+    """Measure the keys of this module."""
+    readings = Readings()
+    with (
+        local_manager(folder / "many", MANY) as many,
+        local_manager(folder / "few", FEW) as few,
+    ):
+        readings.add(_reading_calls(many, few, rounds=5 if quick else 200))
+        readings.add(_polls(many, frames=20 if quick else 1000))
+        readings.add(_sets(many, rounds=3 if quick else 60))
+    with local_manager(folder / "events", MANY) as manager:
+        readings.add(_events(manager, rounds=3 if quick else 60))
+    readings.add(_set_growth(folder, repeats=1 if quick else 3))
+    return readings
+
+
+def _reading_calls(many: AchievementManager, few: AchievementManager, rounds: int) -> Readings:
+    empty = Empty().call
+    ids_of_many, ids_of_few = achievement_ids(MANY), achievement_ids(FEW) * (MANY // FEW)
+    indices_of_many, indices_of_few = list(range(MANY)), list(range(FEW)) * (MANY // FEW)
+    empty_ns, idle_ns, get_ns, get_few_ns, at_ns, at_few_ns = interleaved(
+        rounds,
+        lambda: ns_per_call(empty, MANY),
+        lambda: ns_per_call(many.run_callbacks, MANY),
+        lambda: ns_per_call_with(many.get_user_achievement, ids_of_many),
+        lambda: ns_per_call_with(few.get_user_achievement, ids_of_few),
+        lambda: ns_per_call_with(many.get_user_achievement_at, indices_of_many),
+        lambda: ns_per_call_with(few.get_user_achievement_at, indices_of_few),
+    )
+    return Readings(
+        {
+            "idle_ratio": idle_ns / empty_ns,
+            "get_ratio": get_ns / empty_ns,
+            "get_at_ratio": at_ns / empty_ns,
+            "get_growth": max(get_ns / get_few_ns, at_ns / at_few_ns),
+        },
+        {"empty_method_ns": empty_ns, "idle_ns": idle_ns, "get_ns": get_ns, "get_at_ns": at_ns},
+    )
+
+
+def _polls(manager: AchievementManager, frames: int) -> Readings:
+    with _busy_thread():
+        ours = _slow_polls(manager.run_callbacks, frames)
+        foreign = _slow_polls(foreign_poll(), frames)
+        empty = _slow_polls(Empty().call, frames)
+    return Readings(
+        {"poll_busy_over_0_3ms": ours, "poll_busy_over_0_3ms_ctypes": foreign},
+        {"poll_busy_over_0_3ms_empty": empty},
+        # An empty method waits for nobody: if it was slow, the system took the processor away.
+        ["poll_busy_over_0_3ms"] if empty else [],
+    )
+
+
+def _slow_polls(poll: Callable[[], object], frames: int) -> int:
+    """Count slow polls in frames of about a millisecond, which end as a game's do: with a sleep.
+
+    The busy thread has the interpreter between frames. Within a frame it only gets it from a poll that gives
+    it away, because Python takes it from nobody before 5 ms.
+    """
+    slow = 0
+    for _ in range(frames):
+        for _ in range(POLLS_IN_A_FRAME):
+            start = perf_counter()
+            poll()
+            if perf_counter() - start > SLOW_POLL_S:
+                slow += 1
+            _game_work()
+        sleep(0.0001)
+    return slow
+
+
+def _game_work() -> int:
+    total = 0
+    for number in range(200):
+        total += number
+    return total
+
+
+@contextmanager
+def _busy_thread() -> Iterator[None]:
+    stop = False
+
+    def compute() -> None:
+        while not stop:
+            _game_work()
+
+    thread = threading.Thread(target=compute, name="busy", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop = True
+        thread.join()
+
+
+def _sets(manager: AchievementManager, rounds: int) -> Readings:
+    ids = achievement_ids(MANY)
+    empty = Empty().call
+    set_ns: list[float] = []
+    empty_ns: list[float] = []
+    for percent in range(1, rounds + 1):
+        empty_ns.append(ns_per_call(empty, MANY))
+        set_ns.append(_burst_ns(manager, ids, percent))
+    return Readings(
+        {"set_ratio": median(set_ns) / median(empty_ns), "set_us": median(set_ns) / 1000},
+    )
+
+
+def _burst_ns(manager: AchievementManager, ids: list[int], *percents: int) -> float:
+    """Return nanoseconds per set in a row of sets; their callbacks have been called when this returns."""
+    results: list[Result] = []
+    callback = results.append
+    start_ns = perf_counter_ns()
+    for percent in percents:
+        for achievement_id in ids:
+            manager.set_user_achievement(achievement_id, percent, callback)
+    taken_ns = perf_counter_ns() - start_ns
+    sets = len(ids) * len(percents)
+    turn_until(manager, lambda: len(results) == sets, f"the results of {sets} sets")
+    return taken_ns / sets
+
+
+def _set_growth(folder: Path, repeats: int) -> Readings:
+    """Compare sets while everything is pending, because the service is out of reach."""
+    many_ns: list[float] = []
+    few_ns: list[float] = []
+    for repeat in range(repeats):
+        with port_without_service() as port:
+            url = f"http://127.0.0.1:{port}/api/v10"
+            with (
+                _pending_manager(folder / f"pending-{repeat}-many", MANY, url) as many,
+                _pending_manager(folder / f"pending-{repeat}-few", FEW, url) as few,
+            ):
+                ids = achievement_ids(MANY)
+                for start in range(0, MANY, SET_BURST):
+                    many_ns.append(_burst_ns(many, ids[start : start + SET_BURST], 2))
+                    percent = 2 + start // FEW
+                    few_ns.append(_burst_ns(few, ids[:FEW], *range(percent, percent + SET_BURST // FEW)))
+    return Readings(
+        {"set_growth": median(many_ns) / median(few_ns)},
+        {"set_pending_many_us": median(many_ns) / 1000, "set_pending_few_us": median(few_ns) / 1000},
+    )
+
+
+def _pending_manager(folder: Path, count: int, base_url: str) -> AchievementManager:
+    folder.mkdir(parents=True)
+    catalogue = write_catalogue(folder / "achievements.json", count)
+    manager = AchievementManager(
+        APPLICATION_ID, achievements=catalogue, base_url=base_url, token="bench", data_dir=folder / "data"
+    )
+    fetched: list[Result] = []
+    manager.fetch_user_achievements(fetched.append)
+    turn_until(manager, lambda: bool(fetched), "the answer to a fetch")
+    _burst_ns(manager, achievement_ids(count), 1)
+    if manager.pending_count != count:
+        raise CouldNotMeasure(
+            f"{manager.pending_count} of {count} updates are pending with no service in reach"
+        )
+    return manager
+
+
+def _events(manager: AchievementManager, rounds: int) -> Readings:
+    ids = achievement_ids(MANY)
+    delivered = 0
+
+    def handler(_: UserAchievement) -> None:
+        pass
+
+    def count(_: UserAchievement) -> None:
+        nonlocal delivered
+        delivered += 1
+
+    bare: ListSwap[UserAchievement] = ListSwap()
+    event = UserAchievement(0, ids[0], 1, "")
+    ours_ns: list[float] = []
+    bare_ns: list[float] = []
+    for percent in range(1, rounds + 1):
+        # The first round proves that what is timed delivers an event per set.
+        manager.on_user_achievement_update = count if percent == 1 else handler
+        for achievement_id in ids:
+            manager.set_user_achievement(achievement_id, percent)
+        # The worker is idle once all is on the disk, so what is timed has the interpreter for itself.
+        manager.flush(10)
+        sleep(0.01)
+        ours_ns.append(ns_per_call(manager.run_callbacks, 1))
+        bare.queued = [(handler, event)] * MANY
+        bare_ns.append(ns_per_call(bare.run_callbacks, 1))
+    if delivered != MANY:
+        raise CouldNotMeasure(f"{delivered} events of {MANY} sets were delivered by one run_callbacks()")
+    return Readings(
+        {"event_ratio": median(ours_ns) / median(bare_ns)},
+        {"events_1000_us": median(ours_ns) / 1000, "bare_events_1000_us": median(bare_ns) / 1000},
+    )

@@ -1,0 +1,132 @@
+"""Who may import whom: the arrows between the parts of the package.
+
+`domain` is pure and knows nobody; `client` and `server` share `domain` and never meet; what a game imports
+never reaches the server, the command line or the fakes; one module knows `requests`.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "discord_achievements"
+ROOT = Path(__file__).parents[2] / PACKAGE
+
+TRANSPORT = f"{PACKAGE}.client.requests_transport"
+HTTP_LIBRARIES = {"requests", "urllib3"}
+STANDARD_LIBRARY = set(sys.stdlib_module_names)
+# The standard library's modules that do input or output, read a clock, draw lots or start threads.
+IMPURE = {
+    "asyncio", "concurrent", "fcntl", "http.client", "http.server", "io", "logging", "mmap", "msvcrt",
+    "multiprocessing", "os", "pathlib.Path", "random", "secrets", "select", "selectors", "shutil", "signal",
+    "socket", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time", "urllib.request", "uuid",
+}  # fmt: skip
+SEES_THE_SERVER = {"server", "cli", "testing"}
+SEES_TOOLS = {"cli", "testing", "__main__"}
+
+
+def imported(source: str, package: str) -> Iterator[str]:
+    """Yield the dotted name of everything that a module in `package` imports, inside functions too."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def part(name: str) -> str:
+    """Return what part of the package a name is in: `client` for discord_achievements.client.sync."""
+    return f"{name}.".split(".")[1]
+
+
+def is_within(name: str, modules: set[str]) -> bool:
+    return any(f"{name}.".startswith(f"{module}.") for module in modules)
+
+
+def objection(module: str, target: str) -> str | None:
+    """Return why `module` must not import `target`, or None where it may."""
+    here = part(module)
+    if not is_within(target, {PACKAGE}):
+        if here == "domain" and (is_within(target, IMPURE) or not is_within(target, STANDARD_LIBRARY)):
+            return "domain is pure"
+        if is_within(target, HTTP_LIBRARIES) and module != TRANSPORT:
+            return f"only {TRANSPORT} talks HTTP"
+        return None
+    there = part(target)
+    if here == "domain" and there != "domain":
+        return "domain knows nobody"
+    if here == "server" and there not in {"domain", "server"}:
+        return "the server knows domain only"
+    if there == "server" and here not in SEES_THE_SERVER:
+        return "a game never loads the server"
+    if there in SEES_TOOLS and here not in SEES_TOOLS:
+        return "a game never loads the tools"
+    return None
+
+
+def wrong_arrows(sources: Mapping[str, str]) -> list[str]:
+    """Return a line for each import in `sources` (path within the package: text) that must not be."""
+    wrong = []
+    for path, source in sources.items():
+        package, _, stem = f"{PACKAGE}/{path.removesuffix('.py')}".replace("/", ".").rpartition(".")
+        module = package if stem == "__init__" else f"{package}.{stem}"
+        for target in imported(source, package):
+            if reason := objection(module, target):
+                wrong.append(f"{module} imports {target}: {reason}")
+    return wrong
+
+
+def test_the_package_keeps_its_arrows() -> None:
+    sources = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in ROOT.rglob("*.py")}
+    assert {part.split("/")[0] for part in sources} >= {"__init__.py", "domain", "client", "testing"}
+    assert wrong_arrows(sources) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("domain/retry.py", "import requests"),
+        ("domain/retry.py", "import time"),
+        ("domain/retry.py", "from random import random"),
+        ("domain/retry.py", "import urllib.request"),
+        ("domain/retry.py", "from ..client import sync"),
+        ("domain/__init__.py", "from .. import client"),
+        ("domain/retry.py", "def later():\n    from discord_achievements.client.sync import Sync"),
+        ("client/sync.py", "from ..server.store import Store"),
+        ("client/sync.py", "from .. import server"),
+        ("client/sync.py", "from ..testing import ManualClock"),
+        ("client/manager.py", "import requests.adapters"),
+        ("client/manager.py", "from urllib3 import PoolManager"),
+        ("server/service.py", "from ..client.sync import Sync"),
+        ("server/web/app.py", "from ...client import sync"),
+        ("__init__.py", "from .server import app"),
+        ("__init__.py", "from . import testing"),
+        ("gamesdk.py", "import discord_achievements.server.app"),
+        ("testing/fakes.py", "import requests"),
+    ],
+)
+def test_a_wrong_arrow_is_found(path: str, source: str) -> None:
+    assert len(wrong_arrows({path: source})) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("domain/retry.py", "import math, urllib.parse\nfrom . import result\nfrom .result import Result"),
+        ("domain/__init__.py", "from .retry import decide"),
+        ("client/requests_transport.py", "import requests, urllib3"),
+        ("client/manager.py", "import threading\nfrom .requests_transport import RequestsTransport"),
+        ("server/web/app.py", "from ...domain.routes import ROUTES\nfrom ..store import Store"),
+        ("testing/world.py", "from ..client import sync\nfrom ..server import app"),
+        ("cli/main.py", "from ..server import app\nfrom ..testing import FaultServer"),
+        ("__main__.py", "from .cli import main"),
+    ],
+)
+def test_a_right_arrow_passes(path: str, source: str) -> None:
+    assert wrong_arrows({path: source}) == []
