@@ -164,6 +164,8 @@ class Engine:
     def _want_fetch(self, command: Fetch) -> None:
         self._fetches.append(command.seq)
         if self._service is None:
+            if self.storage.cache.changed_elsewhere():
+                self._post(Listed(self.view(pause), ()))
             self._answer_fetches(Result.OK)
         else:
             self._service.sync.want_fetch(self._clock.now())
@@ -224,9 +226,6 @@ class Engine:
         self._refreshed = False
         if isinstance(action, FetchList):
             self._answer_fetches(Result.OK)
-        if self._trouble_told and not service.sync.pending:
-            self._trouble_told = False
-            self._post(ConnectionChanged(True))
 
     def _send(self, service: Service, action: Exchange, token: str) -> Response:
         if isinstance(action, FetchList):
@@ -561,6 +560,9 @@ class Engine:
     def _publish(self) -> None:
         pending = frozenset() if self._service is None else frozenset(self._service.sync.pending)
         self.backlog = (self._seq, pending)
+        if self._trouble_told and not pending:
+            self._trouble_told = False
+            self._post(ConnectionChanged(True))
 
     # Icons
 

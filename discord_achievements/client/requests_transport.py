@@ -273,14 +273,22 @@ def _translated(exc: BaseException, request: Request, *, closed: bool) -> Transp
         return TransportError(f"the request to {place} was given up: this transport has been closed")
     if isinstance(exc, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
         return TransportError(f"no whole answer from {place} within {request.timeout_s:g} s", timed_out=True)
-    cause = exc
-    while (deeper := cause.__cause__ or cause.__context__) is not None:
-        cause = deeper
-    reason = (str(cause) or type(cause).__name__)[:200]
+    reason = _reason(exc)
     if isinstance(exc, requests.exceptions.SSLError | urllib3.exceptions.SSLError):
         advice = "check its certificate and this machine's clock"
         return TransportError(f"no trusted TLS connection to {place}: {reason}; {advice}")
     return TransportError(f"no answer from {place}: {reason}")
+
+
+def _reason(exc: BaseException) -> str:
+    """Return what the system said, which `requests` and urllib3 wrap in words of their own."""
+    cause: BaseException = exc
+    deeper: BaseException | None = exc
+    while deeper is not None:
+        if isinstance(deeper, OSError | http.client.HTTPException):
+            cause = deeper
+        deeper = deeper.__cause__ or deeper.__context__
+    return (str(cause) or type(cause).__name__)[:200]
 
 
 def _place(url: str) -> str:

@@ -28,44 +28,46 @@ class LimitState(NamedTuple):
     bucket: str
 
 
-def _number(headers: Mapping[str, str], name: str) -> float | None:
+def _number(said: object) -> float | None:
+    if not isinstance(said, str | int | float) or isinstance(said, bool):
+        return None
     try:
-        value = float(headers[name])
-    except (KeyError, ValueError):
+        value = float(said)
+    except (ValueError, OverflowError):
         return None
     return value if math.isfinite(value) and value >= 0 else None
 
 
 def read_headers(headers: Mapping[str, str]) -> LimitState | None:
     """Return what the lower-case `headers` say about the limit, or None where they say nothing usable."""
-    remaining = _number(headers, "x-ratelimit-remaining")
-    reset_after_s = _number(headers, "x-ratelimit-reset-after")
+    remaining = _number(headers.get("x-ratelimit-remaining"))
+    reset_after_s = _number(headers.get("x-ratelimit-reset-after"))
     if remaining is None or reset_after_s is None:
         return None
-    limit = _number(headers, "x-ratelimit-limit")
+    limit = _number(headers.get("x-ratelimit-limit"))
     bucket = headers.get("x-ratelimit-bucket", "")
     return LimitState(int(limit or 0), int(remaining), reset_after_s, bucket)
 
 
 def write_headers(state: LimitState, at_s: float) -> dict[str, str]:
     """Return the headers that tell `state`; `at_s` is the wall clock in seconds since the epoch."""
+    # Rounded up: a client that comes back at the time it was told must not be refused for half a millisecond.
+    reset_after_s = math.ceil(state.reset_after_s * 1000) / 1000
     return {
         "X-RateLimit-Limit": str(state.limit),
         "X-RateLimit-Remaining": str(state.remaining),
-        "X-RateLimit-Reset": f"{at_s + state.reset_after_s:.3f}",
-        "X-RateLimit-Reset-After": f"{state.reset_after_s:.3f}",
+        "X-RateLimit-Reset": f"{at_s + reset_after_s:.3f}",
+        "X-RateLimit-Reset-After": f"{reset_after_s:.3f}",
         "X-RateLimit-Bucket": state.bucket,
     }
 
 
 def retry_after_s(headers: Mapping[str, str], body: object) -> float | None:
     """Return how long a 429 or 503 asks to wait: the longest of its header, its bucket's reset and its body."""
-    said = [_number(headers, "retry-after"), _number(headers, "x-ratelimit-reset-after")]
-    if isinstance(body, Mapping):
-        value = body.get("retry_after")
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
-            said.append(float(value))
-    return max((value for value in said if value is not None), default=None)
+    said: list[object] = [headers.get("retry-after"), headers.get("x-ratelimit-reset-after")]
+    if isinstance(body, Mapping) and not isinstance(body.get("retry_after"), str):
+        said.append(body.get("retry_after"))
+    return max((value for value in map(_number, said) if value is not None), default=None)
 
 
 @dataclass(slots=True)

@@ -80,7 +80,7 @@ ROUTES = (
     RESET_USER_ACHIEVEMENT,
 )
 
-_VERSION_PREFIX = re.compile(r"/api(?:/v(\d{1,6}))?(?=/|$)")
+_VERSION_PREFIX = re.compile(r"/api(?:/v([0-9]+))?(?=/|$)")
 _ICON = "/app-assets/{application_id}/achievements/{achievement_id}/icons/{icon_hash}.{extension}"
 
 
@@ -97,9 +97,10 @@ def match(method: str, path: str) -> Match:
     prefix = _VERSION_PREFIX.match(path)
     if prefix is None:
         raise ApiError.of(ErrorCode.ROUTE_NOT_FOUND)
-    version = int(prefix[1]) if prefix[1] else DEFAULT_API_VERSION
-    if version not in API_VERSIONS:
+    said = prefix[1] or str(DEFAULT_API_VERSION)
+    if said not in map(str, API_VERSIONS):
         raise ApiError.of(ErrorCode.INVALID_API_VERSION)
+    version = int(said)
     rest = path[prefix.end() :]
     found = [(route, hit) for route in ROUTES if (hit := route.pattern.fullmatch(rest))]
     for route, hit in found:
@@ -117,7 +118,7 @@ def allowed_methods(path: str) -> list[str]:
 
 def asset_root(base_url: str) -> str:
     """Return where icons are served: the base URL without its `/api` or `/api/v10`."""
-    return re.sub(r"/api(/v\d{1,6})?/?$", "", base_url.rstrip("/"))
+    return re.sub(r"/api(/v[0-9]+)?/?$", "", base_url.rstrip("/"))
 
 
 def icon_path(application_id: int, achievement_id: int, icon_hash: str, extension: str = "png") -> str:

@@ -7,18 +7,20 @@ either, with unknown fields and without optional ones; writing is told which.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from .errors import ApiError, WireError, field_error
 from .models import Achievement
 from .progress import COMPLETE, MAX_SECONDS_SINCE_UNLOCK, Progress, is_percent
-from .snowflake import format_snowflake, parse_snowflake
+from .snowflake import format_snowflake, is_snowflake, parse_snowflake
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
+_ICON_HASH = re.compile(r"[0-9a-f]{32}")
 USER_ACHIEVEMENT_UPDATE = "USER_ACHIEVEMENT_UPDATE"
 RESYNC = "RESYNC"
 
@@ -55,11 +57,14 @@ def format_time(at_us: int) -> str:
 
 
 def parse_time(text: str) -> int:
-    """Return ISO 8601 as microseconds since the epoch; without an offset it is UTC. Raises `ValueError`."""
+    """Return ISO 8601 as microseconds since the epoch; without an offset it is UTC.
+
+    Raises `ValueError`, and `OverflowError` where UTC has no year 1 to 9999 for it.
+    """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // _US
+    return to_us(moment.astimezone(UTC))
 
 
 def to_us(at: datetime) -> int:
@@ -102,7 +107,7 @@ def decode_achievement(data: object) -> Achievement:
         description=description,
         secret=fields.get("secret") is True,
         secure=fields.get("secure") is True,
-        icon_hash=icon_hash if isinstance(icon_hash := fields.get("icon_hash"), str) else "",
+        icon_hash=icon_hash if _ICON_HASH.fullmatch(icon_hash := str(fields.get("icon_hash"))) else "",
         name_localizations=name_localizations,
         description_localizations=description_localizations,
     )
@@ -129,8 +134,8 @@ def decode_record(data: object) -> Record:
     achievement_id = definition.id if definition else _id(fields, "achievement_id")
     user_id = None if fields.get("user_id") is None else _id(fields, "user_id")
     revision = fields.get("revision")
-    if revision is not None and (not isinstance(revision, int) or isinstance(revision, bool)):
-        raise WireError(f"revision is {revision!r:.40}, not a whole number")
+    if revision is not None and revision != 0 and not is_snowflake(revision):
+        raise WireError(f"revision is {revision!r:.40}, not a whole number from 0 to 2^63-1")
     return Record(achievement_id, user_id, _progress(fields), revision, definition)
 
 
@@ -180,6 +185,8 @@ def decode_update(data: object) -> tuple[int, float]:
 
 def encode_error(error: ApiError) -> dict[str, Any]:
     """Return an error's body as Discord documents it."""
+    if error.status == 429:
+        return {"message": error.message, "retry_after": error.retry_after_s or 0.0, "global": error.is_global}
     body: dict[str, Any] = {"message": error.message, "code": error.code or 0}
     if error.errors is not None:
         body["errors"] = error.errors
@@ -222,12 +229,23 @@ def _text(fields: Mapping[str, Any], name: str) -> tuple[str, Mapping[str, str] 
     if isinstance(value, Mapping):
         localizations = value.get("localizations")
         value = value.get("default")
-    if not isinstance(value, str):
+    if not _is_text(value):
         raise WireError(f"{name} is {value!r:.40}, neither a string nor an object with a default")
     if not isinstance(localizations, Mapping):
         return value, None
-    texts = {locale: text for locale, text in localizations.items() if isinstance(text, str)}
+    texts = {locale: text for locale, text in localizations.items() if _is_text(locale) and _is_text(text)}
     return value, texts or None
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """JSON can spell half of a surrogate pair, which no file and no screen can take."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _progress(fields: Mapping[str, Any]) -> Progress | None:

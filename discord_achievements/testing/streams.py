@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 
@@ -17,14 +18,19 @@ class ByteStream:
     of the server-sent events' format comes after that much silence, as a service sends it to keep a stream alive.
     """
 
-    def __init__(
-        self, response: Response, *, timeout_s: float = math.inf, comment_every_s: float = math.inf
-    ) -> None:
+    def __init__(self, response: Response, *, timeout_s: float = math.inf, comment_every_s: float = math.inf) -> None:
         self.response = response
-        self.closed = False
+        self._closed = threading.Event()
         self._timeout_s = timeout_s
         self._comment_every_s = comment_every_s
         self._queue: SimpleQueue[bytes | TransportError | None] = SimpleQueue()
+        if response.status != 200:
+            self._closed.set()  # a refusal has nothing to bring
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended."""
+        return self._closed.is_set()
 
     def push(self, data: bytes) -> None:
         """Have the reader get `data`."""
@@ -36,25 +42,24 @@ class ByteStream:
 
     def close(self) -> None:
         """End it at once."""
-        self.closed = True
+        self._closed.set()
         self._queue.put(None)
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield what was pushed, until the end. Raises `TransportError`."""
         wait_s = min(self._timeout_s, self._comment_every_s)
-        while not self.closed:
+        while not self._closed.is_set():
             try:
                 item = self._queue.get(timeout=None if wait_s == math.inf else wait_s)
             except Empty:
-                if self._timeout_s <= self._comment_every_s:
-                    self.close()
-                    raise TransportError(f"the stream was silent for {self._timeout_s:g} s", timed_out=True) from None
                 item = b":\n\n"
-            if self.closed:
+                if self._timeout_s <= self._comment_every_s:
+                    item = TransportError(f"the stream was silent for {self._timeout_s:g} s", timed_out=True)
+            if self._closed.is_set():
                 return
             if isinstance(item, bytes):
                 yield item
                 continue
-            self.close()
+            self._closed.set()
             if item is not None:
                 raise item

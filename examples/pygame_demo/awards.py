@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
 
@@ -13,7 +13,9 @@ from game import LANTERN_SIZE, Game
 
 APPLICATION_ID = 461618159171141643
 CATALOGUE = Path(__file__).with_name("achievements.toml")
-KEPT_FILES = ("achievements.sqlite3*", "journal-*.bin", "icons/*.png")  # what the SDK keeps in its folder
+KEPT_FILES = ("achievements.sqlite3*", "journal-*.bin", "icons/*.png*")  # what the SDK keeps in its folder
+# SDK: progress is safe with each of these; out of reach or at the end of the game, it is sent later.
+FINE = (Result.OK, Result.SERVICE_UNAVAILABLE, Result.TRANSACTION_ABORTED)
 
 FIRST_LIGHT = 580159119969878046
 QUICK_SPARK = 580159119969878047
@@ -52,6 +54,7 @@ class Awards:
         self._unlocked_before: set[int] = set()
         self._unlocked_now: dict[int, str] = {}  # id: name
         self._reported: dict[int, int] = {}
+        self._refusals: set[Result] = set()
         self._home_before = 0  # sparks of earlier runs
         self._home_in_run = 0  # sparks of this run's earlier nights
         self._sdk_s = 0.0
@@ -73,7 +76,7 @@ class Awards:
     def frame(self) -> None:
         """Call this once per frame, also while the game is paused."""
         start = perf_counter()
-        # SDK: here our two functions below are called. After a millisecond the rest waits a frame.
+        # SDK: here our functions below are called. After a millisecond the rest waits a frame.
         self.manager.run_callbacks(budget_s=0.001)
         self._sdk_s += perf_counter() - start
 
@@ -85,7 +88,7 @@ class Awards:
                 self._reported[achievement_id] = percent
                 start = perf_counter()
                 # SDK: as soon as this call has returned, the progress survives a crash of the game.
-                self.manager.set_user_achievement(achievement_id, percent)
+                self.manager.set_user_achievement(achievement_id, percent, self._on_answer)
                 self._sdk_s += perf_counter() - start
 
     def night_is_over(self, game: Game) -> None:
@@ -131,14 +134,22 @@ class Awards:
         ]
         if self.manager.pending_count:
             lines.append(f"Not sent yet: {self.manager.pending_count}. The next start goes on with it.")
+        if self.manager.storage_error:
+            lines.append(f"Progress may be lost: {self.manager.storage_error}")
         self.manager.close()
         return lines
+
+    def _on_answer(self, result: Result) -> None:
+        """What became of a report: OK, kept for later, or refused, which is told once for each reason."""
+        if result not in (*FINE, *self._refusals):
+            self._refusals.add(result)
+            print(f"The achievements service refused an update: {result.name}", flush=True)
 
     def _on_fetched(self, result: Result) -> None:
         """The list is here. What is unlocked in it is old news: no toast for that."""
         # SDK: when the service is out of reach, the list is the last one that this machine has seen.
-        if result not in (Result.OK, Result.SERVICE_UNAVAILABLE):
-            print(f"The service did not give the list of achievements: {result.name}", flush=True)
+        if result not in FINE:
+            print(f"The achievements service refused the list: {result.name}", flush=True)
         for achievement, progress in self.listed():
             if progress.unlocked and achievement.id not in self._unlocked_now:
                 self._unlocked_before.add(achievement.id)
@@ -159,8 +170,8 @@ class Awards:
             print(f"Unlocked: {achievement.name} - {achievement.description}", flush=True)
 
 
-def listing(names: Iterable[str]) -> str:
-    return "".join(f"\n  {name}" for name in names)
+def listing(names: Collection[str]) -> str:
+    return ": " + ", ".join(names) if names else ""
 
 
 def reset(data_dir: Path | None) -> str:
@@ -169,4 +180,4 @@ def reset(data_dir: Path | None) -> str:
     kept = [path for pattern in KEPT_FILES for path in folder.glob(pattern)]
     for path in kept:
         path.unlink(missing_ok=True)
-    return f"Reset: {len(kept)} files of earlier progress deleted in {folder}"
+    return f"Reset: earlier progress deleted in {folder} (files: {len(kept)})"

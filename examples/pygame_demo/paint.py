@@ -84,10 +84,11 @@ def coarse(color: Color) -> Color:
 @lru_cache(maxsize=400)
 def glow(radius: int, color: Color) -> Surface:
     """A soft light, to be added to what is below it."""
-    image = Surface((radius * 2, radius * 2))
-    for r in range(radius, 0, -1):
-        pygame.draw.circle(image, mix((0, 0, 0), color, (1 - r / radius) ** 2.2), (radius, radius), r)
-    return image
+    small = radius if radius < 60 else radius // 4  # a large one is so soft that it can be enlarged
+    image = Surface((small * 2, small * 2))
+    for r in range(small, 0, -1):
+        pygame.draw.circle(image, mix((0, 0, 0), color, (1 - r / small) ** 2.2), (small, small), r)
+    return pygame.transform.smoothscale(image, (radius * 2, radius * 2))
 
 
 def shine(target: Surface, pos: Vector2 | tuple[float, float], radius: int, color: Color) -> None:

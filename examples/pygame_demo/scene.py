@@ -257,7 +257,7 @@ class Scene:
             light(target, spark.pos, 3, mix((70, 110, 70), (190, 255, 130), pulse))
         for index, spark in enumerate(reversed(game.train)):
             light(target, spark.pos, 4 if index > len(game.train) - 4 else 3, mix(EMBER, GOLD, 0.5))
-        for bat in game.bats:
+        for bat in [] if game.over else game.bats:  # by daylight they are gone
             self._draw_bat(target, game, bat)
         self._draw_firefly(target, game)
         for mote in self.motes:

@@ -1,0 +1,50 @@
+"""Tools for testing a game with achievements: a service that does what the test says, and time that stands still.
+
+    from discord_achievements import AchievementManager
+    from discord_achievements.testing import Fault, FakeService, FaultServer, run_until
+
+    def test_a_win_arrives_although_the_service_stumbles(tmp_path):
+        service = FakeService(application_id=461618159171141643)
+        service.add_achievement(580159119969878046, "Win the Game", "You won!")
+        service.add_player("a-token", user_id=1)
+        with FaultServer(service) as server:
+            server.fail(Fault.UNAVAILABLE, method="PUT")
+            with AchievementManager(
+                service.application_id, base_url=server.base_url, token="a-token", data_dir=tmp_path
+            ) as manager:
+                manager.set_user_achievement(580159119969878046, 100)
+                run_until(manager, lambda: service.progress(user_id=1))
+        assert service.progress(user_id=1)[580159119969878046].percent == 100
+
+What stands in for the network, from the fastest to the most real; the manager takes the first two as `transport=`:
+
+* `ScriptedTransport` answers from a table, and remembers what it was asked
+* `InProcessTransport` asks a `FakeService` directly
+* `FaultServer` is a `FakeService` behind real HTTP, and knows every `Fault`
+
+Give each test's manager a `data_dir` of its own, as above, so that tests do not share progress.
+"""
+
+from __future__ import annotations
+
+from .clock import ManualClock
+from .fault_server import FaultServer
+from .faults import Fault
+from .inprocess import InProcessTransport
+from .runner import run_until
+from .scripted import ScriptedTransport, UnscriptedRequestError, stall
+from .service import FakeService
+from .streams import ByteStream
+
+__all__ = [
+    "ByteStream",
+    "FakeService",
+    "Fault",
+    "FaultServer",
+    "InProcessTransport",
+    "ManualClock",
+    "ScriptedTransport",
+    "UnscriptedRequestError",
+    "run_until",
+    "stall",
+]

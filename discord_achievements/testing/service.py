@@ -1,0 +1,224 @@
+"""A whole achievements service in memory: the player's routes, the events, the reset and the icons.
+
+It answers as the real one does, byte for byte of form, by means of the same rules (`domain`). What it lacks is the
+administration of definitions over HTTP: a test adds them with `add_achievement`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from ..client.clock import Clock, SystemClock
+from ..client.transport import Request, Response
+from ..domain import routes, wire
+from ..domain.errors import ApiError, ErrorCode, field_error
+from ..domain.models import Achievement
+from ..domain.progress import reach, unlocked_at_from_age
+from ..domain.ratelimit import LimitState, Window, write_headers
+from ..domain.routes import Auth, Route
+from ..domain.snowflake import parse_snowflake
+from .state import ServiceState, checked_id
+from .streams import ByteStream
+
+MAX_BODY_BYTES = 512 * 1024
+MAX_STREAMS = 5
+
+
+class _Caller(NamedTuple):
+    """Whom a token belongs to; a bot has no user."""
+
+    application_id: int
+    user_id: int | None
+
+
+class _Call(NamedTuple):
+    """One request, understood: who wants what. `limited` are the rate limit's headers, which errors carry too."""
+
+    request: Request
+    headers: Mapping[str, str]
+    route: Route
+    parameters: Mapping[str, str]
+    shape: wire.Shape
+    caller: _Caller
+    limited: dict[str, str]
+
+
+class FakeService(ServiceState):
+    """The service of one application. All methods may be called from any thread.
+
+    `clock` gives the times of unlocks and limits; a `ManualClock` makes both exact. `limits=True` switches the
+    documented rate limits on. `bot_token` is the application's own token.
+    """
+
+    def __init__(
+        self, application_id: int, *, clock: Clock | None = None, limits: bool = False, bot_token: str = "bot-token"
+    ) -> None:
+        super().__init__(application_id, clock or SystemClock())
+        self._limits = limits
+        self._callers = {f"Bot {bot_token}": _Caller(application_id, None)}
+        self._windows: dict[str, Window] = {}
+
+    def add_player(self, token: str, user_id: int, *, application_id: int | None = None) -> None:
+        """Have `Bearer <token>` be a player; with another `application_id` it is one of another game."""
+        with self._lock:
+            game = application_id or self.application_id
+            self._callers[f"Bearer {token}"] = _Caller(game, checked_id("user_id", user_id))
+
+    def add_bot(self, token: str, application_id: int) -> None:
+        """Have `Bot <token>` be the bot of another application."""
+        with self._lock:
+            self._callers[f"Bot {token}"] = _Caller(application_id, None)
+
+    def revoke(self, token: str) -> None:
+        """Have a token be refused from now on; open streams go on."""
+        with self._lock:
+            for kind in ("Bearer", "Bot"):
+                self._callers.pop(f"{kind} {token}", None)
+
+    def handle(self, request: Request) -> Response:
+        """Return the answer to `request`; of the event stream its headers only."""
+        answer = self._answer(request)
+        if isinstance(answer, Response):
+            return answer
+        answer.close()
+        return answer.response
+
+    def open_events(self, request: Request) -> ByteStream:
+        """Return the answer to a request for the event stream, which may be a refusal."""
+        answer = self._answer(request)
+        return answer if isinstance(answer, ByteStream) else ByteStream(answer)
+
+    def _answer(self, request: Request) -> Response | ByteStream:
+        path = unquote(urlsplit(request.url).path)
+        limited: dict[str, str] = {}
+        with self._lock:
+            if path in self._icons and request.method == "GET":
+                return Response(200, {"content-type": "image/png"}, self._icons[path])
+            try:
+                call = self._understand(request, path, limited)
+                if call.route is routes.GET_USER_ACHIEVEMENTS:
+                    return self._list(call)  # it counts for itself: a 304 costs nothing
+                return self._count(call) or self._perform(call)
+            except ApiError as error:
+                headers = {"allow": ", ".join(routes.allowed_methods(path))} if error.status == 405 else {}
+                return _json(error.status, wire.encode_error(error), headers | limited)
+
+    def _understand(self, request: Request, path: str, limited: dict[str, str]) -> _Call:
+        """Read who wants what, and refuse whoever may not even ask; raises `ApiError`."""
+        match = routes.match(request.method, path)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        caller = self._callers.get(headers.get("authorization", ""))
+        if caller is None or (match.route.auth is Auth.BOT and caller.user_id is not None):
+            raise ApiError.of(ErrorCode.UNAUTHORIZED)
+        if match.route.auth is Auth.BEARER and caller.user_id is None:
+            raise ApiError.of(ErrorCode.BOTS_NOT_ALLOWED)
+        if _path_id(match.parameters, "application_id") != self.application_id:
+            raise ApiError.of(ErrorCode.UNKNOWN_APPLICATION)
+        if caller.application_id != self.application_id:
+            raise ApiError.of(ErrorCode.NOT_AUTHORIZED if caller.user_id is None else ErrorCode.APPLICATION_MISMATCH)
+        return _Call(request, headers, match.route, match.parameters, wire.Shape.of(match.version), caller, limited)
+
+    def _perform(self, call: _Call) -> Response | ByteStream:
+        if call.route is routes.USER_ACHIEVEMENT_EVENTS:
+            return self._stream(call)
+        if call.route is routes.UPDATE_USER_ACHIEVEMENT:
+            return self._update(call)
+        if call.route is routes.RESET_USER_ACHIEVEMENT:
+            self.reset(_path_id(call.parameters, "user_id"), self._known(call).id)
+            return Response(204, call.limited)
+        raise ApiError.of(ErrorCode.ROUTE_NOT_FOUND)
+
+    def _update(self, call: _Call) -> Response:
+        mine = call.caller.user_id is not None and call.parameters["user_id"] == "@me"
+        user_id = call.caller.user_id if mine else _path_id(call.parameters, "user_id")
+        if user_id is None or call.caller.user_id not in (None, user_id):
+            raise ApiError.of(ErrorCode.MISSING_ACCESS)
+        achievement = self._known(call)
+        if achievement.secure and call.caller.user_id is not None:
+            raise ApiError.of(ErrorCode.NOT_AUTHORIZED)
+        percent, age_s = wire.decode_update(_body(call))
+        self._raise_to(user_id, achievement, reach(percent, unlocked_at_from_age(age_s, self._clock.at_us())))
+        return _json(200, self._record(user_id, achievement, call.shape) if mine else {}, call.limited)
+
+    def _list(self, call: _Call) -> Response:
+        user_id = call.caller.user_id
+        assert user_id is not None  # the route is for bearers only
+        started = parse_qs(urlsplit(call.request.url).query).get("started") == ["true"]
+        listed = [
+            self._record(user_id, achievement, call.shape) for achievement in self._visible(user_id, started=started)
+        ]
+        answer = _json(200, listed)
+        etag = f'"{hashlib.md5(answer.body, usedforsecurity=False).hexdigest()}"'
+        if etag in call.headers.get("if-none-match", ""):
+            return Response(304, {"etag": etag})
+        refusal = self._count(call)
+        return refusal or Response(200, {**answer.headers, "etag": etag, **call.limited}, answer.body)
+
+    def _stream(self, call: _Call) -> Response | ByteStream:
+        user_id = call.caller.user_id
+        assert user_id is not None  # the route is for bearers only
+        if self._limits and len(self._events.streams(user_id)) >= MAX_STREAMS:
+            return _too_many(5.0, {})
+        return self._events.open(user_id, call.headers.get("last-event-id"), call.request.timeout_s)
+
+    def _count(self, call: _Call) -> Response | None:
+        """Count a call for its limit; return the refusal if it is one too many."""
+        if not self._limits or call.route.limit is None:
+            return None
+        # A hash, so that nobody takes it to mean anything.
+        bucket = hashlib.md5(repr((call.route.name, call.caller)).encode(), usedforsecurity=False).hexdigest()[:16]
+        window = self._windows.setdefault(bucket, Window(call.route.limit))
+        allowed, left, reset_after_s = window.hit(self._clock.now())
+        state = LimitState(call.route.limit.requests, left, reset_after_s, bucket)
+        headers = write_headers(state, self._clock.at_us() / 1e6)
+        call.limited.update({name.lower(): value for name, value in headers.items()})
+        return None if allowed else _too_many(reset_after_s, call.limited)
+
+    def _known(self, call: _Call) -> Achievement:
+        achievement = self._definitions.get(_path_id(call.parameters, "achievement_id"))
+        if achievement is None:
+            raise ApiError.of(ErrorCode.UNKNOWN_ACHIEVEMENT)
+        return achievement
+
+def route_name(method: str, path: str) -> str | None:
+    """Return the name of the route that `method` and the decoded `path` ask for, if there is one."""
+    try:
+        return routes.match(method, path).route.name
+    except ApiError:
+        return None
+
+
+def _json(status: int, data: object, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(status, {"content-type": "application/json", **(headers or {})}, json.dumps(data).encode())
+
+
+def _too_many(retry_after_s: float, headers: Mapping[str, str]) -> Response:
+    told = {"retry-after": str(math.ceil(retry_after_s)), "x-ratelimit-scope": "user"}
+    body = {"message": "You are being rate limited.", "retry_after": round(retry_after_s, 3), "global": False}
+    return _json(429, body, {**headers, **told})
+
+
+def _path_id(parameters: Mapping[str, str], name: str) -> int:
+    try:
+        return parse_snowflake(parameters[name])
+    except ValueError as exc:
+        message = f'Value "{parameters[name]:.40}" is not snowflake.'
+        raise field_error((name,), "NUMBER_TYPE_COERCE", message) from exc
+
+
+def _body(call: _Call) -> object:
+    body = call.request.body or b""
+    if len(body) > MAX_BODY_BYTES:
+        raise ApiError.of(ErrorCode.PAYLOAD_TOO_LARGE)
+    if call.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        message = 'Expected "Content-Type" header to be one of {"application/json"}.'
+        raise field_error((), "CONTENT_TYPE_INVALID", message)
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as exc:
+        raise ApiError.of(ErrorCode.INVALID_JSON) from exc

@@ -1,0 +1,153 @@
+"""What a service remembers: the definitions, every player's progress, the events."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from ..client.clock import Clock
+from ..domain import routes, wire
+from ..domain.errors import TransportError
+from ..domain.models import ACHIEVEMENTS_MAX, Achievement
+from ..domain.progress import COMPLETE, NO_PROGRESS, Progress, is_percent, merge, reach
+from ..domain.snowflake import is_snowflake
+from .event_log import EventLog
+
+_FIRST_FILLED_ID = 600000000000000000
+_ICON = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPj/HwADBwIAMCbHYQAAAABJRU5ErkJggg=="
+)
+
+
+class ServiceState:
+    """One application's achievements and its players. All methods without underscore may be called from any thread."""
+
+    def __init__(self, application_id: int, clock: Clock) -> None:
+        self.application_id = application_id
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._definitions: dict[int, Achievement] = {}
+        self._icons: dict[str, bytes] = {}
+        self._records: dict[tuple[int, int], tuple[Progress, int]] = {}
+        self._events = EventLog()
+
+    def add_achievement(
+        self,
+        achievement_id: int,
+        name: str = "An Achievement",
+        description: str = "You did it!",
+        *,
+        secret: bool = False,
+        secure: bool = False,
+        icon: bytes = _ICON,
+        name_localizations: Mapping[str, str] | None = None,
+        description_localizations: Mapping[str, str] | None = None,
+    ) -> Achievement:
+        """Define an achievement, or define it anew; `icon` is the content of a PNG file."""
+        icon_hash = hashlib.md5(icon, usedforsecurity=False).hexdigest()
+        achievement = Achievement(
+            application_id=self.application_id,
+            id=checked_id("achievement_id", achievement_id),
+            name=name,
+            description=description,
+            secret=secret,
+            secure=secure,
+            icon_hash=icon_hash,
+            name_localizations=name_localizations,
+            description_localizations=description_localizations,
+        )
+        with self._lock:
+            if achievement_id not in self._definitions and len(self._definitions) >= ACHIEVEMENTS_MAX:
+                raise ValueError(f"there are {ACHIEVEMENTS_MAX} achievements already, and that is the maximum")
+            self._definitions[achievement_id] = achievement
+            self._icons[routes.icon_path(self.application_id, achievement_id, icon_hash)] = icon
+        return achievement
+
+    def fill(self, count: int) -> list[int]:
+        """Define `count` more plain achievements and return their ids, ascending."""
+        with self._lock:
+            first = max([_FIRST_FILLED_ID, *(known + 1 for known in self._definitions)])
+            for number in range(count):
+                self.add_achievement(first + number, f"Achievement {number + 1}", f"Number {number + 1} of {count}.")
+            return list(range(first, first + count))
+
+    def grant(self, user_id: int, achievement_id: int, percent: int = COMPLETE) -> None:
+        """Raise a player's progress, as the game's own server does it; `secure` ones too."""
+        if not is_percent(percent):
+            raise ValueError(f"percent is {percent!r}; allowed are whole numbers from 0 to 100")
+        with self._lock:
+            self._raise_to(user_id, self._defined(achievement_id), reach(percent, self._clock.at_us()))
+
+    def reset(self, user_id: int, achievement_id: int) -> None:
+        """Take a player's progress on one achievement away."""
+        with self._lock:
+            achievement = self._defined(achievement_id)
+            if (user_id, achievement_id) in self._records:
+                self._store(user_id, achievement, NO_PROGRESS)
+                self._announce(user_id, achievement)
+
+    def progress(self, user_id: int) -> dict[int, Progress]:
+        """Return what the service holds of a player, by achievement id."""
+        with self._lock:
+            return {
+                achievement_id: progress
+                for (owner, achievement_id), (progress, _) in sorted(self._records.items())
+                if owner == user_id
+            }
+
+    def end_streams(self, error: TransportError | None = None) -> None:
+        """End all open event streams, or have them break with `error`."""
+        with self._lock:
+            self._events.end_streams(error)
+
+    def _visible(self, user_id: int, *, started: bool) -> list[Achievement]:
+        """Return what a player may see, ascending by id; `started`: only what has a record."""
+        return [
+            achievement
+            for _, achievement in sorted(self._definitions.items())
+            if (not achievement.secret or self._progress(user_id, achievement).percent == COMPLETE)
+            and (not started or (user_id, achievement.id) in self._records)
+        ]
+
+    def _progress(self, user_id: int, achievement: Achievement) -> Progress:
+        return self._records.get((user_id, achievement.id), (NO_PROGRESS, 0))[0]
+
+    def _record(self, user_id: int, achievement: Achievement, shape: wire.Shape) -> dict[str, Any]:
+        progress, revision = self._records.get((user_id, achievement.id), (NO_PROGRESS, 0))
+        return wire.encode_record(achievement, user_id, progress, revision, shape)
+
+    def _raise_to(self, user_id: int, achievement: Achievement, reached: Progress) -> None:
+        before = self._progress(user_id, achievement)
+        after = merge(before, reached)
+        if after == before:
+            return
+        self._store(user_id, achievement, after)
+        if after.percent != before.percent:
+            self._announce(user_id, achievement)
+
+    def _store(self, user_id: int, achievement: Achievement, progress: Progress) -> None:
+        _, revision = self._records.get((user_id, achievement.id), (NO_PROGRESS, 0))
+        self._records[user_id, achievement.id] = (progress, revision + 1)
+
+    def _announce(self, user_id: int, achievement: Achievement) -> None:
+        progress, revision = self._records[user_id, achievement.id]
+        if achievement.secret and progress.percent != COMPLETE:
+            return
+        record = wire.Record(achievement.id, user_id, progress, revision, None)
+        data = wire.encode_event(self.application_id, user_id, record)
+        self._events.publish(user_id, wire.USER_ACHIEVEMENT_UPDATE, data)
+
+    def _defined(self, achievement_id: int) -> Achievement:
+        if achievement_id not in self._definitions:
+            raise ValueError(f"there is no achievement {achievement_id}; define it with add_achievement first")
+        return self._definitions[achievement_id]
+
+
+def checked_id(name: str, value: int) -> int:
+    """Return `value` if it is an id; raises `ValueError`."""
+    if not is_snowflake(value):
+        raise ValueError(f"{name} is {value!r}; allowed are whole numbers from 1 to 2^63-1")
+    return value
