@@ -129,7 +129,6 @@ class AchievementManager:
                 Protocol(self.application_id, base_url, timeout_s),
                 transport,
                 Sync(self._clock.now(), patience_s=timeout_s),
-                self._credentials,
             )
 
         folder = configuration.default_data_dir(self.application_id) if data_dir is None else Path(data_dir)
@@ -142,7 +141,14 @@ class AchievementManager:
         self._inbox: deque[object] = deque()
         outbox: SimpleQueue[object] = SimpleQueue()
         self._tell_worker = outbox.put
-        engine = Engine(self._storage, self._clock, service, to_game=self._inbox.append, to_worker=outbox.put)
+        engine = Engine(
+            self._storage,
+            self._clock,
+            self._credentials,
+            service,
+            to_game=self._inbox.append,
+            to_worker=outbox.put,
+        )
         self._view: View = engine.view(_no_pause)
         self._journal = self._storage.journal
         self._owner = self._credentials.owner

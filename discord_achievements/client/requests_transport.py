@@ -255,9 +255,12 @@ def _unsendable(headers: Mapping[str, str]) -> str | None:
 
 
 def _whole(answer: requests.Response) -> Response:
+    # The limit holds for the decompressed body too. Where the length is known, urllib3 need not copy what it has read.
+    amount = MAX_BODY_BYTES + 1
+    if "content-encoding" not in answer.headers and answer.raw.length_remaining is not None:
+        amount = min(amount, answer.raw.length_remaining)
     with closing(answer):
-        # One read, one long wait outside the interpreter lock. The limit holds for the decompressed body too.
-        body = answer.raw.read(MAX_BODY_BYTES + 1, decode_content=True)
+        body = answer.raw.read(amount, decode_content=True)  # in one go: almost all of it is waiting without a lock
     if len(body) > MAX_BODY_BYTES:
         raise TransportError(f"the answer from {_place(answer.url)} is larger than {MAX_BODY_BYTES} bytes")
     return _response(answer, body)

@@ -132,7 +132,9 @@ class Sync:
             self.fetch_wanted = False
             self.feed.fetched(now)
         elif isinstance(action, SendUpdate):
-            self.pending.pop(action.achievement_id, None)
+            # Another process of this game may have gone further meanwhile.
+            if self.pending.get(action.achievement_id) == action.progress:
+                del self.pending[action.achievement_id]
         else:
             self.icons.pop(action.icon_hash, None)
 
@@ -182,7 +184,7 @@ class Sync:
     def _back_off(self, action: Exchange, outcome: Outcome, now: float, jitter: float) -> None:
         retry_after_s = outcome.retry_after_s if isinstance(outcome, ApiError) else None
         self._ordered_to_wait = retry_after_s is not None
-        if retry_after_s is not None and isinstance(outcome, ApiError) and outcome.status == 429 and not outcome.is_global:
+        if retry_after_s is not None and _is_for_one_route(outcome):
             self.told_limit(action, LimitState(0, 0, delay_s(1, jitter=0, retry_after_s=retry_after_s), ""), now)
             self._ordered_to_wait = False
             if not isinstance(action, FetchIcon):
@@ -190,3 +192,7 @@ class Sync:
         # A time-out has cost the callbacks enough patience: no second try before they are told.
         self._failures += 2 if getattr(outcome, "timed_out", False) else 1
         self._not_before = now + delay_s(self._failures, jitter=jitter, retry_after_s=retry_after_s)
+
+
+def _is_for_one_route(outcome: Outcome) -> bool:
+    return isinstance(outcome, ApiError) and outcome.status == 429 and not outcome.is_global

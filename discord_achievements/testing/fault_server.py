@@ -19,6 +19,7 @@ from .listener import Exchange, Listener, encode, head
 from .service import FakeService, route_name
 from .streams import ByteStream
 
+
 @dataclass
 class _Plan:
     """A fault that is to happen, `left` times or, if None, until it is healed."""

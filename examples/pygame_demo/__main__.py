@@ -20,13 +20,13 @@ from time import perf_counter, sleep
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 try:
     import pygame
-except ModuleNotFoundError:
-    sys.exit("This demo needs pygame: python -m pip install pygame-ce")
+    from pygame import Surface, Vector2
 
-from pygame import Surface, Vector2
+    from discord_achievements import DiscordAchievementsError
+except ModuleNotFoundError as error:
+    sys.exit(f"The demo needs {error.name}. In the project's folder: python -m pip install -e .[pygame]")
 
 from awards import Awards, reset
-from discord_achievements import DiscordAchievementsError
 from game import HEIGHT, STEPS_PER_SECOND, WIDTH, Game, autopilot
 from icons import app_icon
 from scene import Scene
@@ -78,7 +78,7 @@ class Demo:
                 clock.tick(STEPS_PER_SECOND)
             elif self.frames % 10 == 0:
                 sleep(0.001)  # no window, no waiting: but the SDK's thread gets its turn
-                self.running = not self._finished_alone()
+                self.running = self.running and not self._finished_alone()
         if self.options.screenshot is not None:
             self.list_open = self.list_open or self.options.show_list
             self._draw()
@@ -242,12 +242,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     add("--show-list", action="store_true", help="open the list of achievements for the screenshot")
     add("--url", help="address of an achievements service, such as https://host/api/v10")
     add("--token", help="the player's access token; safer in the variable DISCORD_ACCESS_TOKEN")
-    add(
-        "--data-dir",
-        type=Path,
-        metavar="DIR",
-        help="where progress is kept; else the user's data folder",
-    )
+    add("--data-dir", type=Path, metavar="DIR", help="where progress is kept; else the user's data folder")
     add("--reset", action="store_true", help="forget the progress kept on this machine, then play")
     add("--locale", default="en-US", help="language of the player: en-US (default) or de")
     options = parser.parse_args(arguments)
@@ -268,8 +263,8 @@ def main(arguments: list[str]) -> int:
     options = parse(arguments)
     if options.url and not options.token:
         return complain("--url needs the player's access token: set DISCORD_ACCESS_TOKEN or pass --token")
-    if options.screenshot is not None and not options.screenshot.absolute().parent.is_dir():
-        return complain(f"--screenshot: there is no folder {options.screenshot.absolute().parent}")
+    if options.screenshot is not None and (options.screenshot.is_dir() or not options.screenshot.parent.is_dir()):
+        return complain(f"--screenshot has to name a file in a folder that exists, not {options.screenshot}")
     try:
         if options.reset:
             print(reset(options.data_dir))

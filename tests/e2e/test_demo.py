@@ -19,6 +19,7 @@ import pygame
 import pytest
 
 import discord_achievements
+from discord_achievements.testing import FakeService, FaultServer
 
 DEMO = Path(__file__).parents[2] / "examples" / "pygame_demo"
 CATALOGUE = tomllib.loads((DEMO / "achievements.toml").read_text(encoding="utf-8"))["achievement"]
@@ -102,13 +103,15 @@ def in_all(output: str) -> set[str]:
 
 
 @contextmanager
-def playing(data_dir: Path) -> Iterator[tuple[subprocess.Popen[str], queue.Queue[str]]]:
+def playing(
+    data_dir: Path, *options: str, env: dict[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[str], queue.Queue[str]]]:
     """A demo that plays for an hour of game time, and what it prints, line by line."""
     how = ["--headless", "--seed", "7", "--seconds", "3600", "--data-dir", str(data_dir)]
     lines: queue.Queue[str] = queue.Queue()
     with subprocess.Popen(
-        [sys.executable, str(DEMO), *how],
-        env=environment(),
+        [sys.executable, str(DEMO), *how, *options],
+        env=env or environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
@@ -128,12 +131,26 @@ def playing(data_dir: Path) -> Iterator[tuple[subprocess.Popen[str], queue.Queue
             reader.join(TIMEOUT_S)
 
 
-def first_unlock(lines: queue.Queue[str]) -> str:
+def first_unlock(lines: queue.Queue[str], among: set[str] = NAMES) -> str:
+    """Wait until one `among` these is announced."""
     deadline = time.monotonic() + TIMEOUT_S
     while True:
         line = lines.get(timeout=max(0, deadline - time.monotonic()))
-        if line.startswith("Unlocked: "):
-            return unlocked(line)[0]
+        for name in unlocked(line):
+            if name in among:
+                return name
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    """A service that knows the demo's achievements and one player, number 1."""
+    service = FakeService(461618159171141643)
+    for entry in CATALOGUE:
+        flags = {name: entry.get(name, False) for name in ("secret", "secure")}
+        service.add_achievement(entry["id"], entry["name"], entry["description"], **flags)
+    service.add_player("t-o-k-e-n", user_id=1)
+    with FaultServer(service) as server:
+        yield server
 
 
 def test_it_plays_until_achievements_unlock_and_takes_a_picture(tmp_path: Path) -> None:
@@ -220,9 +237,7 @@ if sys.platform == "linux":
 
 
 @pytest.mark.parametrize("changes", NO_DISPLAY, ids=str)
-def test_without_a_display_it_says_so_in_one_line_and_plays_on(
-    changes: dict[str, str | None], tmp_path: Path
-) -> None:
+def test_without_a_display_it_says_so_in_one_line_and_plays_on(changes: dict[str, str | None], tmp_path: Path) -> None:
     done = play("--seed", "7", "--seconds", "20", "--data-dir", tmp_path, env=environment(**changes))
     assert (done.returncode, done.stderr) == (0, "")
     assert len(lines_after("No display", done.stdout)) == 1
@@ -254,6 +269,26 @@ def test_what_cannot_work_is_told_in_one_line(options: list[str], says: str, tmp
     [line] = done.stderr.splitlines()
     assert says.replace("/", os.sep) in line or says in line
     assert "t-o-k-e-n" not in done.stdout + done.stderr
+
+
+def test_progress_made_alone_reaches_the_service(server: FaultServer, tmp_path: Path) -> None:
+    alone = played(tmp_path)
+    env = environment(DISCORD_ACCESS_TOKEN="t-o-k-e-n")
+    done = play("--headless", "--seconds", "0", "--data-dir", tmp_path, "--url", server.base_url, env=env)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert unlocked(done.stdout) == []
+    names = {entry["id"]: entry["name"] for entry in CATALOGUE}
+    arrived = {names[id_] for id_, progress in server.service.progress(1).items() if progress.percent == 100}
+    assert arrived == in_all(alone) == in_all(done.stdout)
+
+
+def test_what_the_games_server_grants_is_announced_while_playing(server: FaultServer, tmp_path: Path) -> None:
+    env = environment(DISCORD_ACCESS_TOKEN="t-o-k-e-n")
+    [star] = [entry for entry in CATALOGUE if entry.get("secure")]
+    with playing(tmp_path, "--url", server.base_url, env=env) as (_, lines):
+        first_unlock(lines)
+        server.service.grant(1, star["id"])
+        assert first_unlock(lines, {star["name"]}) == star["name"]
 
 
 def test_with_the_service_out_of_reach_it_plays_and_keeps_what_is_to_be_sent(tmp_path: Path) -> None:

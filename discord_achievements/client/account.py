@@ -1,0 +1,94 @@
+"""Who plays: the token in use, and the player of this machine's cache that it leads to. Worker's thread."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from ..domain.errors import ConfigurationError, DiscordAchievementsError
+from ..domain.result import Result
+from . import identity
+from .cache import Player
+from .storage import Storage
+from .token import Credentials, TokenProvider, checked
+
+_log = logging.getLogger("discord_achievements")
+
+
+class NotSignedInError(DiscordAchievementsError):
+    """There is no token to ask the service with. `passes` tells whether trying again later may help."""
+
+    def __init__(self, result: Result, *, passes: bool) -> None:
+        self.result = result
+        self.passes = passes
+        super().__init__(f"no token: {result.name}")
+
+
+class Account:
+    """The player for whom the cache is read and written; in local mode there is no token."""
+
+    def __init__(self, storage: Storage, credentials: Credentials) -> None:
+        self._storage = storage
+        self._credentials = credentials
+        self._token: str | None = None
+        self._renewed = False
+        self.player = self._player_of(credentials.owner)
+
+    def sign_in(self, credentials: Credentials) -> None:
+        """Go on with other credentials. What was done while nobody had signed in becomes the new player's."""
+        before, self._credentials = self._credentials, credentials
+        self._token = None
+        self._renewed = False
+        self.player = self._player_of(credentials.owner)
+        if before.provider is None:
+            self._link(before.owner)
+
+    def token(self) -> str:
+        """Return the token to use. Raises `NotSignedInError`. **Blocks** as long as the game's token object does."""
+        if self._token is not None:
+            return self._token
+        if self._credentials.provider is None:
+            raise NotSignedInError(Result.NOT_AUTHENTICATED, passes=False)
+        return self._use(self._credentials.provider.get_token)
+
+    def accepted(self) -> None:
+        """Note that the service has accepted the token."""
+        self._renewed = False
+
+    def renew(self) -> None:
+        """Get another token because the service has not accepted this one: once, until one is accepted.
+
+        Raises `NotSignedInError`. **Blocks** as long as the game's token object does.
+        """
+        provider, self._token = self._credentials.provider, None
+        if self._renewed or not isinstance(provider, TokenProvider):
+            _log.warning("the service does not accept the player's token; give a new one with set_token()")
+            raise NotSignedInError(Result.INVALID_ACCESS_TOKEN, passes=False)
+        self._renewed = True
+        self._use(provider.refresh)
+
+    def identified(self, user_id: int) -> Player:
+        """Return the player that the service says this is; inside `Storage.change`."""
+        assert self._token is not None, "an answer came without a token having been sent"
+        owner = identity.of_token(self._token)
+        return self._storage.cache.identify(self.player, user_id, owner, self._storage.other_runs())
+
+    def _use(self, get: Callable[[], str]) -> str:
+        try:
+            self._token = checked(get())
+        except ConfigurationError as exc:
+            _log.warning("%s", exc)
+            raise NotSignedInError(Result.INVALID_ACCESS_TOKEN, passes=False) from None
+        except Exception as exc:
+            # The game's own code: anything can come, and its text may hold a token.
+            _log.warning("%s() of the token object raised %s", get.__name__, type(exc).__name__)
+            raise NotSignedInError(Result.OAUTH2_ERROR, passes=True) from None
+        self._link(identity.of_token(self._token))
+        return self._token
+
+    def _player_of(self, owner: bytes) -> Player:
+        return self._storage.change(lambda: self._storage.cache.player_of(owner, self._storage.run))
+
+    def _link(self, owner: bytes) -> None:
+        storage = self._storage
+        self.player = storage.change(lambda: storage.cache.link(owner, self.player, storage.run))

@@ -1,0 +1,48 @@
+"""Icons on this machine: PNG files, named by their hash, fetched once and kept."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+_log = logging.getLogger("discord_achievements")
+_PNG = b"\x89PNG\r\n\x1a\n"
+_MAX_BYTES = 1024 * 1024
+
+
+class IconFolder:
+    """The folder that keeps them; `run` tells this process's unfinished files from another's."""
+
+    def __init__(self, folder: Path, run: bytes) -> None:
+        self._folder = folder
+        self._run = run.hex()
+
+    def path(self, icon_hash: str) -> Path:
+        """Return where the icon of that hash is, or will be."""
+        return self._folder / f"{icon_hash}.png"
+
+    def store(self, icon_hash: str, body: bytes) -> Path | None:
+        """Keep an icon and return its path; None, with a line in the log, where that cannot be done."""
+        path = self.path(icon_hash)
+        if not body.startswith(_PNG) or len(body) > _MAX_BYTES:
+            _log.warning("the icon %s is not a PNG of at most %d bytes; it is left out", icon_hash, _MAX_BYTES)
+            return None
+        try:
+            path.parent.mkdir(exist_ok=True)
+            part = path.with_name(f"{path.name}.{self._run}.part")
+            part.write_bytes(body)
+            os.replace(part, path)
+        except OSError as exc:
+            _log.warning("the icon %s cannot be kept (%s)", icon_hash, exc)
+            return None
+        return path
+
+
+def is_png(path: Path) -> bool:
+    """Tell whether there is a PNG at `path`."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_PNG)) == _PNG
+    except OSError:
+        return False
