@@ -69,6 +69,7 @@ class ErrorCode(Enum):
     UNKNOWN_USER = (404, 10013, "Unknown User")
     BOTS_NOT_ALLOWED = (403, 20001, "Bots cannot use this endpoint")
     NOT_AUTHORIZED = (403, 20012, "You are not authorized to perform this action on this application")
+    REQUEST_TIMEOUT = (408, 0, "408: Request Timeout")
     PAYLOAD_TOO_LARGE = (413, 40005, "Request entity too large")
     MISSING_ACCESS = (403, 50001, "Missing Access")
     APPLICATION_MISMATCH = (403, 50025, "Invalid OAuth2 access token provided")
@@ -77,6 +78,8 @@ class ErrorCode(Enum):
     INVALID_JSON = (400, 50109, "The request body contains invalid JSON.")
     UNKNOWN_ACHIEVEMENT = (404, 990001, "Unknown Achievement")
     TOO_MANY_ACHIEVEMENTS = (400, 990002, "Maximum number of achievements reached (1000)")
+    INTERNAL_ERROR = (500, 0, "500: Internal Server Error")
+    UNAVAILABLE = (503, 0, "503: Service Unavailable")
 
     def __init__(self, status: int, code: int, message: str) -> None:
         self.status = status
@@ -111,14 +114,38 @@ class ApiError(DiscordAchievementsError):
         super().__init__(f"HTTP {status}, code {code}: {message}")
 
     @classmethod
-    def of(cls, known: ErrorCode, *, errors: Mapping[str, Any] | None = None) -> ApiError:
-        """Return the documented error `known`, optionally with a tree of field errors."""
-        return cls(known.status, known.code, known.message, errors=errors)
+    def of(
+        cls, known: ErrorCode, *, errors: Mapping[str, Any] | None = None, retry_after_s: float | None = None
+    ) -> ApiError:
+        """Return the documented error `known`, optionally with a tree of field errors or a time to wait."""
+        return cls(known.status, known.code, known.message, errors=errors, retry_after_s=retry_after_s)
+
+
+class FieldErrors:
+    """Collects what is wrong with a body, so that all of it is told at once, each mistake under its field."""
+
+    def __init__(self) -> None:
+        self._tree: dict[str, Any] = {}
+
+    def add(self, path: Sequence[str], code: str, message: str) -> None:
+        """Note one mistake; `path` leads to its field, for example `("name", "default")`."""
+        node = self._tree
+        for name in path:
+            node = node.setdefault(name, {})
+        node.setdefault("_errors", []).append({"code": code, "message": message})
+
+    def error(self) -> ApiError | None:
+        """Return the 400 that tells all mistakes, None where there are none."""
+        return ApiError.of(ErrorCode.INVALID_FORM_BODY, errors=self._tree) if self._tree else None
 
 
 def field_error(path: Sequence[str], code: str, message: str) -> ApiError:
-    """Return the 400 for one wrong field; `path` leads to it, for example `("name", "default")`."""
-    tree: dict[str, Any] = {"_errors": [{"code": code, "message": message}]}
-    for name in reversed(path):
-        tree = {name: tree}
-    return ApiError.of(ErrorCode.INVALID_FORM_BODY, errors=tree)
+    """Return the 400 for one wrong field."""
+    errors = FieldErrors()
+    errors.add(path, code, message)
+    return errors.error() or ApiError.of(ErrorCode.INVALID_FORM_BODY)
+
+
+def rate_limited(retry_after_s: float) -> ApiError:
+    """Return the 429 of a limit that lets requests through again in `retry_after_s` seconds."""
+    return ApiError(429, 0, "You are being rate limited.", retry_after_s=round(retry_after_s, 3))

@@ -50,3 +50,14 @@ def seconds_since_unlock(unlocked_at_us: int, at_us: int) -> int:
 def unlocked_at_from_age(age_s: float, at_us: int) -> int:
     """Return the unlock time for an unlock that a client says is `age_s` seconds old, clamped to 0..14 days."""
     return at_us - int(min(max(age_s, 0), MAX_SECONDS_SINCE_UNLOCK) * _US)
+
+
+def receive(before: Progress, percent: int, age_s: float, at_us: int) -> Progress:
+    """Return what a service holds after an update that came at `at_us`; it says that its unlock is `age_s` seconds old.
+
+    A known unlock keeps its time, unless the update tells of an earlier one: two devices that unlock at the same
+    moment do not move it.
+    """
+    if not age_s and before.unlocked_at_us is not None:
+        at_us = max(at_us, before.unlocked_at_us)
+    return merge(before, reach(percent, unlocked_at_from_age(age_s, at_us)))

@@ -105,3 +105,7 @@ class Window:
         if allowed:
             self._used += 1
         return allowed, self.limit.requests - self._used, self._opened + self.limit.per_s - now
+
+    def is_over(self, now: float) -> bool:
+        """Tell whether nothing of it counts any more."""
+        return now - self._opened >= self.limit.per_s

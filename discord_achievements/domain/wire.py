@@ -7,6 +7,7 @@ either, with unknown fields and without optional ones; writing is told which.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 from .errors import ApiError, WireError, field_error
 from .models import Achievement
-from .progress import COMPLETE, MAX_SECONDS_SINCE_UNLOCK, Progress, is_percent
+from .progress import COMPLETE, MAX_SECONDS_SINCE_UNLOCK, NO_PROGRESS, Progress, is_percent
 from .snowflake import format_snowflake, is_snowflake, parse_snowflake
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -117,10 +118,14 @@ def encode_record(
     achievement: Achievement, user_id: int, progress: Progress, revision: int, shape: Shape
 ) -> dict[str, Any]:
     """Return the superset object: the Achievement, plus this player's progress on it."""
+    return encode_achievement(achievement, shape) | encode_progress(user_id, achievement.id, progress, revision)
+
+
+def encode_progress(user_id: int, achievement_id: int, progress: Progress, revision: int) -> dict[str, Any]:
+    """Return the part of a superset object that is the player's."""
     return {
-        **encode_achievement(achievement, shape),
         "user_id": format_snowflake(user_id),
-        "achievement_id": format_snowflake(achievement.id),
+        "achievement_id": format_snowflake(achievement_id),
         "percent_complete": progress.percent,
         "unlocked_at": None if progress.unlocked_at_us is None else format_time(progress.unlocked_at_us),
         "revision": revision,
@@ -141,15 +146,20 @@ def decode_record(data: object) -> Record:
 
 def encode_event(application_id: int, user_id: int, record: Record) -> dict[str, Any]:
     """Return the data of a `USER_ACHIEVEMENT_UPDATE` event."""
-    progress = record.progress or Progress(0, None)
-    return {
-        "application_id": format_snowflake(application_id),
-        "user_id": format_snowflake(user_id),
-        "achievement_id": format_snowflake(record.achievement_id),
-        "percent_complete": progress.percent,
-        "unlocked_at": None if progress.unlocked_at_us is None else format_time(progress.unlocked_at_us),
-        "revision": record.revision,
-    }
+    progress = record.progress or NO_PROGRESS
+    own = encode_progress(user_id, record.achievement_id, progress, record.revision or 0)
+    return {"application_id": format_snowflake(application_id), **own}
+
+
+def format_event(event_id: int, event: str, data: Mapping[str, Any]) -> bytes:
+    """Return one event as the stream carries it. Source: HTML Living Standard, server-sent events."""
+    return f"id: {event_id}\nevent: {event}\ndata: {json.dumps(data)}\n\n".encode()
+
+
+def matches_etag(if_none_match: str, etag: str) -> bool:
+    """Tell whether an `If-None-Match` header names `etag`, by the weak comparison that RFC 9110 asks for."""
+    named = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return etag in named or "*" in named
 
 
 def encode_update(percent: int, seconds_since_unlock: int | None) -> dict[str, Any]:

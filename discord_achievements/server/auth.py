@@ -1,0 +1,94 @@
+"""Tokens: how they are made, and whom one speaks for.
+
+    dabot_4f1c09d27a3b_64 hexadecimal digits        an application's bot
+    dauser_4f1c09d27a3b_64 hexadecimal digits       a player
+
+The first part tells scanners for leaked secrets what they have found, `da(bot|user|client)_[0-9a-f]{12}_[0-9a-f]{64}`;
+the second is what the token is looked up by and no secret; the third is 256 bits of randomness. Kept is the SHA-256 of
+the whole: with that much randomness nothing slower is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from .store import Token, TokenKind
+
+_PREFIX = {TokenKind.BOT: "dabot", TokenKind.BEARER: "dauser", TokenKind.CLIENT: "daclient"}
+_TOKEN = re.compile(r"(Bot|Bearer) +(da(?:bot|user|client)_([0-9a-f]{12})_[0-9a-f]{64})")
+_REMEMBERED_MAX = 100_000
+
+ReadToken = Callable[[str], Awaitable[Token | None]]
+
+
+class Caller(NamedTuple):
+    """Who is asking: a bot has no user."""
+
+    kind: TokenKind
+    application_id: int
+    user_id: int | None
+
+
+class Minted(NamedTuple):
+    """A new token: `text` is shown to its owner once, `token` is kept."""
+
+    text: str
+    token: Token
+
+
+def mint(
+    kind: TokenKind, application_id: int, user_id: int | None, at_us: int, expires_in_s: int | None = None
+) -> Minted:
+    """Make a token; without `expires_in_s` it does not expire."""
+    key = secrets.token_hex(6)
+    text = f"{_PREFIX[kind]}_{key}_{secrets.token_hex(32)}"
+    expires_at_us = None if expires_in_s is None else at_us + expires_in_s * 1_000_000
+    return Minted(text, Token(key, _sha256(text), kind, application_id, user_id, at_us, expires_at_us))
+
+
+class Authenticator:
+    """Tells who is asking from the `Authorization` header.
+
+    Tokens are remembered for as long as the store's generation stays, so a rotated token ends at once, everywhere.
+    """
+
+    def __init__(self, generation: Callable[[], int], read_token: ReadToken, at_us: Callable[[], int]) -> None:
+        self._current_generation = generation
+        self._read_token = read_token
+        self._at_us = at_us
+        self._generation: int | None = None
+        self._remembered: dict[str, Token] = {}
+
+    async def identify(self, authorization: str) -> Caller | None:
+        """Return who sent this header; None for no token, a malformed, unknown, expired or rotated one."""
+        hit = _TOKEN.fullmatch(authorization)
+        if hit is None:
+            return None
+        scheme, text, key = hit.groups()
+        generation = self._current_generation()
+        if generation != self._generation or len(self._remembered) > _REMEMBERED_MAX:
+            self._remembered = {}
+            self._generation = generation
+        token = self._remembered.get(key)
+        if token is None:
+            remembered = self._remembered
+            token = await self._read_token(key)
+            if token is None:
+                return None
+            remembered[key] = token  # of the generation that was current before the read
+        if not hmac.compare_digest(token.sha256, _sha256(text)):
+            return None
+        if token.expires_at_us is not None and token.expires_at_us <= self._at_us():
+            return None
+        if (token.kind is TokenKind.BOT) != (scheme == "Bot"):
+            return None
+        return Caller(token.kind, token.application_id, token.user_id)
+
+
+def _sha256(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()

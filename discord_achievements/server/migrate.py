@@ -1,0 +1,35 @@
+"""Brings a database to the newest schema, whichever it has; many processes may start at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
+
+from .store import StoreUnavailable
+
+_LOCK = 0x64615F6D  # any number that only this program takes
+HEAD = "head"
+
+
+def migrate(engine: Engine, revision: str = HEAD) -> None:
+    """Make or migrate the tables, in one transaction that others wait for. Raises `StoreUnavailable`."""
+    try:
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            command.upgrade(configuration(connection), revision)
+    except OperationalError as exc:
+        reason = str(exc.orig).strip().partition("\n")[0]
+        raise StoreUnavailable(f"the database cannot be opened: {reason}") from exc
+
+
+def configuration(connection: Connection) -> Config:
+    """Return Alembic's configuration for one connection, within whose transaction it works."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

@@ -1,0 +1,15 @@
+"""When each record changed, so that an event stream can resume: what changed since is what was missed."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("progress", sa.Column("changed_at_us", sa.BigInteger, nullable=False, server_default="0"))

@@ -1,0 +1,66 @@
+"""PostgreSQL's NOTIFY, heard on a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+import psycopg
+
+_log = logging.getLogger(__name__)
+_POLL_S = 0.5  # how soon a stop is noticed
+_RETRY_S = 0.5
+
+
+def driver_url(url: str) -> str:
+    """Return a postgresql:// URL as SQLAlchemy wants it for the driver in use."""
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+class Listener:
+    """Calls `on_message` with the payload of each NOTIFY on `channel`, on its own thread.
+
+    A broken connection is made again; since what was told meanwhile is lost, `on_gap` is called each time it is up,
+    the first time too. `listening` tells whether it is.
+    """
+
+    def __init__(
+        self, url: str, channel: str, *, on_message: Callable[[str], None], on_gap: Callable[[], None]
+    ) -> None:
+        self.listening = False
+        self._url = url
+        self._channel = channel
+        self._on_message = on_message
+        self._on_gap = on_gap
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"LISTEN {channel}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it. **Blocks** for half a second at most."""
+        self._stopping.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(2 * _POLL_S)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._listen()
+            except psycopg.Error as exc:
+                _log.warning("not listening to PostgreSQL for now: %s", str(exc).strip().partition("\n")[0])
+            self.listening = False
+            self._stopping.wait(_RETRY_S)
+
+    def _listen(self) -> None:
+        with psycopg.connect(
+            self._url, autocommit=True, connect_timeout=5, keepalives_idle=10, keepalives_interval=5, keepalives_count=3
+        ) as connection:
+            connection.execute(f'LISTEN "{self._channel}"'.encode())
+            self.listening = True
+            self._on_gap()
+            while not self._stopping.is_set():
+                for notification in connection.notifies(timeout=_POLL_S):
+                    self._on_message(notification.payload)

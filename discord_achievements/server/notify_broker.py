@@ -1,0 +1,115 @@
+"""The broker by PostgreSQL's NOTIFY: every process hears of every player.
+
+One statement tells of a whole batch, after its commit and outside of its transaction: PostgreSQL lets transactions
+that notify commit only one after another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+
+from .broker import Deliver, Notice, OnGap, Player
+from .notify import Listener
+
+CHANNEL = "discord_achievements_events"
+_PAYLOAD_MAX = 7900  # PostgreSQL takes less than 8000 bytes
+_log = logging.getLogger(__name__)
+
+
+class NotifyBroker:
+    """Connects to the database at `url` twice: to hear and to tell."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._origin = secrets.token_hex(8)
+        self._outgoing: list[Notice] = []
+        self._sender: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="NOTIFY")
+        self._connection: psycopg.Connection | None = None
+        self._listener: Listener | None = None
+
+    async def start(self, deliver: Deliver, on_gap: OnGap) -> None:
+        self._deliver = deliver
+        loop = asyncio.get_running_loop()
+
+        def heard(payload: str) -> None:
+            origin, entries = json.loads(payload)
+            if origin != self._origin:
+                notices = [Notice(Player(*player), event.encode()) for *player, event in entries]
+                loop.call_soon_threadsafe(deliver, notices)
+
+        def missed() -> None:
+            loop.call_soon_threadsafe(on_gap)
+
+        self._listener = Listener(self._url, CHANNEL, on_message=heard, on_gap=missed)
+        self._listener.start()
+
+    def publish(self, notices: Sequence[Notice]) -> None:
+        self._deliver(notices)
+        self._outgoing += notices
+        if self._sender is None:
+            self._sender = asyncio.create_task(self._send())
+
+    async def subscribe(self, player: Player) -> None:
+        pass
+
+    async def unsubscribe(self, player: Player) -> None:
+        pass
+
+    async def close(self) -> None:
+        if self._sender is not None:
+            await asyncio.wait([self._sender])
+        loop = asyncio.get_running_loop()
+        if self._listener is not None:
+            await loop.run_in_executor(None, self._listener.stop)
+        await loop.run_in_executor(self._thread, self._disconnect)
+        self._thread.shutdown()
+
+    async def _send(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._outgoing:
+                outgoing, self._outgoing = self._outgoing, []
+                await loop.run_in_executor(self._thread, self._notify, outgoing)
+        finally:
+            self._sender = None
+
+    def _notify(self, notices: Sequence[Notice]) -> None:
+        try:
+            if self._connection is None:
+                self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
+            self._connection.execute(
+                "SELECT pg_notify(%s, payload) FROM unnest(%s::text[]) AS payload",
+                (CHANNEL, list(payloads(self._origin, notices))),
+            )
+        except psycopg.Error as exc:
+            # Whoever listens has lost its connection too, and will be told to fetch when it is back.
+            _log.warning("other processes were not told of %d events: %s", len(notices), str(exc).partition("\n")[0])
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def payloads(origin: str, notices: Sequence[Notice]) -> Iterator[str]:
+    """Yield what to notify: as few texts as PostgreSQL's limit of their length allows."""
+    head = f'["{origin}",['
+    parts: list[str] = []
+    size = 0
+    for player, event in notices:
+        part = json.dumps([*player, event.decode()])  # ASCII: as many bytes as characters
+        if parts and len(head) + size + len(part) + 2 > _PAYLOAD_MAX:
+            yield f"{head}{','.join(parts)}]]"
+            parts, size = [], 0
+        parts.append(part)
+        size += len(part) + 1
+    yield f"{head}{','.join(parts)}]]"

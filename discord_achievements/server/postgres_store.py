@@ -1,0 +1,103 @@
+"""The store on PostgreSQL, for any number of processes. Needs the extra [postgres]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, create_engine
+
+from ..domain.errors import ConfigurationError
+from .migrate import migrate
+from .notify import Listener, driver_url
+from .sql_store import SqlStore, held
+from .store import Held, Key, Written
+
+GENERATION_CHANNEL = "discord_achievements_generation"
+
+# A batch travels as one array for each column; its rows meet the table's by the primary key.
+_READ = """
+    SELECT application_id, user_id, achievement_id, percent, unlocked_at_us, revision, changed_at_us
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS wanted (application_id, user_id, achievement_id)
+    JOIN progress USING (application_id, user_id, achievement_id)
+"""
+_PUT = """
+    INSERT INTO progress AS p
+        (application_id, user_id, achievement_id, percent, unlocked_at_us, revision, changed_at_us)
+    SELECT * FROM unnest(
+        %s::bigint[], %s::bigint[], %s::bigint[], %s::smallint[], %s::bigint[], %s::bigint[], %s::bigint[])
+    ON CONFLICT (application_id, user_id, achievement_id) DO UPDATE SET
+        percent = excluded.percent, unlocked_at_us = excluded.unlocked_at_us,
+        revision = excluded.revision, changed_at_us = excluded.changed_at_us
+    WHERE p.revision = excluded.revision - 1
+    RETURNING application_id, user_id, achievement_id
+"""
+_OPTIONS = {
+    # Nobody waits for ever: not for a host that is gone, nor for a lock, nor for a statement.
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+    "application_name": "discord_achievements",
+    "options": "-c statement_timeout=30s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s",
+}
+
+
+class PostgresStore(SqlStore):
+    """Connects to `url`, and makes or migrates the tables.
+
+    Which generation it is, other processes tell by NOTIFY, in the transaction that changes it. While that cannot be
+    heard, each call answers with a new one, so that nothing is taken from a memory that may be old.
+    """
+
+    reads_at_once = False
+    replay_overlap_us = 5_000_000
+
+    def __init__(self, url: str) -> None:
+        try:
+            engine = create_engine(
+                driver_url(url), connect_args=_OPTIONS, pool_size=8, max_overflow=8, pool_timeout=5.0
+            )
+        except ImportError as exc:
+            raise ConfigurationError(
+                'PostgreSQL needs a driver: pip install "discord-achievements[postgres]"'
+            ) from exc
+        super().__init__(engine)
+        migrate(engine)
+        self._generation = 0
+        self._listener = Listener(
+            url, GENERATION_CHANNEL, on_message=lambda _: self._next_generation(), on_gap=self._next_generation
+        )
+        self._listener.start()
+
+    def close(self) -> None:
+        self._listener.stop()
+        super().close()
+
+    def generation(self) -> int:
+        if not self._listener.listening:
+            self._next_generation()
+        return self._generation
+
+    def _next_generation(self) -> None:
+        self._generation += 1
+
+    def _redefined(self) -> None:
+        self._next_generation()  # at once, not when the NOTIFY comes back
+
+    def _bump_generation(self, connection: Connection) -> None:
+        connection.exec_driver_sql("UPDATE generation SET value = value + 1")
+        connection.exec_driver_sql("SELECT pg_notify(%s, '')", (GENERATION_CHANNEL,))
+
+    def _read_held(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, Held]:
+        columns = tuple(map(list, zip(*keys, strict=True)))
+        return {Key(*row[:3]): held(*row[3:]) for row in connection.exec_driver_sql(_READ, columns)}
+
+    def _put_held(self, connection: Connection, changed: Mapping[Key, Written]) -> set[Key]:
+        rows = [
+            (*key, *entry.after.progress, entry.after.revision, entry.after.changed_at_us)
+            for key, entry in sorted(changed.items())
+            if entry.after
+        ]
+        columns = tuple(map(list, zip(*rows, strict=True)))
+        return {Key(*row) for row in connection.exec_driver_sql(_PUT, columns)}

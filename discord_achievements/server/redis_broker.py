@@ -1,0 +1,118 @@
+"""The broker by Redis or Valkey: a channel for each player, so that a process hears only of those connected to it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+from .broker import Deliver, Notice, OnGap, Player
+
+_log = logging.getLogger(__name__)
+_EVERYBODY = b"discord_achievements:everybody"  # keeps the subscription alive while no player is connected
+_RETRY_S = 0.5
+_CONFIRMED_WITHIN_S = 1.0
+_ORIGIN_BYTES = 8
+
+
+class RedisBroker:
+    """Takes over `redis`, a client that does not decode responses."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._origin = secrets.token_bytes(_ORIGIN_BYTES)
+        self._outgoing: list[Notice] = []
+        self._sender: asyncio.Task[None] | None = None
+        self._hearer: asyncio.Task[None] | None = None
+        self._pubsub: PubSub | None = None
+        self._players: dict[bytes, Player] = {}
+        self._confirmed: dict[bytes, asyncio.Event] = {}
+
+    async def start(self, deliver: Deliver, on_gap: OnGap) -> None:
+        self._deliver = deliver
+        self._on_gap = on_gap
+        self._hearer = asyncio.create_task(self._hear())
+
+    def publish(self, notices: Sequence[Notice]) -> None:
+        self._deliver(notices)
+        self._outgoing += notices
+        if self._sender is None:
+            self._sender = asyncio.create_task(self._send())
+
+    async def subscribe(self, player: Player) -> None:
+        channel = _channel(player)
+        self._players[channel] = player
+        confirmed = self._confirmed[channel] = asyncio.Event()
+        # While Redis is away there is nothing to wait for: when it is back, every stream is told to fetch.
+        with suppress(RedisError, OSError, TimeoutError):
+            if self._pubsub is not None:
+                await self._pubsub.subscribe(channel)
+                async with asyncio.timeout(_CONFIRMED_WITHIN_S):
+                    await confirmed.wait()
+
+    async def unsubscribe(self, player: Player) -> None:
+        channel = _channel(player)
+        self._players.pop(channel, None)
+        self._confirmed.pop(channel, None)
+        with suppress(RedisError, OSError):
+            if self._pubsub is not None:
+                await self._pubsub.unsubscribe(channel)
+
+    async def close(self) -> None:
+        if self._sender is not None:
+            await asyncio.wait([self._sender])
+        if self._hearer is not None:
+            self._hearer.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._hearer
+        await self._redis.aclose()
+
+    async def _send(self) -> None:
+        try:
+            while self._outgoing:
+                outgoing, self._outgoing = self._outgoing, []
+                try:
+                    pipeline = self._redis.pipeline(transaction=False)
+                    for player, event in outgoing:
+                        pipeline.publish(_channel(player), self._origin + event)
+                    await pipeline.execute()
+                except (RedisError, OSError) as exc:
+                    _log.warning("other processes were not told of %d events: %s", len(outgoing), exc)
+        finally:
+            self._sender = None
+
+    async def _hear(self) -> None:
+        """Listen for ever; after a break, subscribe to everybody anew and tell of the gap."""
+        while True:
+            pubsub = self._redis.pubsub()
+            try:
+                await pubsub.subscribe(_EVERYBODY, *self._players)
+                self._pubsub = pubsub
+                self._on_gap()
+                while True:
+                    message = await pubsub.get_message(timeout=None)
+                    if message is not None:
+                        self._heard(message["type"], message["channel"], message["data"])
+            except (RedisError, OSError) as exc:
+                _log.warning("not listening to Redis for now: %s", exc)
+            finally:
+                self._pubsub = None
+                with suppress(RedisError, OSError):
+                    await pubsub.aclose()  # type: ignore[no-untyped-call]
+            await asyncio.sleep(_RETRY_S)
+
+    def _heard(self, kind: str, channel: bytes, data: bytes) -> None:
+        if kind == "subscribe" and channel in self._confirmed:
+            self._confirmed[channel].set()
+        elif kind == "message" and channel in self._players and not data.startswith(self._origin):
+            self._deliver([Notice(self._players[channel], data[_ORIGIN_BYTES:])])
+
+
+def _channel(player: Player) -> bytes:
+    return b"discord_achievements:player:%d:%d" % player

@@ -1,0 +1,335 @@
+"""What each route does, and who may do it; without HTTP.
+
+Who may ask. A bot speaks for its application and for nobody else's. A player's token speaks for that player in one
+application: it reads the player's own list and stream, and raises the player's own progress, but not on achievements
+that are `secure`, which only the game's server grants. A token of the client credentials grant speaks for no player.
+Whether an application exists is told only to those who have a token.
+
+What is hidden. A secret achievement that a player has not unlocked does not exist for that player: it is in no list,
+its events go out at 100 only, and the answer to an update of it, which the game made knowing its id, is empty.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+from ..domain import wire
+from ..domain.definition import Change, Left, decode_change, decode_creation
+from ..domain.errors import ApiError, ErrorCode, field_error, rate_limited
+from ..domain.models import Achievement
+from ..domain.routes import Auth, Route
+from ..domain.snowflake import make_snowflake, parse_snowflake
+from ..domain.wire import Record, Shape
+from .auth import Authenticator, Caller
+from .broker import Broker, Notice, Player
+from .game import NOTHING_HELD, Game, is_visible
+from .icons import EXTENSIONS, default_icon, verify
+from .store import Held, Icon, Key, Raise, Reset, Store, TokenKind, TooManyAchievements, Written
+from .streams import SendBody, Stream, Streams
+from .writer import Writer
+
+T = TypeVar("T")
+
+_GAMES_MAX = 200
+_CLOCK_SKEW_US = 60_000_000
+_STREAM_FULL_RETRY_S = 5.0
+
+
+class Admission(NamedTuple):
+    """A request that may proceed: who asks, in which game, and the path's other parameters."""
+
+    caller: Caller
+    game: Game
+    parameters: dict[str, str]
+
+
+class Service:
+    """Belongs to the event loop. All methods raise `ApiError` for what is refused, `StoreUnavailable` for outages.
+
+    `at_us` gives the time in microseconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        broker: Broker,
+        streams: Streams,
+        writer: Writer,
+        *,
+        at_us: Callable[[], int],
+        replay_us: int,
+    ) -> None:
+        self._store = store
+        self._broker = broker
+        self._streams = streams
+        self._writer = writer
+        self._at_us = at_us
+        self._replay_us = replay_us
+        self._games: dict[int, tuple[int, Game]] = {}
+        self._threads = ThreadPoolExecutor(8, thread_name_prefix="store")
+        self._authenticator = Authenticator(
+            store.generation, lambda key: self._read(partial(store.token, key)), at_us
+        )
+
+    async def close(self) -> None:
+        """Return when what was begun is finished."""
+        await self._writer.close()
+        self._threads.shutdown()
+
+    async def is_ready(self) -> bool:
+        """Tell whether the database answers; raises `StoreUnavailable` where it says why not."""
+        await self._in_thread(self._store.ping)
+        return True
+
+    # Who may ask
+
+    async def admit(self, route: Route, authorization: str, parameters: dict[str, str]) -> Admission:
+        """Return who asks for what, if they may."""
+        caller = await self._authenticator.identify(authorization)
+        if caller is None or caller.kind is TokenKind.CLIENT:
+            raise ApiError.of(ErrorCode.UNAUTHORIZED)
+        is_bot = caller.kind is TokenKind.BOT
+        if route.auth is Auth.BOT and not is_bot:
+            raise ApiError.of(ErrorCode.UNAUTHORIZED)
+        if route.auth is Auth.BEARER and is_bot:
+            raise ApiError.of(ErrorCode.BOTS_NOT_ALLOWED)
+        game = await self._game(path_id(parameters, "application_id"))
+        if game is None:
+            raise ApiError.of(ErrorCode.UNKNOWN_APPLICATION)
+        if caller.application_id != game.application_id:
+            raise ApiError.of(ErrorCode.NOT_AUTHORIZED if is_bot else ErrorCode.APPLICATION_MISMATCH)
+        return Admission(caller, game, parameters)
+
+    # The game's definitions
+
+    def get_achievements(self, admission: Admission, shape: Shape) -> bytes:
+        """Return all definitions as JSON."""
+        return admission.game.definitions(shape)
+
+    def get_achievement(self, admission: Admission, shape: Shape) -> bytes:
+        """Return one definition as JSON."""
+        return admission.game.definition(_known(admission), shape)
+
+    async def create_achievement(self, admission: Admission, data: object, shape: Shape) -> bytes:
+        """Define an achievement and return it as JSON."""
+        change = decode_creation(data)
+        icon = await self._verified(change)
+        created = Achievement(
+            application_id=admission.game.application_id,
+            id=make_snowflake(self._at_us(), secrets.randbits(22)),
+            icon_hash=(icon or default_icon()).icon_hash,
+            **change.fields,
+        )
+        try:
+            await self._in_thread(self._store.add_achievement, created, icon)
+        except TooManyAchievements as exc:
+            raise ApiError.of(ErrorCode.TOO_MANY_ACHIEVEMENTS) from exc
+        return admission.game.definition(created, shape)
+
+    async def update_achievement(self, admission: Admission, data: object, shape: Shape) -> bytes:
+        """Change what `data` mentions of a definition, and return it as JSON."""
+        achievement = _known(admission)
+        change = decode_change(data)
+        fields = dict(change.fields)
+        icon = await self._verified(change)
+        if change.icon is not Left.ALONE:
+            fields["icon_hash"] = (icon or default_icon()).icon_hash
+        changed = await self._in_thread(
+            self._store.change_achievement,
+            achievement.application_id,
+            achievement.id,
+            lambda before: replace(before, **fields),
+            icon,
+        )
+        if changed is None:
+            raise ApiError.of(ErrorCode.UNKNOWN_ACHIEVEMENT)
+        return Game(changed.application_id, [changed]).definition(changed, shape)
+
+    async def delete_achievement(self, admission: Admission) -> None:
+        """Delete a definition and all progress on it."""
+        achievement = _known(admission)
+        if not await self._in_thread(self._store.delete_achievement, achievement.application_id, achievement.id):
+            raise ApiError.of(ErrorCode.UNKNOWN_ACHIEVEMENT)
+
+    async def icon(self, application_id: int, achievement_id: int, icon_hash: str, extension: str) -> tuple[str, bytes]:
+        """Return media type and bytes of an icon. Icons are public; who knows the hash has seen the achievement.
+
+        The default icon is at every achievement's address, also where there is no such achievement: its hash is known
+        to all, so that it must not tell which ids exist.
+        """
+        media_type = EXTENSIONS.get(extension)
+        stored: Icon | None = default_icon()
+        if stored is not None and stored.icon_hash != icon_hash:
+            stored = await self._in_thread(self._store.icon, application_id, achievement_id)
+        if stored is not None and stored.icon_hash == icon_hash and media_type is not None:
+            if media_type == stored.media_type:
+                return media_type, stored.content
+            if media_type == "image/png":
+                return media_type, stored.png
+        raise ApiError.of(ErrorCode.ROUTE_NOT_FOUND)
+
+    # The player's progress
+
+    async def update_user_achievement(self, admission: Admission, data: Callable[[], object], shape: Shape) -> bytes:
+        """Raise a player's progress, and return the answer's body.
+
+        A player who names `@me` gets the superset object, everybody else `{}`, as Discord documents it.
+        """
+        caller, game, parameters = admission
+        mine = caller.user_id is not None and parameters["user_id"] == "@me"
+        user_id = caller.user_id if mine else path_id(parameters, "user_id")
+        if user_id is None or caller.user_id not in (None, user_id):
+            raise ApiError.of(ErrorCode.MISSING_ACCESS)
+        achievement = _known(admission)
+        if achievement.secure and caller.kind is not TokenKind.BOT:
+            raise ApiError.of(ErrorCode.NOT_AUTHORIZED)
+        percent, age_s = wire.decode_update(data())
+        key = Key(game.application_id, user_id, achievement.id)
+        written = await self._writer.write(Raise(key, percent, age_s), partial(self._announce, achievement, key))
+        held = written.after or NOTHING_HELD
+        if mine and is_visible(achievement, held):
+            return game.superset(achievement, user_id, held, shape)
+        return b"{}"
+
+    async def reset_user_achievement(self, admission: Admission) -> None:
+        """Take a player's progress away."""
+        user_id = path_id(admission.parameters, "user_id")
+        achievement = _known(admission)
+        key = Key(admission.game.application_id, user_id, achievement.id)
+        await self._writer.write(Reset(key), partial(self._announce, achievement, key))
+
+    async def records(self, admission: Admission) -> tuple[int, dict[int, Held]]:
+        """Return who the player is, and what is recorded of them in this game."""
+        user_id = admission.caller.user_id
+        if user_id is None:
+            raise ApiError.of(ErrorCode.UNAUTHORIZED)
+        application_id = admission.game.application_id
+        return user_id, await self._read(partial(self._store.records, application_id, user_id))
+
+    # Events
+
+    def player(self, admission: Admission) -> Player:
+        """Return whose stream is asked for, if one more of theirs may be opened."""
+        user_id = admission.caller.user_id
+        if user_id is None:
+            raise ApiError.of(ErrorCode.UNAUTHORIZED)
+        player = Player(admission.game.application_id, user_id)
+        if not self._streams.has_room(player):
+            raise rate_limited(_STREAM_FULL_RETRY_S)
+        return player
+
+    async def open_stream(self, admission: Admission, player: Player, send: SendBody, last_event_id: str) -> Stream:
+        """Open a stream; what `last_event_id` has missed goes first."""
+        stream = self._streams.open(player, send)
+        try:
+            await self._broker.subscribe(player)
+            # From here on nothing new is missed, so what is older can be looked up.
+            if last_event_id:
+                for event in await self._missed(admission, last_event_id):
+                    stream.push(event)
+        except BaseException:
+            await self.close_stream(stream)
+            raise
+        return stream
+
+    async def close_stream(self, stream: Stream) -> None:
+        """Forget a stream whose client is gone."""
+        if self._streams.close(stream):
+            await self._broker.unsubscribe(stream.player)
+
+    def resync(self) -> None:
+        """Have every connected client fetch its list: something may have been missed."""
+        self._streams.push_all(wire.format_event(self._at_us(), wire.RESYNC, {}))
+
+    async def _missed(self, admission: Admission, last_event_id: str) -> list[bytes]:
+        """Return the events since `last_event_id`, which is the time of the last change that the client has heard of.
+
+        There is no log of events: what has changed since then is in the records themselves, whichever process wrote
+        them. Commits of several processes may be out of order by a little, so a little is told twice.
+        """
+        at_us = self._at_us()
+        digits = last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= 18
+        since_us = int(last_event_id) if digits else 0
+        if not at_us - self._replay_us <= since_us <= at_us + _CLOCK_SKEW_US:
+            return [wire.format_event(at_us, wire.RESYNC, {})]
+        user_id, records = await self.records(admission)
+        changed = sorted(
+            (held.changed_at_us, achievement_id, held)
+            for achievement_id, held in records.items()
+            if held.changed_at_us > since_us - self._store.replay_overlap_us
+        )
+        return [
+            _event(admission.game.application_id, user_id, achievement_id, held)
+            for _, achievement_id, held in changed
+            if (achievement := admission.game.achievements.get(achievement_id)) and is_visible(achievement, held)
+        ]
+
+    def _announce(self, achievement: Achievement, key: Key, written: Written) -> None:
+        """Publish the event of a committed change, if it is one that the player may hear of."""
+        before, after = written.before or NOTHING_HELD, written.after or NOTHING_HELD
+        if before.progress.percent == after.progress.percent:
+            return
+        if is_visible(achievement, after):
+            event = _event(key.application_id, key.user_id, key.achievement_id, after)
+        elif is_visible(achievement, before):
+            # An unlocked secret was reset: it leaves the player's list, which an event about it could not tell.
+            event = wire.format_event(after.changed_at_us, wire.RESYNC, {})
+        else:
+            return
+        self._broker.publish([Notice(Player(key.application_id, key.user_id), event)])
+
+    # Reading
+
+    async def _game(self, application_id: int) -> Game | None:
+        """Return an application's definitions, None where there is no such application."""
+        generation = self._store.generation()
+        known = self._games.get(application_id)
+        if known is not None and known[0] == generation:
+            return known[1]
+        if await self._in_thread(self._store.application, application_id) is None:
+            self._games.pop(application_id, None)
+            return None
+        game = Game(application_id, await self._in_thread(self._store.achievements, application_id))
+        if len(self._games) >= _GAMES_MAX:
+            self._games.clear()
+        self._games[application_id] = (generation, game)  # of before the read, so never too new
+        return game
+
+    async def _verified(self, change: Change) -> Icon | None:
+        if change.icon is None or isinstance(change.icon, Left):
+            return None
+        return await self._in_thread(verify, change.icon)
+
+    async def _read(self, read: Callable[[], T]) -> T:
+        return read() if self._store.reads_at_once else await self._in_thread(read)
+
+    async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *arguments))
+
+
+def path_id(parameters: dict[str, str], name: str) -> int:
+    """Return an id of the path; raises the `ApiError` to answer with."""
+    try:
+        return parse_snowflake(parameters[name])
+    except ValueError as exc:
+        message = f'Value "{parameters[name]:.40}" is not snowflake.'
+        raise field_error((name,), "NUMBER_TYPE_COERCE", message) from exc
+
+
+def _known(admission: Admission) -> Achievement:
+    achievement = admission.game.achievements.get(path_id(admission.parameters, "achievement_id"))
+    if achievement is None:
+        raise ApiError.of(ErrorCode.UNKNOWN_ACHIEVEMENT)
+    return achievement
+
+
+def _event(application_id: int, user_id: int, achievement_id: int, held: Held) -> bytes:
+    record = Record(achievement_id, user_id, held.progress, held.revision, None)
+    data = wire.encode_event(application_id, user_id, record)
+    return wire.format_event(held.changed_at_us, wire.USER_ACHIEVEMENT_UPDATE, data)

@@ -1,0 +1,170 @@
+"""Every setting of the service, in one place: its name, its default, what it does.
+
+Each is read from the environment variable `DISCORD_ACHIEVEMENTS_` + its name in capitals; what the command line says
+wins. `discord-achievements serve --show-settings` prints them all.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from ..domain.errors import ConfigurationError
+from ..domain.routes import ROUTES, Limit
+
+PREFIX = "DISCORD_ACHIEVEMENTS_"
+_LIMIT = re.compile(r"([a-z_]+)=([0-9]{1,9})/([0-9]{1,6}(?:\.[0-9]{1,3})?)")
+_BOOLS = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False}
+_LIMITED = {route.name: route.limit for route in ROUTES if route.limit is not None}
+
+
+def default_database() -> str:
+    """Return the URL of the SQLite file in the user's data folder."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = str(Path.home() / "Library" / "Application Support")
+    else:
+        base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return f"sqlite:///{(Path(base) / 'discord_achievements' / 'service.sqlite3').as_posix()}"
+
+
+def _setting(default: Any, help: str) -> Any:
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How a service is to run. Build it with `from_environment`; times are seconds, sizes bytes."""
+
+    host: str = _setting("127.0.0.1", "address to listen on")
+    port: int = _setting(8000, "port to listen on; 0 takes a free one")
+    workers: int = _setting(1, "processes on that port; more than one needs PostgreSQL or Redis")
+    database: str = field(
+        default_factory=default_database,
+        metadata={"help": "sqlite:///path or postgresql://user:password@host/name"},
+    )
+    redis: str = _setting("", "redis://host:port/0 (Redis or Valkey): shares limits, carries events; empty: none")
+    rate_limits: str = _setting(
+        "", "off, or limits that differ from the documented ones: route=requests/seconds, separated by commas"
+    )
+    cors_origins: str = _setting("", "web pages that may call, separated by commas: https://play.example.com, or *")
+    max_body_bytes: int = _setting(512 * 1024, "largest request body")
+    header_timeout_s: float = _setting(10.0, "a client has to send a request's headers within this")
+    body_timeout_s: float = _setting(15.0, "and its body within this")
+    write_timeout_s: float = _setting(30.0, "a client that takes nothing of its answer for so long is cut off")
+    keep_alive_s: float = _setting(75.0, "an idle connection is kept for so long")
+    max_connections: int = _setting(20_000, "open connections in one process; beyond them the answer is 503")
+    streams_per_user: int = _setting(5, "event streams of one player in one process")
+    streams_total: int = _setting(10_000, "event streams in one process")
+    stream_comment_s: float = _setting(15.0, "an idle event stream carries a comment this often")
+    replay_s: float = _setting(7 * 86400.0, "a stream resumes after so long an absence; later it says RESYNC")
+    graceful_timeout_s: float = _setting(10.0, "on SIGTERM, requests under way have so long to finish")
+    write_batch_max: int = _setting(500, "updates in one transaction; 1 commits each by itself")
+    writes_waiting_max: int = _setting(5000, "updates that may wait for their commit; beyond them the answer is 503")
+    metrics: bool = _setting(True, "whether GET /metrics answers")
+    log_level: str = _setting("info", "debug, info, warning or error")
+
+    def __post_init__(self) -> None:
+        _check_choice("log_level", self.log_level, ("debug", "info", "warning", "error"))
+        _check_range("port", self.port, 0, 65535)
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            if setting.name != "port" and isinstance(value, int | float) and not isinstance(value, bool):
+                _check_range(setting.name, value, 0.001 if isinstance(value, float) else 1, 10**9)
+        scheme = urlsplit(self.database).scheme
+        if scheme not in ("sqlite", "postgresql"):
+            raise _wrong("database", redacted(self.database), "sqlite:///path or postgresql://...")
+        if self.redis and urlsplit(self.redis).scheme not in ("redis", "rediss", "unix"):
+            raise _wrong("redis", redacted(self.redis), "redis://..., rediss://... or unix://...")
+        if self.workers > 1 and scheme == "sqlite" and not self.redis:
+            raise ConfigurationError(
+                f"{self.workers} workers on SQLite cannot tell one another what changed; "
+                f"use PostgreSQL, set {PREFIX}REDIS, or leave it at 1"
+            )
+        self.limits()  # raises where they are wrong
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], **given: Any) -> Settings:
+        """Return the settings that `environment` and, above it, those of `given` that are not None make."""
+        values: dict[str, Any] = {}
+        for setting in fields(cls):
+            text = environment.get(PREFIX + setting.name.upper())
+            if given.get(setting.name) is not None:
+                values[setting.name] = given[setting.name]
+            elif text:
+                values[setting.name] = _parse(setting.name, str(setting.type), text)
+        return cls(**values)
+
+    def limits(self) -> dict[str, Limit]:
+        """Return the rate limit of each limited route by its name; none where they are off."""
+        if self.rate_limits.strip().lower() == "off":
+            return {}
+        limits = dict(_LIMITED)
+        for part in filter(None, (part.strip() for part in self.rate_limits.split(","))):
+            hit = _LIMIT.fullmatch(part)
+            if hit is None or hit[1] not in limits or not int(hit[2]) or not float(hit[3]):
+                allowed = f"off, or route=requests/seconds with a route of {', '.join(limits)}"
+                raise _wrong("rate_limits", part, allowed)
+            limits[hit[1]] = Limit(int(hit[2]), float(hit[3]))
+        return limits
+
+    def origins(self) -> list[str]:
+        """Return the origins of web pages that may call."""
+        return [origin.strip() for origin in self.cors_origins.split(",") if origin.strip()]
+
+    def to_environment(self) -> dict[str, str]:
+        """Return the environment that makes these settings again, for a worker process."""
+        return {PREFIX + setting.name.upper(): str(getattr(self, setting.name)) for setting in fields(self)}
+
+    def show(self) -> str:
+        """Return all settings as lines of `VARIABLE=value  # meaning`; passwords are left out."""
+        lines = []
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            text = redacted(value) if setting.name in ("database", "redis") else str(value)
+            lines.append(f"{PREFIX}{setting.name.upper()}={text}  # {setting.metadata['help']}")
+        return "\n".join(lines)
+
+
+def redacted(url: str) -> str:
+    """Return a URL without its password."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
+
+
+def _parse(name: str, kind: str, text: str) -> Any:
+    parsers: dict[str, Callable[[str], Any]] = {"str": str, "int": int, "float": float, "bool": _parse_bool}
+    try:
+        return parsers[kind](text)
+    except ValueError as exc:
+        allowed = {"int": "a whole number", "float": "a number", "bool": "true or false"}[kind]
+        raise _wrong(name, text, allowed) from exc
+
+
+def _parse_bool(text: str) -> bool:
+    if text.lower() not in _BOOLS:
+        raise ValueError(text)
+    return _BOOLS[text.lower()]
+
+
+def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise _wrong(name, value, ", ".join(allowed))
+
+
+def _check_range(name: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise _wrong(name, str(value), f"numbers from {least} to {most}")
+
+
+def _wrong(name: str, value: str, allowed: str) -> ConfigurationError:
+    return ConfigurationError(f"{PREFIX}{name.upper()} is {value!r}; allowed is {allowed}")

@@ -1,0 +1,307 @@
+"""The store on a database: what SQLite and PostgreSQL have in common.
+
+Definitions and tokens go through SQLAlchemy Core; they change rarely. Progress goes through two statements of the
+driver that take a whole batch each: read the records that the batch is about, and put those that changed, on condition
+that each still has the revision that was read. What became of a record is decided in between, by the one progress rule
+in `domain`, so that no database repeats it. A record that another process changed meanwhile is simply tried again.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from ..domain.models import ACHIEVEMENTS_MAX, Achievement
+from ..domain.progress import Progress
+from . import sql_schema as schema
+from .store import (
+    Application,
+    Held,
+    Icon,
+    Key,
+    StoreUnavailable,
+    Token,
+    TokenKind,
+    TooManyAchievements,
+    Write,
+    Written,
+    fold_all,
+)
+
+_ATTEMPTS = 20  # of a batch whose records others keep changing; each one settles at least the records it locked
+
+
+class SqlStore(ABC):
+    """A `Store` on an engine whose tables exist."""
+
+    reads_at_once: bool
+    replay_overlap_us: int
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @abstractmethod
+    def generation(self) -> int: ...
+
+    @abstractmethod
+    def _bump_generation(self, connection: Connection) -> None:
+        """Change the generation within a transaction."""
+
+    def _redefined(self) -> None:  # noqa: B027 - most need nothing more
+        """Do what is to be done once such a transaction is committed."""
+
+    @abstractmethod
+    def _read_held(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, Held]:
+        """Return those of the records that there are."""
+
+    @abstractmethod
+    def _put_held(self, connection: Connection, changed: Mapping[Key, Written]) -> set[Key]:
+        """Put each record's `after` where its revision still is that of `before`; return the keys where it was."""
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """Give a connection for single reads, each of which sees what is committed."""
+        with _translated(), self._engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """Give a connection for writes that take effect together, or not at all if the body raises."""
+        with _translated(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _redefining(self) -> Iterator[Connection]:
+        """Give such a connection for a change of applications, tokens or definitions."""
+        with self._transaction() as connection:
+            yield connection
+            self._bump_generation(connection)
+        self._redefined()
+
+    def ping(self) -> None:
+        with self._connected() as connection:
+            connection.execute(select(1))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def add_application(self, application: Application, bot_token: Token) -> None:
+        with self._redefining() as connection:
+            connection.execute(insert(schema.applications).values(application._asdict()))
+            connection.execute(insert(schema.tokens).values(_token_row(bot_token)))
+
+    def application(self, application_id: int) -> Application | None:
+        table = schema.applications
+        with self._connected() as connection:
+            row = connection.execute(select(table).where(table.c.id == application_id)).one_or_none()
+        return None if row is None else Application(*row)
+
+    def applications(self) -> list[Application]:
+        table = schema.applications
+        with self._connected() as connection:
+            return [Application(*row) for row in connection.execute(select(table).order_by(table.c.id))]
+
+    def token(self, key: str) -> Token | None:
+        table = schema.tokens
+        with self._connected() as connection:
+            row = connection.execute(select(table).where(table.c.key == key)).one_or_none()
+        return None if row is None else _token(row)
+
+    def add_token(self, token: Token) -> None:
+        with self._transaction() as connection:  # a token that nobody has seen yet changes nothing for anybody
+            connection.execute(insert(schema.tokens).values(_token_row(token)))
+
+    def rotate_bot_token(self, token: Token) -> bool:
+        table = schema.tokens
+        with self._redefining() as connection:
+            if not self._lock_application(connection, token.application_id):
+                return False
+            mine = (table.c.application_id == token.application_id) & (table.c.kind == TokenKind.BOT.value)
+            connection.execute(delete(table).where(mine))
+            connection.execute(insert(table).values(_token_row(token)))
+        return True
+
+    def achievements(self, application_id: int) -> list[Achievement]:
+        table = schema.achievements
+        query = select(table).where(table.c.application_id == application_id).order_by(table.c.id)
+        with self._connected() as connection:
+            return [_achievement(row) for row in connection.execute(query)]
+
+    def add_achievement(self, achievement: Achievement, icon: Icon | None) -> None:
+        table = schema.achievements
+        counted = select(func.count()).where(table.c.application_id == achievement.application_id)
+        with self._redefining() as connection:
+            # Creates of one application wait for one another here, so that none counts past another.
+            self._lock_application(connection, achievement.application_id)
+            if connection.execute(counted).scalar_one() >= ACHIEVEMENTS_MAX:
+                raise TooManyAchievements
+            connection.execute(insert(table).values(_achievement_row(achievement)))
+            _set_icon(connection, achievement, icon)
+
+    def change_achievement(
+        self, application_id: int, achievement_id: int, change: Callable[[Achievement], Achievement], icon: Icon | None
+    ) -> Achievement | None:
+        table = schema.achievements
+        this = (table.c.application_id == application_id) & (table.c.id == achievement_id)
+        with self._redefining() as connection:
+            self._lock_application(connection, application_id)
+            row = connection.execute(select(table).where(this)).one_or_none()
+            if row is None:
+                return None
+            before = _achievement(row)
+            after = change(before)
+            connection.execute(update(table).where(this).values(_achievement_row(after)))
+            if after.icon_hash != before.icon_hash:
+                _set_icon(connection, after, icon)
+        return after
+
+    def delete_achievement(self, application_id: int, achievement_id: int) -> bool:
+        definitions, icons, progress = schema.achievements, schema.icons, schema.progress
+        with self._redefining() as connection:
+            gone = connection.execute(
+                delete(definitions).where(
+                    definitions.c.application_id == application_id, definitions.c.id == achievement_id
+                )
+            )
+            if not gone.rowcount:
+                return False
+            for table in (icons, progress):
+                where = (table.c.application_id == application_id) & (table.c.achievement_id == achievement_id)
+                connection.execute(delete(table).where(where))
+        return True
+
+    def icon(self, application_id: int, achievement_id: int) -> Icon | None:
+        table = schema.icons
+        query = select(table.c.icon_hash, table.c.media_type, table.c.content, table.c.png).where(
+            table.c.application_id == application_id, table.c.achievement_id == achievement_id
+        )
+        with self._connected() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else Icon(row[0], row[1], bytes(row[2]), bytes(row[3]))
+
+    def records(self, application_id: int, user_id: int) -> dict[int, Held]:
+        table = schema.progress
+        query = select(
+            table.c.achievement_id, table.c.percent, table.c.unlocked_at_us, table.c.revision, table.c.changed_at_us
+        ).where(table.c.application_id == application_id, table.c.user_id == user_id)
+        with self._connected() as connection:
+            return {row[0]: held(*row[1:]) for row in connection.execute(query)}
+
+    def write(self, writes: Sequence[Write], at_us: int) -> dict[Key, Written]:
+        # Ascending, so that two processes that lock the same records do it in the same order.
+        keys = sorted({write.key for write in writes})
+        written: dict[Key, Written] = {}
+        with self._transaction() as connection:
+            for _ in range(_ATTEMPTS):
+                waiting = set(keys)
+                folded = fold_all(
+                    self._read_held(connection, keys), [write for write in writes if write.key in waiting], at_us
+                )
+                changed = {key: entry for key, entry in folded.items() if entry.after != entry.before}
+                lost = changed.keys() - self._put_held(connection, changed) if changed else set()
+                written |= {key: entry for key, entry in folded.items() if key not in lost}
+                if not lost:
+                    return written
+                keys = sorted(lost)
+        raise StoreUnavailable(f"{len(keys)} records were changed by others in each of {_ATTEMPTS} attempts")
+
+    def _lock_application(self, connection: Connection, application_id: int) -> bool:
+        """Have other changes of this application's definitions wait until the transaction ends."""
+        table = schema.applications
+        query = select(table.c.id).where(table.c.id == application_id).with_for_update()
+        return connection.execute(query).one_or_none() is not None
+
+
+def held(percent: int, unlocked_at_us: int | None, revision: int, changed_at_us: int) -> Held:
+    """Return a record from its columns."""
+    return Held(Progress(percent, unlocked_at_us), revision, changed_at_us)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raise `StoreUnavailable` for what the database's being away, or busy for too long, looks like."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (OperationalError, InterfaceError, PoolTimeoutError) as exc:
+        raise StoreUnavailable(_first_line(exc)) from exc
+    except DBAPIError as exc:
+        if exc.connection_invalidated:
+            raise StoreUnavailable(_first_line(exc)) from exc
+        raise
+
+
+def _first_line(exc: Exception) -> str:
+    """Return what happened, without the statement and its parameters."""
+    origin = getattr(exc, "orig", None) or exc
+    return f"{type(origin).__name__}: {str(origin).strip().partition(chr(10))[0]}"
+
+
+def _set_icon(connection: Connection, achievement: Achievement, icon: Icon | None) -> None:
+    where = {"application_id": achievement.application_id, "achievement_id": achievement.id}
+    table = schema.icons
+    connection.execute(
+        delete(table).where(*(table.c[name] == value for name, value in where.items()))
+    )
+    if icon is not None:
+        connection.execute(insert(table).values(where | icon._asdict()))
+
+
+def _token_row(token: Token) -> dict[str, Any]:
+    return token._asdict() | {"kind": token.kind.value}
+
+
+def _token(row: Row[Any]) -> Token:
+    return Token(
+        key=row.key,
+        sha256=bytes(row.sha256),
+        kind=TokenKind(row.kind),
+        application_id=row.application_id,
+        user_id=row.user_id,
+        created_at_us=row.created_at_us,
+        expires_at_us=row.expires_at_us,
+    )
+
+
+def _achievement_row(achievement: Achievement) -> dict[str, Any]:
+    return {
+        "application_id": achievement.application_id,
+        "id": achievement.id,
+        "name": achievement.name,
+        "name_localizations": _dump(achievement.name_localizations),
+        "description": achievement.description,
+        "description_localizations": _dump(achievement.description_localizations),
+        "secret": achievement.secret,
+        "secure": achievement.secure,
+        "icon_hash": achievement.icon_hash,
+    }
+
+
+def _achievement(row: Row[Any]) -> Achievement:
+    return Achievement(
+        application_id=row.application_id,
+        id=row.id,
+        name=row.name,
+        name_localizations=_load(row.name_localizations),
+        description=row.description,
+        description_localizations=_load(row.description_localizations),
+        secret=row.secret,
+        secure=row.secure,
+        icon_hash=row.icon_hash,
+    )
+
+
+def _dump(texts: Mapping[str, str] | None) -> str | None:
+    return json.dumps(dict(texts)) if texts else None
+
+
+def _load(text: str | None) -> dict[str, str] | None:
+    return json.loads(text) if text else None

@@ -1,0 +1,140 @@
+"""The open event streams of this process: who has one, what goes to which, what is sent when nothing is.
+
+A stream costs one waiting task. What is pushed to it is buffered, and sent by a task that lives only as long as there
+is something to send. A client that does not take its events in time has its stream ended, and resumes with a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+
+from .broker import Notice, Player
+
+_COMMENT = b": \n\n"
+_BUFFERED_MAX = 256 * 1024
+
+SendBody = Callable[[bytes, bool], Awaitable[None]]
+"""Sends a part of a response's body; the second argument tells whether more will come."""
+
+
+class Stream:
+    """One client's stream. Belongs to the event loop."""
+
+    def __init__(self, player: Player, send: SendBody, sent: Callable[[Stream], None]) -> None:
+        self.player = player
+        self._send = send
+        self._sent = sent
+        self._buffer = b""
+        self._ending = False
+        self._sender: asyncio.Task[None] | None = None
+
+    def push(self, data: bytes) -> None:
+        """Send `data` as soon as the client takes it."""
+        if self._ending:
+            return
+        self._buffer += data
+        if len(self._buffer) > _BUFFERED_MAX:
+            self._buffer = b""
+            self._ending = True
+        self._wake()
+
+    def end(self) -> None:
+        """End the stream once what is buffered is sent."""
+        self._ending = True
+        self._wake()
+
+    def close(self) -> None:
+        """Forget what is buffered: the client is gone."""
+        self._ending = True
+        if self._sender is not None:
+            self._sender.cancel()
+
+    def _wake(self) -> None:
+        if self._sender is None:
+            self._sender = asyncio.create_task(self._flush())
+
+    async def _flush(self) -> None:
+        try:
+            while self._buffer:
+                data, self._buffer = self._buffer, b""
+                await self._send(data, True)
+            if self._ending:
+                await self._send(b"", False)
+        finally:
+            self._sender = None
+            self._sent(self)
+
+
+class Streams:
+    """All of them. `now` gives monotonic seconds."""
+
+    def __init__(
+        self, now: Callable[[], float], *, per_player: int, total: int, comment_every_s: float
+    ) -> None:
+        self._now = now
+        self._per_player = per_player
+        self._total = total
+        self._comment_every_s = comment_every_s
+        self._of_player: dict[Player, list[Stream]] = {}
+        self._last_sent: OrderedDict[Stream, float] = OrderedDict()
+        self._closing = False
+
+    def __len__(self) -> int:
+        return len(self._last_sent)
+
+    def has_room(self, player: Player) -> bool:
+        """Tell whether one more stream of `player` may be opened."""
+        return len(self._of_player.get(player, ())) < self._per_player and len(self) < self._total
+
+    def open(self, player: Player, send: SendBody) -> Stream:
+        """Return a new stream; after `end_all` it ends at once."""
+        stream = Stream(player, send, self._was_sent)
+        self._of_player.setdefault(player, []).append(stream)
+        self._last_sent[stream] = self._now()
+        if self._closing:
+            stream.end()
+        return stream
+
+    def close(self, stream: Stream) -> bool:
+        """Forget a stream whose client is gone; tell whether it was the player's last."""
+        stream.close()
+        self._last_sent.pop(stream, None)
+        others = self._of_player[stream.player]
+        others.remove(stream)
+        if not others:
+            del self._of_player[stream.player]
+        return not others
+
+    def deliver(self, notices: Sequence[Notice]) -> None:
+        """Push each event to all streams of its player."""
+        for player, event in notices:
+            for stream in self._of_player.get(player, ()):
+                stream.push(event)
+
+    def push_all(self, event: bytes) -> None:
+        """Push an event to every stream."""
+        for stream in self._last_sent:
+            stream.push(event)
+
+    def end_all(self) -> None:
+        """End every stream, and those that are opened later."""
+        self._closing = True
+        for stream in self._last_sent:
+            stream.end()
+
+    async def comment(self) -> None:
+        """Keep idle streams alive, for ever."""
+        while True:
+            due = self._now() - self._comment_every_s
+            for stream, sent_at in self._last_sent.items():
+                if sent_at > due:
+                    break  # they are in the order of being sent
+                stream.push(_COMMENT)
+            await asyncio.sleep(min(1.0, self._comment_every_s / 4))
+
+    def _was_sent(self, stream: Stream) -> None:
+        if stream in self._last_sent:
+            self._last_sent[stream] = self._now()
+            self._last_sent.move_to_end(stream)

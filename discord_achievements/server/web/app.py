@@ -1,0 +1,140 @@
+"""Puts the service together from its settings."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from urllib.parse import unquote, urlsplit
+
+from redis.asyncio import Redis
+from starlette.middleware.cors import CORSMiddleware
+
+from ...domain.ratelimit import LimitState, write_headers
+from ..broker import Broker, ProcessBroker
+from ..limiter import Limiter, ProcessLimiter, RedisLimiter
+from ..metrics import Metrics
+from ..redis_broker import RedisBroker
+from ..service import Service
+from ..settings import Settings
+from ..store import Store
+from ..streams import Streams
+from ..writer import Writer
+from .api import Api
+from .asgi import ASGIApp, Receive, Scope, Send
+from .site import create_site
+
+_REDIS_TIMEOUT_S = 0.5
+
+
+def open_store(database: str) -> Store:
+    """Open the database at a URL. **Blocks**; raises `StoreUnavailable` and `ConfigurationError`."""
+    if urlsplit(database).scheme == "postgresql":
+        from ..postgres_store import PostgresStore
+
+        return PostgresStore(database)
+    from ..sqlite_store import SqliteStore
+
+    return SqliteStore(unquote(database.removeprefix("sqlite:///")))
+
+
+class App:
+    """The whole service as an ASGI application; takes over `store`."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._streams = Streams(
+            time.monotonic,
+            per_player=settings.streams_per_user,
+            total=settings.streams_total,
+            comment_every_s=settings.stream_comment_s,
+        )
+        self._broker = _broker(settings)
+        self._limiter = _limiter(settings)
+        writer = Writer(store, _at_us, batch_max=settings.write_batch_max, waiting_max=settings.writes_waiting_max)
+        self._service = Service(
+            store, self._broker, self._streams, writer, at_us=_at_us, replay_us=int(settings.replay_s * 1e6)
+        )
+        metrics = Metrics()
+        self._api: ASGIApp = Api(
+            self._service,
+            self._limiter,
+            metrics,
+            limits=settings.limits(),
+            max_body_bytes=settings.max_body_bytes,
+            body_timeout_s=settings.body_timeout_s,
+            now=time.monotonic,
+            at_s=time.time,
+        )
+        site: ASGIApp = create_site(self._service, self._streams, metrics, with_metrics=settings.metrics)
+        if origins := settings.origins():
+            self._api, site = _with_cors(self._api, origins), _with_cors(site, origins)
+        self._site = site
+        self._comments: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = scope["path"]
+            application = self._api if path.startswith("/api/") or path == "/api" else self._site
+            await application(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+
+    def end_streams(self) -> None:
+        """End all event streams, so that the server can stop; their clients connect to another process."""
+        self._streams.end_all()
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self._broker.start(self._streams.deliver, self._service.resync)
+        self._comments = asyncio.create_task(self._streams.comment())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._comments.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._comments
+        await self._service.close()
+        await self._broker.close()
+        await self._limiter.close()
+        await asyncio.to_thread(self._store.close)
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def _broker(settings: Settings) -> Broker:
+    if settings.redis:
+        return RedisBroker(_redis(settings, health_check_interval=10))
+    if urlsplit(settings.database).scheme == "postgresql":
+        from ..notify_broker import NotifyBroker
+
+        return NotifyBroker(settings.database)
+    return ProcessBroker()
+
+
+def _limiter(settings: Settings) -> Limiter:
+    if settings.redis:
+        return RedisLimiter(_redis(settings), time.monotonic)
+    return ProcessLimiter(time.monotonic)
+
+
+def _redis(settings: Settings, health_check_interval: int = 0) -> Redis:
+    return Redis.from_url(
+        settings.redis,
+        socket_connect_timeout=_REDIS_TIMEOUT_S,
+        socket_timeout=_REDIS_TIMEOUT_S,
+        health_check_interval=health_check_interval,
+    )
+
+
+def _with_cors(application: ASGIApp, origins: list[str]) -> ASGIApp:
+    return CORSMiddleware(
+        application,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "If-None-Match", "Last-Event-ID", "Cache-Control"],
+        expose_headers=["ETag", "Retry-After", "X-RateLimit-Scope", *write_headers(LimitState(0, 0, 0.0, ""), 0.0)],
+        max_age=600,
+    )
+
+
+def _at_us() -> int:
+    return time.time_ns() // 1000

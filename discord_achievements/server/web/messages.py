@@ -1,0 +1,102 @@
+"""The messages' types, for the description of the API. Tests hold them equal to what is sent."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from ...domain.models import DESCRIPTION_MAX, NAME_MAX
+
+Snowflake = Annotated[str, Meta(pattern="^[0-9]{1,19}$", description="an id, from 1 to 2^63-1")]
+Hash = Annotated[str, Meta(pattern="^[0-9a-f]{32}$", description="MD5 of the icon's bytes")]
+Percent = Annotated[int, Meta(ge=0, le=100)]
+Name = Annotated[str, Meta(min_length=1, max_length=NAME_MAX)]
+Description = Annotated[str, Meta(min_length=1, max_length=DESCRIPTION_MAX)]
+DataUri = Annotated[
+    str, Meta(pattern="^data:image/(png|jpeg|gif|webp);base64,", description="at most 256 KiB and 1024 x 1024 pixels")
+]
+Time = Annotated[str, Meta(description="ISO 8601 in UTC, with microseconds")]
+
+
+class Text(msgspec.Struct, omit_defaults=True):
+    """A text and its translations, as API versions 6 to 9 have it."""
+
+    default: str
+    localizations: dict[str, str] | None = None
+
+
+class Achievement(msgspec.Struct):
+    """An achievement; the shape of `name` and `description` depends on the API's version."""
+
+    application_id: Snowflake
+    id: Snowflake
+    name: str | Text
+    description: str | Text
+    secret: bool
+    secure: bool
+    icon_hash: Hash
+    name_localizations: dict[str, str] | None = None
+    description_localizations: dict[str, str] | None = None
+
+
+class UserAchievement(Achievement, kw_only=True):
+    """An achievement and one player's progress on it."""
+
+    user_id: Snowflake
+    achievement_id: Snowflake
+    percent_complete: Percent
+    unlocked_at: Time | None
+    revision: int
+
+
+class Nothing(msgspec.Struct):
+    """An empty object."""
+
+
+class NewAchievement(msgspec.Struct):
+    """What creates an achievement."""
+
+    name: Name | Text
+    description: Description | Text
+    name_localizations: dict[str, str] | None = None
+    description_localizations: dict[str, str] | None = None
+    secret: bool = False
+    secure: bool = False
+    icon: DataUri | None = None
+
+
+class AchievementChange(msgspec.Struct):
+    """What changes an achievement: what is left out stays."""
+
+    name: Name | Text = ""
+    description: Description | Text = ""
+    name_localizations: dict[str, str] | None = None
+    description_localizations: dict[str, str] | None = None
+    secret: bool = False
+    secure: bool = False
+    icon: DataUri | None = None
+
+
+class ProgressUpdate(msgspec.Struct):
+    """How far a player is. A late unlock says how old it is."""
+
+    percent_complete: Percent
+    seconds_since_unlock: float = 0
+
+
+class Error(msgspec.Struct):
+    """What every refusal but 429 says."""
+
+    message: str
+    code: int
+    errors: dict[str, Any] = {}
+
+
+class RateLimited(msgspec.Struct):
+    """What a 429 says."""
+
+    message: str
+    retry_after: float
+    is_global: bool = msgspec.field(name="global")

@@ -1,0 +1,83 @@
+"""What the service answers beside the API: icons, health, metrics, the description of the API."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ...domain import wire
+from ...domain.errors import ApiError, ErrorCode
+from ...domain.snowflake import parse_snowflake
+from ..metrics import CONTENT_TYPE, Metrics
+from ..service import Service
+from ..store import StoreUnavailable
+from ..streams import Streams
+from .openapi import describe
+
+_READY_TIMEOUT_S = 3.0
+_FOR_EVER = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
+
+
+def create_site(service: Service, streams: Streams, metrics: Metrics, *, with_metrics: bool) -> Starlette:
+    """Return the application for all that is not under /api."""
+    document = describe()
+
+    async def health(_: Request) -> Response:
+        """Live: the process answers."""
+        return JSONResponse({"status": "ok"})
+
+    async def ready(_: Request) -> Response:
+        """Ready: the database answers too."""
+        try:
+            async with asyncio.timeout(_READY_TIMEOUT_S):
+                await service.is_ready()
+        except (StoreUnavailable, TimeoutError):
+            return _error(ErrorCode.UNAVAILABLE, {"retry-after": "1"})
+        return JSONResponse({"status": "ready"})
+
+    async def show_metrics(_: Request) -> Response:
+        metrics.set_streams(len(streams))
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
+
+    async def openapi(_: Request) -> Response:
+        return JSONResponse(document, headers={"access-control-allow-origin": "*"})
+
+    async def icon(request: Request) -> Response:
+        path = request.path_params
+        try:
+            application_id = parse_snowflake(path["application_id"])
+            achievement_id = parse_snowflake(path["achievement_id"])
+            media_type, content = await service.icon(
+                application_id, achievement_id, path["icon_hash"], path["extension"]
+            )
+        except (ValueError, ApiError):
+            return _error(ErrorCode.ROUTE_NOT_FOUND)
+        except StoreUnavailable:
+            return _error(ErrorCode.UNAVAILABLE, {"retry-after": "1"})
+        return Response(content, media_type=media_type, headers=_FOR_EVER)
+
+    async def not_found(_: Request, __: Exception) -> Response:
+        return _error(ErrorCode.ROUTE_NOT_FOUND)
+
+    async def wrong_method(_: Request, exc: Exception) -> Response:
+        return _error(ErrorCode.METHOD_NOT_ALLOWED, getattr(exc, "headers", None) or {})
+
+    routes = [
+        Route("/health", health),
+        Route("/ready", ready),
+        Route("/openapi.json", openapi),
+        Route(
+            "/app-assets/{application_id}/achievements/{achievement_id}/icons/{icon_hash}.{extension}", icon
+        ),
+    ]
+    if with_metrics:
+        routes.append(Route("/metrics", show_metrics))
+    return Starlette(routes=routes, exception_handlers={404: not_found, 405: wrong_method})
+
+
+def _error(known: ErrorCode, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse(wire.encode_error(ApiError.of(known)), status_code=known.status, headers=headers)

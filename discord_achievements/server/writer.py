@@ -1,0 +1,106 @@
+"""Commits progress: all that waits, in one transaction, answered when it is on disk.
+
+While one transaction commits, the updates that come meanwhile gather for the next. So under load a commit is shared by
+many, and alone an update waits for nobody. An update that the database refuses takes nobody with it: its batch is
+tried again one by one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from .store import Key, Store, StoreUnavailable, Write, Written
+
+_log = logging.getLogger(__name__)
+
+Committed = Callable[[Written], None]
+_Outcome = Written | Exception
+
+
+class _Waiting(NamedTuple):
+    write: Write
+    committed: Committed
+    answer: asyncio.Future[Written]
+
+
+class Writer:
+    """The one way to change progress. Belongs to the event loop; only the store's call runs on a thread of its own.
+
+    `at_us` gives the time.
+    """
+
+    def __init__(self, store: Store, at_us: Callable[[], int], *, batch_max: int, waiting_max: int) -> None:
+        self._store = store
+        self._at_us = at_us
+        self._batch_max = batch_max
+        self._waiting_max = waiting_max
+        self._waiting: list[_Waiting] = []
+        self._last_at_us = 0
+        self._running: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
+
+    async def write(self, write: Write, committed: Committed) -> Written:
+        """Return what the record was and is, once that is durable. Raises `StoreUnavailable`.
+
+        Writes to one record that share a transaction are one change: `committed` is called for the first of them.
+        """
+        if len(self._waiting) >= self._waiting_max:
+            raise StoreUnavailable(f"{len(self._waiting)} updates wait for their commit already")
+        answer: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(write, committed, answer))
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        return await answer
+
+    async def close(self) -> None:
+        """Return when all that waits is committed."""
+        while self._running is not None:
+            await asyncio.wait([self._running])
+        self._thread.shutdown()
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[: self._batch_max], self._waiting[self._batch_max :]
+                # Each change gets a time of its own, later than all before: event ids are made of it.
+                at_us = max(self._at_us(), self._last_at_us + 1)
+                self._last_at_us = at_us + len(batch)
+                outcomes = await loop.run_in_executor(
+                    self._thread, self._commit, [waiting.write for waiting in batch], at_us
+                )
+                self._settle(batch, outcomes)
+        finally:
+            self._running = None
+
+    def _commit(self, writes: Sequence[Write], at_us: int) -> dict[Key, _Outcome]:
+        try:
+            return dict(self._store.write(writes, at_us))
+        except StoreUnavailable as exc:
+            return {write.key: exc for write in writes}
+        except Exception as exc:  # whatever one update did to its batch, the others are not to blame
+            if len(writes) == 1:
+                return {writes[0].key: exc}
+            _log.exception("a batch of %d updates failed; trying them one by one", len(writes))
+            outcomes: dict[Key, _Outcome] = {}
+            for number, write in enumerate(writes):
+                outcomes |= self._commit([write], at_us + number)
+            return outcomes
+
+    def _settle(self, batch: Sequence[_Waiting], outcomes: dict[Key, _Outcome]) -> None:
+        told: set[Key] = set()
+        for write, committed, answer in batch:
+            outcome = outcomes[write.key]
+            if isinstance(outcome, Written) and write.key not in told:
+                told.add(write.key)
+                committed(outcome)
+            if answer.done():  # whoever asked is gone
+                continue
+            if isinstance(outcome, Written):
+                answer.set_result(outcome)
+            else:
+                answer.set_exception(outcome)
