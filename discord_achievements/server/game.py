@@ -53,13 +53,15 @@ class Game:
         own = _encode(wire.encode_progress(user_id, achievement.id, held.progress, held.revision))
         return b"%b,%b" % (self.definition(achievement, shape)[:-1], own[1:])
 
-    def player_list(self, user_id: int, records: Mapping[int, Held], shape: Shape, *, started: bool) -> bytes:
-        """Return what a player may see as JSON; `started`: only what has a record."""
+    def player_list(
+        self, user_id: int, records: Mapping[int, Held], shape: Shape, *, started: bool, hidden: bool = False
+    ) -> bytes:
+        """Return what a player may see as JSON; `started`: only what has a record, `hidden`: also what is hidden."""
         return _list(
             self.superset(achievement, user_id, records.get(achievement.id, NOTHING_HELD), shape)
             for achievement in self.achievements.values()
             if (achievement.id in records or not started)
-            and is_visible(achievement, records.get(achievement.id, NOTHING_HELD))
+            and (hidden or is_visible(achievement, records.get(achievement.id, NOTHING_HELD)))
         )
 
     def etag(self, user_id: int, records: Mapping[int, Held], shape: Shape, *, started: bool) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, create_engine
 
-from ..domain.errors import ConfigurationError
 from .migrate import migrate
 from .notify import Listener, driver_url
 from .sql_store import SqlStore, held
@@ -54,14 +53,7 @@ class PostgresStore(SqlStore):
     replay_overlap_us = 5_000_000
 
     def __init__(self, url: str) -> None:
-        try:
-            engine = create_engine(
-                driver_url(url), connect_args=_OPTIONS, pool_size=8, max_overflow=8, pool_timeout=5.0
-            )
-        except ImportError as exc:
-            raise ConfigurationError(
-                'PostgreSQL needs a driver: pip install "discord-achievements[postgres]"'
-            ) from exc
+        engine = create_engine(driver_url(url), connect_args=_OPTIONS, pool_size=8, max_overflow=8, pool_timeout=5.0)
         super().__init__(engine)
         migrate(engine)
         self._generation = 0

@@ -212,6 +212,13 @@ class Service:
         application_id = admission.game.application_id
         return user_id, await self._read(partial(self._store.records, application_id, user_id))
 
+    async def get_player_achievements(self, admission: Admission, shape: Shape, *, started: bool) -> bytes:
+        """Return a player's list for the game's server as JSON, hidden achievements included."""
+        user_id = path_id(admission.parameters, "user_id")
+        game = admission.game
+        records = await self._read(partial(self._store.records, game.application_id, user_id))
+        return game.player_list(user_id, records, shape, started=started, hidden=True)
+
     # Events
 
     def player(self, admission: Admission) -> Player:

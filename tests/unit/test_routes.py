@@ -22,6 +22,7 @@ DEFINITIONS = f"/applications/{APP}/achievements"
 DEFINITION = f"{DEFINITIONS}/{ACHIEVEMENT}"
 MINE = f"/users/@me/applications/{APP}/achievements"
 PLAYERS = f"/users/{USER}/applications/{APP}/achievements/{ACHIEVEMENT}"
+THEIRS = f"/users/{USER}/applications/{APP}/achievements"
 OWN = f"{MINE}/{ACHIEVEMENT}"
 
 FIVE = Limit(5, 5)
@@ -38,6 +39,7 @@ DOCUMENTED = [
     ("GET", MINE, Auth.BEARER, 200, TWO),
     ("GET", f"{MINE}/events", Auth.BEARER, 200, None),
     ("DELETE", PLAYERS, Auth.BOT, 204, FIVE),
+    ("GET", THEIRS, Auth.BOT, 200, FIVE),
 ]
 PREFIXES = [("/api", 6), ("/api/v6", 6), ("/api/v7", 7), ("/api/v8", 8), ("/api/v9", 9), ("/api/v10", 10)]
 

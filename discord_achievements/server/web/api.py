@@ -94,6 +94,7 @@ class Api:
             routes.UPDATE_USER_ACHIEVEMENT: self._update_user_achievement,
             routes.GET_USER_ACHIEVEMENTS: self._get_user_achievements,
             routes.RESET_USER_ACHIEVEMENT: self._reset_user_achievement,
+            routes.GET_PLAYER_ACHIEVEMENTS: self._get_player_achievements,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -154,10 +155,14 @@ class Api:
         await self._service.reset_user_achievement(call.admission)
         return Answer(204, call.headers)
 
+    async def _get_player_achievements(self, call: Call) -> Answer:
+        started = _started(call.request)
+        body = await self._service.get_player_achievements(call.admission, call.shape, started=started)
+        return json_answer(200, body, call.headers)
+
     async def _get_user_achievements(self, call: Call) -> Answer:
         user_id, records = await self._service.records(call.admission)
-        query = call.request.scope["query_string"]
-        started = bool(query) and parse_qs(query).get(b"started") == [b"true"]
+        started = _started(call.request)
         game = call.admission.game
         etag = game.etag(user_id, records, call.shape, started=started)
         tag = (b"etag", etag.encode())
@@ -243,6 +248,12 @@ def _request(scope: Scope, receive: Receive) -> Request:
         if name in found:
             found[name] = value.decode("latin-1")
     return Request(scope, receive, *found.values())
+
+
+def _started(request: Request) -> bool:
+    """Tell whether only what has a record is asked for."""
+    query = request.scope["query_string"]
+    return bool(query) and parse_qs(query).get(b"started") == [b"true"]
 
 
 def _json(call: Call, body: bytes) -> Any:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from redis.asyncio import Redis
 from starlette.middleware.cors import CORSMiddleware
 
+from ...domain.errors import ConfigurationError
 from ...domain.ratelimit import LimitState, write_headers
 from ..broker import Broker, ProcessBroker
-from ..limiter import Limiter, ProcessLimiter, RedisLimiter
+from ..limiter import Limiter, ProcessLimiter
 from ..metrics import Metrics
-from ..redis_broker import RedisBroker
 from ..service import Service
 from ..settings import Settings
 from ..store import Store
@@ -24,14 +24,21 @@ from .api import Api
 from .asgi import ASGIApp, Receive, Scope, Send
 from .site import create_site
 
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
 _REDIS_TIMEOUT_S = 0.5
 
 
 def open_store(database: str) -> Store:
     """Open the database at a URL. **Blocks**; raises `StoreUnavailable` and `ConfigurationError`."""
     if urlsplit(database).scheme == "postgresql":
-        from ..postgres_store import PostgresStore
-
+        try:
+            from ..postgres_store import PostgresStore
+        except ImportError as exc:
+            raise ConfigurationError(
+                'PostgreSQL needs a driver: pip install "discord-achievements[postgres]"'
+            ) from exc
         return PostgresStore(database)
     from ..sqlite_store import SqliteStore
 
@@ -102,7 +109,10 @@ class App:
 
 def _broker(settings: Settings) -> Broker:
     if settings.redis:
-        return RedisBroker(_redis(settings, health_check_interval=10))
+        redis = _redis(settings)
+        from ..redis_broker import RedisBroker
+
+        return RedisBroker(redis)
     if urlsplit(settings.database).scheme == "postgresql":
         from ..notify_broker import NotifyBroker
 
@@ -112,16 +122,23 @@ def _broker(settings: Settings) -> Broker:
 
 def _limiter(settings: Settings) -> Limiter:
     if settings.redis:
-        return RedisLimiter(_redis(settings), time.monotonic)
+        redis = _redis(settings)
+        from ..redis_limiter import RedisLimiter
+
+        return RedisLimiter(redis, time.monotonic)
     return ProcessLimiter(time.monotonic)
 
 
-def _redis(settings: Settings, health_check_interval: int = 0) -> Redis:
+def _redis(settings: Settings) -> Redis:
+    try:
+        from redis.asyncio import Redis
+    except ImportError as exc:
+        raise ConfigurationError('Redis needs a client: pip install "discord-achievements[redis]"') from exc
     return Redis.from_url(
         settings.redis,
         socket_connect_timeout=_REDIS_TIMEOUT_S,
         socket_timeout=_REDIS_TIMEOUT_S,
-        health_check_interval=health_check_interval,
+        health_check_interval=10,
     )
 
 

@@ -20,6 +20,7 @@ _PROSE = {
     routes.GET_USER_ACHIEVEMENTS: "What the player may see, with their progress",
     routes.USER_ACHIEVEMENT_EVENTS: "A stream of server-sent events: each change of the player's progress",
     routes.RESET_USER_ACHIEVEMENT: "Take a player's progress away",
+    routes.GET_PLAYER_ACHIEVEMENTS: "A player's progress on all achievements, secret ones included",
 }
 _REQUESTS = {
     routes.CREATE_ACHIEVEMENT: messages.NewAchievement,
@@ -31,17 +32,17 @@ _ANSWERS: dict[Route, Any] = {
     routes.GET_ACHIEVEMENT: messages.Achievement,
     routes.CREATE_ACHIEVEMENT: messages.Achievement,
     routes.UPDATE_ACHIEVEMENT: messages.Achievement,
-    routes.UPDATE_USER_ACHIEVEMENT: messages.UserAchievement | messages.Nothing,
     routes.GET_USER_ACHIEVEMENTS: list[messages.UserAchievement],
+    routes.GET_PLAYER_ACHIEVEMENTS: list[messages.UserAchievement],
 }
 _JSON = "application/json"
+_STARTED = ("started", "query", {"type": "string", "enum": ["true", "false"]})
 
 
 def describe() -> dict[str, Any]:
     """Return the whole document."""
-    answers = [answer for answer in _ANSWERS.values() if answer is not _ANSWERS[routes.UPDATE_USER_ACHIEVEMENT]]
-    types = [*_REQUESTS.values(), *answers, messages.Nothing, messages.UserAchievement]
-    types += [messages.Error, messages.RateLimited]
+    own = [messages.Achievement, messages.UserAchievement, messages.Nothing, messages.Error, messages.RateLimited]
+    types: list[Any] = [*_REQUESTS.values(), *own, list[messages.Achievement], list[messages.UserAchievement]]
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     schema_of = dict(zip(map(repr, types), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
@@ -88,10 +89,8 @@ def _path_parameter(name: str, route: Route) -> dict[str, Any]:
 
 def _other_parameters(route: Route) -> list[dict[str, Any]]:
     said: dict[Route, list[tuple[str, str, dict[str, Any]]]] = {
-        routes.GET_USER_ACHIEVEMENTS: [
-            ("started", "query", {"type": "string", "enum": ["true", "false"]}),
-            ("If-None-Match", "header", {"type": "string"}),
-        ],
+        routes.GET_USER_ACHIEVEMENTS: [_STARTED, ("If-None-Match", "header", {"type": "string"})],
+        routes.GET_PLAYER_ACHIEVEMENTS: [_STARTED],
         routes.USER_ACHIEVEMENT_EVENTS: [("Last-Event-ID", "header", {"type": "string"})],
     }
     return [{"name": name, "in": place, "schema": schema} for name, place, schema in said.get(route, [])]

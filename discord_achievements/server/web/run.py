@@ -12,11 +12,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from multiprocessing.connection import Connection as Pipe
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import wait
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -96,24 +96,23 @@ def _serve_here(settings: Settings, listening: socket.socket, on_started: Callab
         backlog=2048,
     )
     server = Server(config, app, settings, on_started)
-    with suppress(KeyboardInterrupt):
-        # uvicorn raises the signal that stopped it once more; for us that is the normal end.
-        with _ignored(signal.SIGTERM):
-            server.run([listening])
+    # Once it has stopped, uvicorn raises the signal that stopped it once more; for us that is the normal end.
+    with suppress(KeyboardInterrupt), _ignoring(signal.SIGTERM):
+        server.run([listening])
     return 0
 
 
-class _ignored:
-    """While uvicorn is not listening for a signal itself, it does nothing."""
+@contextmanager
+def _ignoring(number: signal.Signals) -> Iterator[None]:
+    """Have a signal do nothing, save where uvicorn listens for it itself."""
+    before = signal.signal(number, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
-    def __init__(self, number: signal.Signals) -> None:
-        self._number = number
 
-    def __enter__(self) -> None:
-        self._before = signal.signal(self._number, lambda *_: None)
-
-    def __exit__(self, *_: object) -> None:
-        signal.signal(self._number, self._before)
+Pipe = Any  # multiprocessing has another type for it on each platform
 
 
 class _Workers:
@@ -138,8 +137,6 @@ class _Workers:
         waiting_for = set(self._running)
         while not self._stopping.is_set():
             for pipe in wait(list(self._running), timeout=0.2):
-                if not isinstance(pipe, Pipe):
-                    continue
                 if self._has_started(pipe):
                     waiting_for.discard(pipe)
                     if not waiting_for and on_started is not _nothing:

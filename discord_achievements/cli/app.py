@@ -1,0 +1,77 @@
+"""`app`: applications, and their bots' tokens."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+import click
+
+from ..domain.errors import DiscordAchievementsError
+from ..domain.snowflake import format_snowflake, make_snowflake
+from ..domain.wire import format_time
+from ..server.auth import mint
+from ..server.store import Application, TokenKind
+from .common import ID, database_option, json_option, opened, show
+
+_NAME_MAX = 100
+
+
+@click.group()
+def app() -> None:
+    """Applications: each game is one, and has a bot token for its server."""
+
+
+@app.command()
+@click.argument("name")
+@database_option
+@json_option
+def create(name: str, database: str | None, as_json: bool) -> None:
+    """Make an application and print its id and its bot token, which is shown this once."""
+    if not 1 <= len(name) <= _NAME_MAX or not name.isprintable():
+        raise click.BadParameter(f"it has to have 1 to {_NAME_MAX} printable characters", param_hint="NAME")
+    at_us = time.time_ns() // 1000
+    application = Application(make_snowflake(at_us, secrets.randbits(22)), name, at_us)
+    minted = mint(TokenKind.BOT, application.id, None, at_us)
+    with opened(database) as store:
+        store.add_application(application, minted.token)
+    _show_bot_token(application.id, name, minted.text, as_json=as_json)
+
+
+@app.command("list")
+@database_option
+@json_option
+def list_(database: str | None, as_json: bool) -> None:
+    """Print all applications."""
+    with opened(database) as store:
+        applications = store.applications()
+    value = [
+        {
+            "application_id": format_snowflake(application.id),
+            "name": application.name,
+            "created_at": format_time(application.created_at_us),
+        }
+        for application in applications
+    ]
+    lines = [f"{entry['application_id']}  {entry['name']}" for entry in value]
+    show(value, "\n".join(lines) or "No applications yet.", as_json=as_json)
+
+
+@app.command("rotate-token")
+@click.argument("application_id", metavar="ID", type=ID)
+@database_option
+@json_option
+def rotate_token(application_id: int, database: str | None, as_json: bool) -> None:
+    """Print a new bot token, shown this once; the old one ends at once."""
+    minted = mint(TokenKind.BOT, application_id, None, time.time_ns() // 1000)
+    with opened(database) as store:
+        application = store.application(application_id)
+        if application is None or not store.rotate_bot_token(minted.token):
+            raise DiscordAchievementsError(f"there is no application {application_id}; `app list` shows all")
+    _show_bot_token(application_id, application.name, minted.text, as_json=as_json)
+
+
+def _show_bot_token(application_id: int, name: str, token: str, *, as_json: bool) -> None:
+    value = {"application_id": format_snowflake(application_id), "name": name, "bot_token": token}
+    text = f"Application: {application_id}  {name}\nBot token (shown once; keep it on the game's server): {token}"
+    show(value, text, as_json=as_json)

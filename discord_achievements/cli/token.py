@@ -1,0 +1,46 @@
+"""`token`: players' tokens, for development and tests."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from ..domain.errors import DiscordAchievementsError
+from ..domain.snowflake import format_snowflake
+from ..domain.wire import format_time
+from ..server.auth import mint
+from ..server.store import TokenKind
+from .common import ID, database_option, json_option, opened, show
+
+_LONGEST_S = 100 * 366 * 86400
+
+
+@click.group()
+def token() -> None:
+    """Players' bearer tokens, for development and tests."""
+
+
+@token.command()
+@click.option("--application", "application_id", type=ID, required=True, help="The application's id.")
+@click.option("--user", "user_id", type=ID, required=True, help="The player's id; any number.")
+@click.option("--expires-in", "expires_in_s", type=click.IntRange(1, _LONGEST_S), metavar="S", help="Seconds.")
+@database_option
+@json_option
+def create(
+    application_id: int, user_id: int, expires_in_s: int | None, database: str | None, as_json: bool
+) -> None:
+    """Make a bearer token for a player and print it, this once. Without --expires-in it does not expire."""
+    minted = mint(TokenKind.BEARER, application_id, user_id, time.time_ns() // 1000, expires_in_s)
+    with opened(database) as store:
+        if store.application(application_id) is None:
+            raise DiscordAchievementsError(f"there is no application {application_id}; `app list` shows all")
+        store.add_token(minted.token)
+    expires_at_us = minted.token.expires_at_us
+    value = {
+        "access_token": minted.text,
+        "application_id": format_snowflake(application_id),
+        "user_id": format_snowflake(user_id),
+        "expires_at": None if expires_at_us is None else format_time(expires_at_us),
+    }
+    show(value, f"Bearer token of player {user_id} (shown once): {minted.text}", as_json=as_json)

@@ -1,0 +1,336 @@
+"""One contract over memory, SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from discord_achievements.domain.models import ACHIEVEMENTS_MAX, Achievement
+from discord_achievements.domain.progress import NO_PROGRESS, Progress
+from discord_achievements.server.memory_store import MemoryStore
+from discord_achievements.server.store import (
+    Application,
+    Held,
+    Icon,
+    Key,
+    Raise,
+    Reset,
+    Store,
+    StoreUnavailable,
+    Token,
+    TokenKind,
+    TooManyAchievements,
+    Write,
+    Written,
+)
+from discord_achievements.server.web.app import open_store
+from tests.databases import Postgres
+from tests.waiting import until
+
+APP, OTHER = 461618159171141643, 461618159171141644
+AT_US = 1_700_000_000_000_000
+BOT = Token("b" * 12, b"\x00\xff" * 16, TokenKind.BOT, APP, None, AT_US, None)
+ICON = Icon("0" * 32, "image/gif", b"GIF\x00", b"PNG\xff")
+
+Opener = Callable[[], Store]
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
+    """Open one and the same store, again and again, as several processes would."""
+    if request.param == "memory":
+        memory = MemoryStore()
+        yield lambda: memory
+        return
+    if request.param == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        url = server.new_database()
+    else:
+        url = f"sqlite:///{tmp_path.as_posix()}/folder/service.sqlite3"
+    opened: list[Store] = []
+
+    def open_one_more() -> Store:
+        opened.append(open_store(url))
+        return opened[-1]
+
+    yield open_one_more
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(opener: Opener) -> Store:
+    store = opener()
+    store.add_application(Application(APP, "A Game", AT_US), BOT)
+    return store
+
+
+def achievement(achievement_id: int, **fields: object) -> Achievement:
+    plain = Achievement(APP, achievement_id, "Name", "Description", icon_hash="1" * 32)
+    return replace(plain, **fields)  # type: ignore[arg-type]
+
+
+def test_applications(store: Store) -> None:
+    store.add_application(Application(OTHER, "Ein Spiel 🎲", AT_US + 1), BOT._replace(key="c" * 12))
+    assert store.application(APP) == Application(APP, "A Game", AT_US)
+    assert store.application(1) is None
+    assert store.applications() == [Application(APP, "A Game", AT_US), Application(OTHER, "Ein Spiel 🎲", AT_US + 1)]
+
+
+def test_tokens(store: Store) -> None:
+    player = Token("p" * 12, b"\x01" * 32, TokenKind.BEARER, APP, 2**63 - 1, AT_US, AT_US + 5)
+    store.add_token(player)
+    assert store.token(BOT.key) == BOT
+    assert store.token(player.key) == player
+    assert store.token("unknown") is None
+
+
+def test_rotation_ends_the_bots_old_tokens_and_no_other(store: Store) -> None:
+    player = Token("p" * 12, b"\x01" * 32, TokenKind.BEARER, APP, 5, AT_US, None)
+    store.add_token(player)
+    new = BOT._replace(key="n" * 12)
+    assert store.rotate_bot_token(new) is True
+    assert (store.token(BOT.key), store.token(new.key), store.token(player.key)) == (None, new, player)
+    assert store.rotate_bot_token(new._replace(key="x" * 12, application_id=OTHER)) is False
+
+
+def test_definitions_are_kept_as_they_are(store: Store) -> None:
+    one = achievement(9, name="a'b\"c\\d\u2028🎲", name_localizations={"de": "ä"}, secret=True)
+    two = achievement(10, secure=True, description="x" * 200)
+    store.add_achievement(two, None)
+    store.add_achievement(one, ICON)
+    assert store.achievements(APP) == [one, two]
+    assert store.achievements(OTHER) == []
+    assert store.icon(APP, 9) == ICON
+    assert store.icon(APP, 10) is None
+
+
+def test_changing_a_definition(store: Store) -> None:
+    store.add_achievement(achievement(9, icon_hash=ICON.icon_hash), ICON)
+    changed = store.change_achievement(APP, 9, lambda before: replace(before, name="New"), None)
+    assert changed == achievement(9, name="New", icon_hash=ICON.icon_hash)
+    assert store.achievements(APP) == [changed]
+    assert store.icon(APP, 9) == ICON, "the icon was not mentioned"
+
+    other = ICON._replace(icon_hash="2" * 32)
+    store.change_achievement(APP, 9, lambda before: replace(before, icon_hash=other.icon_hash), other)
+    assert store.icon(APP, 9) == other
+    store.change_achievement(APP, 9, lambda before: replace(before, icon_hash="3" * 32), None)
+    assert store.icon(APP, 9) is None
+    assert store.change_achievement(APP, 1, lambda before: before, None) is None
+
+
+def test_deleting_a_definition_takes_all_that_belongs_to_it(store: Store) -> None:
+    store.add_achievement(achievement(9), ICON)
+    store.add_achievement(achievement(10), None)
+    store.write([Raise(Key(APP, 5, 9), 50, 0), Raise(Key(APP, 5, 10), 60, 0)], AT_US)
+    assert store.delete_achievement(APP, 9) is True
+    assert store.delete_achievement(APP, 9) is False
+    assert [left.id for left in store.achievements(APP)] == [10]
+    assert store.icon(APP, 9) is None
+    assert list(store.records(APP, 5)) == [10]
+
+
+def test_the_generation_tells_of_every_change_of_what_is_remembered(opener: Opener, store: Store) -> None:
+    another = opener()
+    changes: list[Callable[[], object]] = [
+        lambda: store.add_application(Application(OTHER, "B", AT_US), BOT._replace(key="c" * 12)),
+        lambda: store.add_achievement(achievement(9), None),
+        lambda: store.change_achievement(APP, 9, lambda before: replace(before, name="New"), None),
+        lambda: store.rotate_bot_token(BOT._replace(key="d" * 12)),
+        lambda: store.delete_achievement(APP, 9),
+    ]
+    for change in changes:
+        here, there = store.generation(), another.generation()
+        change()
+        assert store.generation() != here, "where the change was made it is known at once"
+        until(lambda there=there: another.generation() != there, "another process hears of it")  # type: ignore[misc]
+    quiet = store.generation()
+    store.write([Raise(Key(APP, 5, 9), 50, 0)], AT_US)
+    assert store.generation() == quiet, "progress is not remembered, so it changes nothing"
+
+
+def test_there_are_at_most_1000_achievements_however_many_create_at_once(opener: Opener, store: Store) -> None:
+    for number in range(1, ACHIEVEMENTS_MAX - 4):
+        store.add_achievement(achievement(number), None)
+    stores = [store, opener()]
+
+    def create(number: int) -> bool:
+        try:
+            stores[number % 2].add_achievement(achievement(10_000 + number), None)
+        except TooManyAchievements:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(create, range(24)))
+    assert sum(made) == 5
+    assert len(store.achievements(APP)) == ACHIEVEMENTS_MAX
+
+
+def test_a_write_returns_what_was_and_what_is(store: Store) -> None:
+    key = Key(APP, 5, 9)
+    first = store.write([Raise(key, 50, 0)], AT_US)[key]
+    assert first == Written(None, Held(Progress(50, None), 1, AT_US))
+    second = store.write([Raise(key, 100, 0)], AT_US + 10)[key]
+    assert second == Written(first.after, Held(Progress(100, AT_US + 10), 2, AT_US + 10))
+    assert store.records(APP, 5) == {9: second.after}
+    lower = store.write([Raise(key, 20, 0)], AT_US + 20)[key]
+    assert lower == Written(second.after, second.after)
+
+
+def test_a_reset_keeps_the_revision_rising(store: Store) -> None:
+    key = Key(APP, 5, 9)
+    store.write([Raise(key, 100, 0)], AT_US)
+    assert store.write([Reset(key)], AT_US + 1)[key].after == Held(NO_PROGRESS, 2, AT_US + 1)
+    assert store.write([Reset(Key(APP, 5, 10))], AT_US)[Key(APP, 5, 10)] == Written(None, None)
+    assert list(store.records(APP, 5)) == [9]
+
+
+def test_a_late_unlock_keeps_its_own_time(store: Store) -> None:
+    key = Key(APP, 5, 9)
+    held = store.write([Raise(key, 100, 3600)], AT_US)[key].after
+    assert held is not None
+    assert held.progress.unlocked_at_us == AT_US - 3600 * 1_000_000
+
+
+def test_writes_to_one_record_in_one_batch_are_one_change(store: Store) -> None:
+    key = Key(APP, 5, 9)
+    written = store.write([Raise(key, percent, 0) for percent in (10, 70, 30)], AT_US)
+    assert written == {key: Written(None, Held(Progress(70, None), 1, AT_US))}
+
+
+def test_each_record_of_a_batch_changes_at_a_time_of_its_own(store: Store) -> None:
+    written = store.write([Raise(Key(APP, user, 9), 10, 0) for user in range(1, 50)], AT_US)
+    times = {entry.after.changed_at_us for entry in written.values() if entry.after}
+    assert len(times) == 49
+    assert all(AT_US <= at_us < AT_US + 49 for at_us in times)
+
+
+def test_players_and_games_are_apart(store: Store) -> None:
+    store.write([Raise(Key(APP, 5, 9), 10, 0), Raise(Key(APP, 6, 9), 20, 0), Raise(Key(OTHER, 5, 9), 30, 0)], AT_US)
+    found = [store.records(*player)[9].progress.percent for player in ((APP, 5), (APP, 6), (OTHER, 5))]
+    assert found == [10, 20, 30]
+    assert store.records(APP, 7) == {}
+
+
+def test_what_is_written_is_there_for_others(opener: Opener, store: Store) -> None:
+    another = opener()
+    store.write([Raise(Key(APP, 5, 9), 10, 0)], AT_US)
+    assert another.records(APP, 5) == store.records(APP, 5)
+
+
+def test_writers_that_race_for_records_lose_nothing(opener: Opener, store: Store) -> None:
+    """Each of four writes rising values into the same ten records; none may be lost, none applied twice."""
+    stores = [store, opener(), store, opener()]
+    ready = threading.Barrier(4)
+
+    def write(number: int) -> None:
+        ready.wait(20)
+        for percent in range(1, 100):
+            keys = [Key(APP, 5, 100 + (number + percent + step) % 10) for step in range(5)]
+            stores[number].write([Raise(key, percent, 0) for key in keys], AT_US + percent)
+        stores[number].write([Raise(Key(APP, 5, 100 + record), 100, 0) for record in range(10)], AT_US + 1000 + number)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(write, range(4)))
+    records = store.records(APP, 5)
+    assert {held.progress.percent for held in records.values()} == {100}
+    for held in records.values():
+        assert held.revision <= 100, "at most one revision for each value that there can be"
+        assert held.progress.unlocked_at_us in range(AT_US + 1000, AT_US + 1004)
+
+
+PLAIN_WRITES = st.tuples(
+    st.integers(1, 2), st.integers(1, 3), st.integers(0, 100) | st.none(), st.sampled_from([0.0, 1.5, 1e6, 1e9])
+)
+fresh_games = itertools.count(1)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(PLAIN_WRITES, min_size=1, max_size=6), max_size=5))
+def test_every_store_does_what_memory_does(
+    store: Store, batches: list[list[tuple[int, int, int | None, float]]]
+) -> None:
+    model, game = MemoryStore(), next(fresh_games)
+    for number, batch in enumerate(batches):
+        writes: list[Write] = []
+        for user, record, percent, age_s in batch:
+            key = Key(game, user, record)
+            writes.append(Reset(key) if percent is None else Raise(key, percent, age_s))
+        at_us = AT_US + 100 * number
+        assert store.write(writes, at_us) == model.write(writes, at_us)
+    for user in (1, 2):
+        assert store.records(game, user) == model.records(game, user)
+
+
+def test_ping(store: Store) -> None:
+    store.ping()
+
+
+def test_a_closed_store_closes_again(store: Store) -> None:
+    store.close()
+    store.close()
+
+
+def test_no_postgres_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="cannot be opened"):
+        open_store(f"postgresql://postgres@/x?host={tmp_path}")
+
+
+def test_postgres_unavailable_later_is_told_and_passes(postgres: Postgres) -> None:
+    with closing(open_store(postgres.new_database())) as store:
+        store.add_application(Application(APP, "A", AT_US), BOT)
+        postgres.restart()
+
+        def back() -> bool:
+            try:
+                store.write([Raise(Key(APP, 5, 9), 10, 0)], AT_US)
+            except StoreUnavailable:
+                return False
+            return True
+
+        until(back, "the store writes again")
+        assert store.application(APP) is not None
+
+
+def test_sqlite_that_is_locked_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("discord_achievements.server.sqlite_store._BUSY_TIMEOUT_S", 0.1)
+    path = tmp_path / "service.sqlite3"
+    with closing(open_store(f"sqlite:///{path.as_posix()}")) as store, closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="locked"):
+            store.write([Raise(Key(APP, 5, 9), 10, 0)], AT_US)
+        other.rollback()
+        store.write([Raise(Key(APP, 5, 9), 10, 0)], AT_US)
+
+
+def test_sqlite_commits_are_durable(tmp_path: Path) -> None:
+    path = tmp_path / "service.sqlite3"
+    with closing(open_store(f"sqlite:///{path.as_posix()}")) as store:
+        engine = store._engine  # type: ignore[attr-defined]
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_no_unlock_locks_a_row_that_players_share(postgres: Postgres) -> None:
+    """While somebody holds every row of the definitions, progress is still written."""
+    url = postgres.new_database()
+    with closing(open_store(url)) as store, psycopg.connect(url) as other:
+        store.add_application(Application(APP, "A", AT_US), BOT)
+        store.add_achievement(achievement(9), None)
+        for table in ("applications", "achievements", "tokens", "icons", "generation"):
+            other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
+        store.write([Raise(Key(APP, 5, 9), 10, 0)], AT_US)
