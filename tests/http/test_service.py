@@ -1,0 +1,571 @@
+"""The routes of the service over real HTTP: success, refusals, both shapes."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discord_achievements.server.icons import default_icon
+from tests.running import (
+    APP,
+    OTHER_APP,
+    OTHER_PLAYER,
+    PLAYER,
+    SECRET,
+    SECRET_SECURE,
+    SECURE,
+    WIN,
+    Client,
+    RunningService,
+    Tokens,
+    definitions_path,
+    mine_path,
+    prepare,
+    progress_path,
+    running,
+)
+
+SAMPLES = json.loads((Path(__file__).parents[1] / "data/wire_samples.json").read_text("utf-8"))
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPj/HwADBwIAMCbHYQAAAABJRU5ErkJggg=="
+)
+PNG_URI = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+PNG_HASH = "3ccfc4c5eac57349ab827b5c9ac87d69"  # md5sum of those bytes
+UNKNOWN = 999
+
+
+class World:
+    """A service and its tokens."""
+
+    def __init__(self, service: RunningService, tokens: Tokens) -> None:
+        self.service = service
+        self.tokens = tokens
+        self.clients: list[Client] = []
+
+    def client(self, authorization: str = "", version: str = "v10") -> Client:
+        client = Client(self.service.host, authorization, version)
+        self.clients.append(client)
+        return client
+
+    def bot(self, version: str = "v10") -> Client:
+        return self.client(f"Bot {self.tokens.bot}", version)
+
+    def player(self, version: str = "v10") -> Client:
+        return self.client(f"Bearer {self.tokens.player}", version)
+
+    def other_player(self) -> Client:
+        return self.client(f"Bearer {self.tokens.other_player}")
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    database = f"sqlite:///{tmp_path_factory.mktemp('http').as_posix()}/service.sqlite3"
+    tokens = prepare(database)
+    with running(database) as service:
+        yield World(service, tokens)
+        assert service.log == [], "nothing of all this is worth a warning"
+
+
+@pytest.fixture
+def world(started: World) -> Iterator[World]:
+    yield started
+    bot = started.bot()
+    for player in (PLAYER, OTHER_PLAYER):
+        for achievement in (WIN, SECRET, SECURE, SECRET_SECURE):
+            bot.call("DELETE", progress_path(achievement, player))
+    for definition in bot.get(definitions_path()).json():
+        if int(definition["id"]) > 10_000:
+            bot.call("DELETE", definitions_path(definition["id"]))
+    for client in started.clients:
+        client.close()
+    started.clients.clear()
+
+
+def refusal(response: Any) -> tuple[int, int]:
+    return response.status_code, response.json()["code"]
+
+
+def field_codes(response: Any) -> dict[str, str]:
+    """Return the error code of each wrong field of a 400/50035."""
+    assert refusal(response) == (400, 50035)
+    found: dict[str, str] = {}
+
+    def walk(tree: dict[str, Any], path: str) -> None:
+        for name, node in tree.items():
+            if name == "_errors":
+                found[path] = node[0]["code"]
+                assert node[0]["message"]
+            else:
+                walk(node, f"{path}.{name}" if path else name)
+
+    walk(response.json()["errors"], "")
+    return found
+
+
+# Discord's samples
+
+
+@pytest.mark.parametrize("version", ["", "v6", "v7", "v8", "v9"])
+def test_every_sample_is_answered_in_its_shape(world: World, version: str) -> None:
+    bot, player = world.bot(version), world.player(version)
+    sample = SAMPLES["create_achievement"]
+    created = bot.call("POST", definitions_path(), sample["request"] | {"icon": PNG_URI})
+    assert created.status_code == 201
+    own = {"id": created.json()["id"], "icon_hash": PNG_HASH}
+    assert created.json() == sample["response"] | own
+
+    assert bot.get(definitions_path(own["id"])).json() == created.json()
+    assert created.json() in bot.get(definitions_path()).json()
+    assert set(bot.get(definitions_path(WIN)).json()) == set(SAMPLES["get_achievement"]["response"])
+
+    sample = SAMPLES["update_achievement"]
+    updated = bot.call("PATCH", definitions_path(own["id"]), sample["request"] | {"icon": PNG_URI})
+    assert (updated.status_code, updated.json()) == (200, sample["response"] | own)
+
+    sample = SAMPLES["update_user_achievement"]
+    done = bot.put(progress_path(own["id"], PLAYER), sample["request"])
+    assert (done.status_code, done.json()) == (200, sample["response"])
+
+    listed = player.get(mine_path()).json()
+    assert all(set(entry) > set(SAMPLES["get_user_achievements"]["response"][0]) for entry in listed)
+
+    deleted = bot.call("DELETE", definitions_path(own["id"]))
+    assert (deleted.status_code, deleted.content) == (SAMPLES["delete_achievement"]["status"], b"")
+    assert refusal(bot.get(definitions_path(own["id"]))) == (404, 990001)
+
+
+# Shapes and versions
+
+
+def test_the_two_shapes(world: World) -> None:
+    assert world.bot("v9").get(definitions_path(WIN)).json()["name"] == {
+        "default": "Win the Game",
+        "localizations": {"de": "Gewinne das Spiel"},
+    }
+    strings = world.bot().get(definitions_path(WIN)).json()
+    assert strings["name"] == "Win the Game"
+    assert strings["name_localizations"] == {"de": "Gewinne das Spiel"}
+    assert strings["description_localizations"] is None
+
+
+@pytest.mark.parametrize("version", ["v1", "v3", "v5", "v11", "v010"])
+def test_other_versions_are_refused(world: World, version: str) -> None:
+    assert refusal(world.bot(version).get(definitions_path())) == (400, 50041)
+
+
+def test_unknown_routes_and_verbs(world: World) -> None:
+    assert refusal(world.bot().get("/applications")) == (404, 0)
+    assert refusal(world.client(version="").get("/..%2f..")) == (404, 0)
+    wrong = world.bot().call("PUT", definitions_path())
+    assert refusal(wrong) == (405, 0)
+    assert wrong.headers["Allow"] == "GET, POST"
+    assert world.bot().get(definitions_path() + "/").status_code == 200, "a trailing slash is tolerated"
+
+
+# Who may ask
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda tokens: "",
+        lambda tokens: "Bot",
+        lambda tokens: "Bot ",
+        lambda tokens: f"Bearer {tokens.bot}",
+        lambda tokens: f"Bot {tokens.player}",
+        lambda tokens: tokens.bot,
+        lambda tokens: f"Bot {tokens.bot[:-1]}0" if tokens.bot[-1] != "0" else f"Bot {tokens.bot[:-1]}1",
+        lambda tokens: f"Bot {tokens.bot}x",
+        lambda tokens: f"Bearer {tokens.expired}",
+        lambda tokens: f"Bearer {tokens.client}",
+        lambda tokens: "Bearer \xe4\xf6\xfc",
+    ],
+)
+def test_without_a_valid_token_there_is_401(world: World, make: Callable[[Tokens], str]) -> None:
+    client = world.client()
+    headers = {"Authorization": make(world.tokens).encode("latin-1").decode("latin-1")}
+    for path in (definitions_path(), definitions_path(application_id=1), mine_path(), mine_path(tail="/events")):
+        assert refusal(client.get(path, headers)) == (401, 0)
+    assert refusal(client.call("PUT", progress_path(WIN), {}, headers=headers)) == (401, 0)
+
+
+def test_a_player_on_a_bots_route(world: World) -> None:
+    player = world.player()
+    assert refusal(player.get(definitions_path())) == (401, 0)
+    assert refusal(player.call("DELETE", progress_path(WIN))) == (401, 0)
+    assert refusal(player.get(f"/users/{PLAYER}/applications/{APP}/achievements")) == (401, 0)
+
+
+def test_a_bot_on_a_players_route(world: World) -> None:
+    assert refusal(world.bot().get(mine_path())) == (403, 20001)
+    assert refusal(world.bot().get(mine_path(tail="/events"))) == (403, 20001)
+
+
+def test_another_application(world: World) -> None:
+    assert refusal(world.bot().get(definitions_path(application_id=OTHER_APP))) == (403, 20012)
+    assert refusal(world.player().get(mine_path(OTHER_APP))) == (403, 50025)
+    assert refusal(world.player().put(progress_path(WIN, application_id=OTHER_APP), {})) == (403, 50025)
+    assert refusal(world.bot().get(definitions_path(application_id=UNKNOWN))) == (404, 10002)
+    assert refusal(world.player().get(mine_path(UNKNOWN))) == (404, 10002)
+
+
+def test_another_player(world: World) -> None:
+    answer = world.player().put(progress_path(WIN, OTHER_PLAYER), {"percent_complete": 5})
+    assert refusal(answer) == (403, 50001)
+
+
+def test_a_secure_achievement_is_the_servers_to_grant(world: World) -> None:
+    update = {"percent_complete": 100}
+    assert refusal(world.player().put(progress_path(SECURE), update)) == (403, 20012)
+    assert world.bot().put(progress_path(SECURE, PLAYER), update).status_code == 200
+
+
+@pytest.mark.parametrize("bad", ["0", "-1", "x", "9" * 30, "9223372036854775808", "1.0", "\u0661"])
+def test_what_is_not_an_id(world: World, bad: str) -> None:
+    assert field_codes(world.bot().get(definitions_path(bad))) == {"achievement_id": "NUMBER_TYPE_COERCE"}
+    assert field_codes(world.bot().get(definitions_path(application_id=bad))) == {
+        "application_id": "NUMBER_TYPE_COERCE"
+    }
+    answer = world.bot().put(progress_path(WIN, bad), {"percent_complete": 5})
+    assert field_codes(answer) == {"user_id": "NUMBER_TYPE_COERCE"}
+
+
+# Bodies
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "PUT"])
+def test_what_is_not_json(world: World, method: str) -> None:
+    path = {"POST": definitions_path(), "PATCH": definitions_path(WIN), "PUT": progress_path(WIN, PLAYER)}[method]
+    bot, typed = world.bot(), {"Content-Type": "application/json"}
+    for body in (b"", b"{", b"{'a': 1}", b"\xff", b"[" * 100_000, b'{"percent_complete": 1} x'):
+        assert refusal(bot.call(method, path, data=body, headers=typed)) == (400, 50109)
+    for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+        answer = bot.call(method, path, data=b'{"percent_complete": 1}', headers={"Content-Type": kind})
+        assert refusal(answer) == (400, 50035)
+    for body in (b"[]", b"1", b"null", b'"x"'):
+        assert refusal(bot.call(method, path, data=body, headers=typed)) == (400, 50035)
+    big = b'{"name": "' + b"x" * 600 * 1024 + b'"}'
+    assert refusal(bot.call(method, path, data=big, headers=typed)) == (413, 40005)
+    assert refusal(bot.call(method, path, data=iter([big]), headers=typed)) == (413, 40005)
+    charset = {"Content-Type": "Application/JSON; charset=utf-8"}
+    assert bot.call("PUT", progress_path(WIN, PLAYER), data=b'{"percent_complete": 1}', headers=charset).ok
+
+
+@pytest.mark.parametrize(
+    ("body", "codes"),
+    [
+        ({}, {"name": "BASE_TYPE_REQUIRED", "description": "BASE_TYPE_REQUIRED"}),
+        ({"name": "", "description": "x" * 201},
+         {"name": "BASE_TYPE_BAD_LENGTH", "description": "BASE_TYPE_BAD_LENGTH"}),
+        ({"name": {"default": "x" * 101}, "description": "d"}, {"name.default": "BASE_TYPE_BAD_LENGTH"}),
+        ({"name": {}, "description": "d"}, {"name.default": "BASE_TYPE_REQUIRED"}),
+        ({"name": 5, "description": "d"}, {"name": "STRING_TYPE_CONVERT"}),
+        ({"name": "a\0b", "description": "d"}, {"name": "STRING_TYPE_REGEX"}),
+        ({"name": "n", "description": "d", "secret": 1, "secure": "true"},
+         {"secret": "BOOLEAN_TYPE_CONVERT", "secure": "BOOLEAN_TYPE_CONVERT"}),
+        ({"name": "n", "description": "d", "name_localizations": {"xx": "y"}},
+         {"name_localizations.xx": "BASE_TYPE_CHOICES"}),
+        ({"name": {"default": "n", "localizations": {"de": ""}}, "description": "d"},
+         {"name.localizations.de": "BASE_TYPE_BAD_LENGTH"}),
+        ({"name": "n", "description": "d", "icon": "nonsense"}, {"icon": "IMAGE_INVALID"}),
+        ({"name": "n", "description": "d", "icon": "data:image/png;base64,base64_data"}, {"icon": "IMAGE_INVALID"}),
+    ],
+)  # fmt: skip
+def test_field_errors_name_the_field(world: World, body: dict[str, Any], codes: dict[str, str]) -> None:
+    before = world.bot().get(definitions_path()).json()
+    assert field_codes(world.bot().call("POST", definitions_path(), body)) == codes
+    assert world.bot().get(definitions_path()).json() == before
+
+
+@pytest.mark.parametrize(
+    ("percent", "code"),
+    [
+        (None, "NUMBER_TYPE_COERCE"),
+        (True, "NUMBER_TYPE_COERCE"),
+        (25.0, "NUMBER_TYPE_COERCE"),
+        ("25", "NUMBER_TYPE_COERCE"),
+        (-1, "NUMBER_TYPE_MIN"),
+        (101, "NUMBER_TYPE_MAX"),
+        (2**70, "NUMBER_TYPE_MAX"),
+    ],
+)
+def test_percent_is_a_whole_number(world: World, percent: Any, code: str) -> None:
+    answer = world.player().put(progress_path(WIN), {"percent_complete": percent})
+    assert field_codes(answer) == {"percent_complete": code}
+
+
+# Definitions
+
+
+def test_create_in_the_strings_form(world: World) -> None:
+    body = {"name": "N", "name_localizations": {"de": "Ä"}, "description": "D", "description_localizations": None}
+    created = world.bot().call("POST", definitions_path(), body).json()
+    assert created.pop("id").isdigit()
+    assert created == body | {
+        "application_id": str(APP), "secret": False, "secure": False, "icon_hash": default_icon().icon_hash
+    }  # fmt: skip
+
+
+def test_update_changes_only_what_is_sent(world: World) -> None:
+    bot = world.bot()
+    body = {"name": "N", "name_localizations": {"de": "Ä"}, "description": "D", "secret": True, "icon": PNG_URI}
+    made = bot.call("POST", definitions_path(), body).json()
+    path = definitions_path(made["id"])
+    assert bot.call("PATCH", path, {}).json() == made
+    assert bot.call("PATCH", path, {"name": "M"}).json() == made | {"name": "M"}
+    assert bot.call("PATCH", path, {"name": {"default": "O"}}).json() == made | {"name": "O"}
+    cleared = made | {"name": "O", "name_localizations": None}
+    assert bot.call("PATCH", path, {"name_localizations": None}).json() == cleared
+    assert bot.call("PATCH", path, {"icon": None}).json() == cleared | {"icon_hash": default_icon().icon_hash}
+    assert refusal(bot.call("PATCH", definitions_path(UNKNOWN), {})) == (404, 990001)
+
+
+def test_the_list_is_ascending_and_has_the_secrets(world: World) -> None:
+    ids = [int(entry["id"]) for entry in world.bot().get(definitions_path()).json()]
+    assert ids == sorted(ids)
+    assert {SECRET, SECRET_SECURE} <= set(ids)
+
+
+def test_icons_are_served(world: World) -> None:
+    bot = world.bot()
+    made = bot.call("POST", definitions_path(), {"name": "N", "description": "D", "icon": PNG_URI}).json()
+    icons = f"/app-assets/{APP}/achievements/{made['id']}/icons"
+    with Client(world.service.host) as public:
+        got = public.site(f"{icons}/{PNG_HASH}.png")
+        assert (got.status_code, got.content, got.headers["Content-Type"]) == (200, PNG, "image/png")
+        assert "immutable" in got.headers["Cache-Control"]
+        for wrong in ("0" * 32 + ".png", PNG_HASH + ".gif", PNG_HASH + ".exe", PNG_HASH):
+            assert refusal(public.site(f"{icons}/{wrong}")) == (404, 0)
+        fallback = f"/app-assets/{APP}/achievements/{WIN}/icons/{default_icon().icon_hash}.png"
+        assert public.site(fallback).content == default_icon().content
+
+
+# Progress
+
+
+def test_progress_rises_and_the_first_unlock_stays(world: World) -> None:
+    player = world.player()
+    first = player.put(progress_path(WIN), {"percent_complete": 40}).json()
+    assert (first["percent_complete"], first["unlocked_at"], first["user_id"]) == (40, None, str(PLAYER))
+    assert first["id"] == first["achievement_id"] == str(WIN)
+    lower = player.put(progress_path(WIN), {"percent_complete": 10}).json()
+    assert lower == first
+    unlocked = player.put(progress_path(WIN), {"percent_complete": 100}).json()
+    at = datetime.fromisoformat(unlocked["unlocked_at"])
+    assert abs(at - datetime.now(UTC)) < timedelta(seconds=20)
+    assert unlocked["unlocked_at"].endswith("+00:00")
+    assert unlocked["revision"] == first["revision"] + 1
+    again = player.put(progress_path(WIN, PLAYER), {"percent_complete": 100})
+    assert again.json() == {}, "by id the answer is Discord's"
+    assert next(e for e in player.get(mine_path()).json() if e["id"] == str(WIN)) == unlocked
+
+
+@pytest.mark.parametrize(
+    ("age_s", "expected_s"), [(3600, 3600), (-5, 0), (10**12, 14 * 86400), ("old", 0), (None, 0), (1e300, 14 * 86400)]
+)
+def test_a_late_unlock_is_never_refused_for_its_time(world: World, age_s: Any, expected_s: int) -> None:
+    body = {"percent_complete": 100, "seconds_since_unlock": age_s}
+    at = datetime.fromisoformat(world.player().put(progress_path(WIN), body).json()["unlocked_at"])
+    assert abs(datetime.now(UTC) - timedelta(seconds=expected_s) - at) < timedelta(seconds=20)
+
+
+def test_unknown_achievement(world: World) -> None:
+    assert refusal(world.player().put(progress_path(UNKNOWN), {"percent_complete": 1})) == (404, 990001)
+    assert refusal(world.bot().call("DELETE", progress_path(UNKNOWN, PLAYER))) == (404, 990001)
+
+
+def test_a_bot_creates_a_player_on_the_fly_resets_and_reads(world: World) -> None:
+    bot = world.bot()
+    assert bot.put(progress_path(SECRET, 424242), {"percent_complete": 70}).status_code == 200
+    (record,) = bot.get(f"/users/424242/applications/{APP}/achievements?started=true").json()
+    assert (record["id"], record["percent_complete"]) == (str(SECRET), 70)
+    assert bot.call("DELETE", progress_path(SECRET, 424242)).status_code == 204
+    (record,) = bot.get(f"/users/424242/applications/{APP}/achievements?started=true").json()
+    assert (record["percent_complete"], record["revision"]) == (0, 2)
+
+
+# The player's list
+
+
+def test_the_list_has_what_the_player_may_see(world: World) -> None:
+    player, bot = world.player(), world.bot()
+    assert [int(entry["id"]) for entry in player.get(mine_path()).json()] == [WIN, SECURE]
+    assert player.get(mine_path(tail="?started=true")).json() == [
+        entry for entry in player.get(mine_path()).json() if entry["revision"]
+    ]
+    bot.put(progress_path(SECRET, PLAYER), {"percent_complete": 99})
+    assert [int(entry["id"]) for entry in player.get(mine_path()).json()] == [WIN, SECURE]
+    bot.put(progress_path(SECRET, PLAYER), {"percent_complete": 100})
+    assert [int(entry["id"]) for entry in player.get(mine_path()).json()] == [WIN, SECRET, SECURE]
+
+
+def test_an_unchanged_list_is_304(world: World) -> None:
+    player, bot = world.player(), world.bot()
+    etag = player.get(mine_path()).headers["ETag"]
+    for said in (etag, f"W/{etag}", f'"x", {etag}', "*"):
+        same = player.get(mine_path(), {"If-None-Match": said})
+        assert (same.status_code, same.content, same.headers["ETag"]) == (304, b"", etag)
+    assert player.get(mine_path(), {"If-None-Match": '"x"'}).status_code == 200
+    bot.put(progress_path(WIN, OTHER_PLAYER), {"percent_complete": 7})
+    assert player.get(mine_path(), {"If-None-Match": etag}).status_code == 304, "another player's is none of it"
+    bot.put(progress_path(WIN, PLAYER), {"percent_complete": 7})
+    changed = player.get(mine_path(), {"If-None-Match": etag})
+    assert changed.status_code == 200
+    bot.call("PATCH", definitions_path(WIN), {"secure": True})
+    assert player.get(mine_path(), {"If-None-Match": changed.headers["ETag"]}).status_code == 200
+    bot.call("PATCH", definitions_path(WIN), {"secure": False})
+
+
+# What is hidden
+
+
+def test_a_locked_secret_shows_nowhere(world: World) -> None:
+    player, bot = world.player(), world.bot()
+    etags = {player.get(mine_path()).headers["ETag"], player.get(mine_path(tail="?started=true")).headers["ETag"]}
+    stream = player.events(mine_path(tail="/events"))
+    stream.next()
+    answers = []
+    bot.put(progress_path(SECRET, PLAYER), {"percent_complete": 50})
+    bot.put(progress_path(SECRET_SECURE, PLAYER), {"percent_complete": 50})
+    bot.call("PATCH", definitions_path(SECRET), {"description": "Another Sekret"})
+    bot.call("PATCH", definitions_path(SECRET), {"description": "You found the Sekret!"})
+    made = bot.call("POST", definitions_path(), {"name": "Sekret 3", "description": "d", "secret": True}).json()
+    answers.append(player.put(progress_path(SECRET), {"percent_complete": 10}))
+    answers.append(player.put(progress_path(SECRET_SECURE), {"percent_complete": 10}))
+    answers += [player.get(mine_path()), player.get(mine_path(tail="?started=true"))]
+    answers.append(player.get(definitions_path(SECRET)))
+    for answer in answers:
+        said = answer.text + str(answer.headers)
+        assert "ekret" not in said
+        assert str(SECRET) not in said
+        assert made["id"] not in said
+    assert answers[0].json() == {}, "not even how far the game's server has taken it"
+    assert {answer.headers["ETag"] for answer in answers[2:4]} == etags
+    # The next thing on the stream is the next public change: nothing was sent before.
+    bot.put(progress_path(WIN, PLAYER), {"percent_complete": 3})
+    event = stream.next()
+    assert event is not None
+    assert json.loads(event.fields["data"])["achievement_id"] == str(WIN)
+    stream.close()
+
+
+def test_the_default_icon_does_not_tell_which_ids_exist(world: World) -> None:
+    with Client(world.service.host) as public:
+        answers = [
+            public.site(f"/app-assets/{APP}/achievements/{some_id}/icons/{default_icon().icon_hash}.png")
+            for some_id in (SECRET, 123456)
+        ]
+    seen = [(a.status_code, a.content, {k: v for k, v in a.headers.items() if k != "date"}) for a in answers]
+    assert seen[0] == seen[1]
+
+
+# Events
+
+
+def test_a_change_is_an_event_on_every_stream_of_the_player(world: World) -> None:
+    streams = [world.player().events(mine_path(tail="/events")) for _ in range(2)]
+    for stream in streams:
+        assert stream.response.headers["Content-Type"].startswith("text/event-stream")
+        retry = stream.next()
+        assert retry is not None
+        assert retry.fields == {"retry": "5000"}
+    changed = world.player().put(progress_path(WIN), {"percent_complete": 60}).json()
+    for stream in streams:
+        event = stream.next()
+        assert event is not None
+        assert event.fields["event"] == "USER_ACHIEVEMENT_UPDATE"
+        wanted = ("application_id", "user_id", "achievement_id", "percent_complete", "unlocked_at", "revision")
+        assert json.loads(event.fields["data"]) == {name: changed[name] for name in wanted}
+        stream.close()
+
+
+def test_only_a_change_is_an_event(world: World) -> None:
+    player, bot = world.player(), world.bot()
+    player.put(progress_path(WIN), {"percent_complete": 60})
+    stream = player.events(mine_path(tail="/events"))
+    stream.next()
+    player.put(progress_path(WIN), {"percent_complete": 60})
+    player.put(progress_path(WIN), {"percent_complete": 5})
+    world.other_player().put(progress_path(WIN), {"percent_complete": 61})
+    bot.call("DELETE", progress_path(WIN, PLAYER))
+    event = stream.next()
+    assert event is not None
+    assert json.loads(event.fields["data"])["percent_complete"] == 0, "a reset is one, with percent 0"
+    stream.close()
+
+
+def test_a_stream_resumes_where_it_was(world: World) -> None:
+    player, bot = world.player(), world.bot()
+    stream = player.events(mine_path(tail="/events"))
+    stream.next()
+    player.put(progress_path(WIN), {"percent_complete": 10})
+    seen = stream.next()
+    assert seen is not None
+    stream.close()
+    bot.put(progress_path(SECURE, PLAYER), {"percent_complete": 20})
+    bot.put(progress_path(SECRET, PLAYER), {"percent_complete": 20})
+    player.put(progress_path(WIN), {"percent_complete": 30})
+    stream = player.events(mine_path(tail="/events"), seen.fields["id"])
+    stream.next()
+    missed = [stream.next() for _ in range(2)]
+    assert [json.loads(event.fields["data"])["percent_complete"] for event in missed if event] == [20, 30]
+    player.put(progress_path(WIN), {"percent_complete": 40})
+    live = stream.next()
+    assert live is not None
+    assert json.loads(live.fields["data"])["percent_complete"] == 40
+    stream.close()
+
+
+@pytest.mark.parametrize("last", ["0", "1", "nonsense", "9" * 18, "-5", "1" * 400])
+def test_a_stream_that_cannot_resume_says_so(world: World, last: str) -> None:
+    stream = world.player().events(mine_path(tail="/events"), last)
+    stream.next()
+    event = stream.next()
+    assert event is not None
+    assert event.fields["event"] == "RESYNC"
+    assert abs(int(event.fields["id"]) / 1e6 - time.time()) < 20, "from here on it can"
+    stream.close()
+
+
+def test_an_unlocked_secret_that_is_reset_is_a_resync(world: World) -> None:
+    player, bot = world.player(), world.bot()
+    stream = player.events(mine_path(tail="/events"))
+    stream.next()
+    bot.put(progress_path(SECRET, PLAYER), {"percent_complete": 100})
+    bot.call("DELETE", progress_path(SECRET, PLAYER))
+    events = [stream.next(), stream.next()]
+    assert [event.fields["event"] for event in events if event] == ["USER_ACHIEVEMENT_UPDATE", "RESYNC"]
+    stream.close()
+
+
+def test_a_player_has_five_streams(world: World) -> None:
+    streams = [world.other_player().events(mine_path(tail="/events")) for _ in range(5)]
+    for stream in streams:
+        stream.next()
+    refused = world.other_player().get(mine_path(tail="/events"))
+    assert refused.status_code == 429
+    assert refused.json()["retry_after"] > 0
+    for stream in streams:
+        stream.close()
+
+
+# Beside the API
+
+
+def test_health_readiness_metrics_and_description(world: World) -> None:
+    with Client(world.service.host) as public:
+        assert public.site("/health").json() == {"status": "ok"}
+        assert public.site("/ready").json() == {"status": "ready"}
+        world.player().get(mine_path())
+        metrics = public.site("/metrics").text
+        assert 'discord_achievements_requests_total{route="get_user_achievements",status="200"}' in metrics
+        assert public.site("/openapi.json").json()["openapi"].startswith("3.1")
+        assert refusal(public.site("/nothing")) == (404, 0)
+        assert refusal(public.site("/health", "POST")) == (405, 0)
