@@ -132,10 +132,14 @@ class RunningService:
         self._process.kill()
         self._end()
 
+    def terminate(self) -> None:
+        """SIGTERM."""
+        self._process.send_signal(signal.SIGTERM)
+
     def stop(self) -> int:
-        """SIGTERM; return the exit status."""
+        """End it, unless it has ended or is about to; return the exit status."""
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+            self.terminate()
         status = self._process.wait(30)
         self._end()
         return status

@@ -36,6 +36,7 @@ def serve(settings: Settings, on_listening: Callable[[str], None]) -> int:
 
     Raises `StoreUnavailable` and `ConfigurationError` when it cannot start.
     """
+    _log_to_stderr(settings.log_level)
     listening = _bind(settings)
     host, port = listening.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -78,7 +79,6 @@ class Server(uvicorn.Server):
 
 
 def _serve_here(settings: Settings, listening: socket.socket, on_started: Callable[[], None]) -> int:
-    _log_to_stderr(settings.log_level)
     app = App(open_store(settings.database), settings)
     config = uvicorn.Config(
         app,
@@ -167,9 +167,9 @@ class _Workers:
         pipe.close()
         process.join()
         if not self._stopping.is_set():
-            logging.getLogger(__name__).error("a worker ended with status %s; starting another", process.exitcode)
-            self._stopping.wait(_RESTART_S)
-            self._start()
+            _log.error("a worker ended with status %s; starting another", process.exitcode)
+            if not self._stopping.wait(_RESTART_S):
+                self._start()
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._stopping.set()
@@ -199,11 +199,14 @@ def _work(environment: dict[str, str], listening: socket.socket, pipe: Pipe) -> 
         signal.raise_signal(signal.SIGTERM)
 
     def started() -> None:
-        pipe.send_bytes(_STARTED)
+        with suppress(OSError):  # the first process is stopping, or gone: watch() notices
+            pipe.send_bytes(_STARTED)
         threading.Thread(target=watch, name="parent", daemon=True).start()
 
+    settings = Settings.from_environment(environment)
+    _log_to_stderr(settings.log_level)
     try:
-        _serve_here(Settings.from_environment(environment), listening, started)
+        _serve_here(settings, listening, started)
     except DiscordAchievementsError as exc:
         sys.exit(f"the worker cannot start: {exc}")
 

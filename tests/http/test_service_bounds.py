@@ -1,0 +1,283 @@
+"""What one client cannot do to the others: limits, slow and greedy clients, the end of the process."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from discord_achievements.domain.models import Achievement
+from discord_achievements.server.web.app import open_store
+from tests.running import (
+    APP,
+    PLAYER,
+    WIN,
+    Client,
+    RunningService,
+    Tokens,
+    add_achievement,
+    definitions_path,
+    mine_path,
+    prepare,
+    progress_path,
+    running,
+)
+from tests.waiting import until
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('bounds').as_posix()}/service.sqlite3"
+
+
+@pytest.fixture(scope="module")
+def tokens(database: str) -> Tokens:
+    return prepare(database)
+
+
+# Rate limits
+
+
+@pytest.fixture(scope="module")
+def limited(database: str, tokens: Tokens) -> Iterator[RunningService]:
+    with running(database, rate_limits="") as service:
+        yield service
+
+
+def test_the_documented_limits(limited: RunningService, tokens: Tokens) -> None:
+    with Client(limited.host, f"Bot {tokens.bot}") as bot:
+        answers = [bot.get(definitions_path()) for _ in range(6)]
+        assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+        assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == ["4", "3", "2", "1", "0", "0"]
+        for answer in answers:
+            assert answer.headers["X-RateLimit-Limit"] == "5"
+            after_s, at_s = (float(answer.headers[f"X-RateLimit-{name}"]) for name in ("Reset-After", "Reset"))
+            assert 0 < after_s <= 5
+            assert abs(at_s - time.time() - after_s) < 5
+        assert len({answer.headers["X-RateLimit-Bucket"] for answer in answers}) == 1
+        refused = answers[-1]
+        assert refused.headers["X-RateLimit-Scope"] == "user"
+        assert 1 <= int(refused.headers["Retry-After"]) <= 5
+        body = refused.json()
+        assert body.pop("retry_after") == pytest.approx(float(refused.headers["X-RateLimit-Reset-After"]), abs=0.01)
+        assert body == {"message": "You are being rate limited.", "global": False}
+        other_route = bot.get(definitions_path(WIN))
+        assert other_route.status_code == 200
+        assert other_route.headers["X-RateLimit-Bucket"] != refused.headers["X-RateLimit-Bucket"]
+
+
+def test_a_players_list_is_2_in_5_s_and_304_is_free(limited: RunningService, tokens: Tokens) -> None:
+    with (
+        Client(limited.host, f"Bearer {tokens.player}") as player,
+        Client(limited.host, f"Bearer {tokens.same_player}") as same,
+        Client(limited.host, f"Bearer {tokens.other_player}") as other,
+    ):
+        etag = player.get(mine_path()).headers["ETag"]
+        for _ in range(4):
+            free = player.get(mine_path(), {"If-None-Match": etag})
+            assert free.status_code == 304
+            assert "X-RateLimit-Limit" not in free.headers
+        assert same.get(mine_path()).status_code == 200
+        assert player.get(mine_path()).status_code == 429, "the limit is the player's, not the token's"
+        assert other.get(mine_path()).status_code == 200
+
+
+def test_updates_of_players_are_counted_for_each(limited: RunningService, tokens: Tokens) -> None:
+    with (
+        Client(limited.host, f"Bearer {tokens.player}") as player,
+        Client(limited.host, f"Bearer {tokens.other_player}") as other,
+    ):
+        answers = [player.put(progress_path(WIN), {"percent_complete": 1}).status_code for _ in range(6)]
+        assert answers == [200] * 5 + [429]
+        assert other.put(progress_path(WIN), {"percent_complete": 1}).status_code == 200
+
+
+def test_a_refusal_before_the_limit_costs_nothing(limited: RunningService, tokens: Tokens) -> None:
+    with Client(limited.host, f"Bearer {tokens.player}") as player, Client(limited.host) as stranger:
+        for _ in range(7):
+            assert player.call("POST", definitions_path(), {}).status_code == 401
+            assert stranger.call("POST", definitions_path(), {}).status_code == 401
+    with Client(limited.host, f"Bot {tokens.bot}") as bot:
+        answer = bot.call("POST", definitions_path(), {})
+        assert (answer.status_code, answer.headers["X-RateLimit-Remaining"]) == (400, "4"), "it carries the headers"
+
+
+# Slow and greedy clients
+
+
+@pytest.fixture(scope="module")
+def impatient(database: str, tokens: Tokens) -> Iterator[RunningService]:
+    with running(
+        database, header_timeout_s="1.0", body_timeout_s="1.0", write_timeout_s="1.0", stream_comment_s="0.5",
+        streams_total="3", cors_origins="https://play.example.com",
+    ) as service:  # fmt: skip
+        yield service
+
+
+def connect(service: RunningService) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", service.port), timeout=20)
+
+
+def is_cut_off(client: socket.socket) -> bool:
+    try:
+        return client.recv(100) == b""
+    except ConnectionResetError:
+        return True
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /api/v10/", b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+def test_headers_that_do_not_come_are_not_waited_for(impatient: RunningService, sent: bytes) -> None:
+    with connect(impatient) as client:
+        client.sendall(sent)
+        assert is_cut_off(client)
+
+
+def test_a_body_that_does_not_come_is_408(impatient: RunningService, tokens: Tokens) -> None:
+    head = (
+        f"PUT /api/v10{progress_path(WIN)} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tokens.player}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 25\r\n\r\n{"
+    )
+    with connect(impatient) as client, client.makefile("rb") as answer:
+        client.sendall(head.encode())
+        assert answer.readline().startswith(b"HTTP/1.1 408 ")
+        assert answer.read().endswith(b'{"message":"408: Request Timeout","code":0}'), "and the connection is closed"
+
+
+def test_a_client_that_takes_nothing_is_cut_off(
+    impatient: RunningService, database: str, tokens: Tokens
+) -> None:
+    with closing(open_store(database)) as store:
+        for number in range(500):
+            add_achievement(store, Achievement(APP, 10_000 + number, "N" * 100, "D" * 200))
+    request = f"GET /api/v10{definitions_path()} HTTP/1.1\r\nHost: x\r\nAuthorization: Bot {tokens.bot}\r\n\r\n"
+    with connect(impatient) as client:
+        client.sendall(request.encode() * 60)  # for 15 MB, of which it reads none
+
+        def is_cut() -> bool:
+            try:
+                client.send(b"\r\n")
+            except OSError:
+                return True
+            return False
+
+        until(is_cut, "the connection is broken")
+
+
+def test_an_idle_stream_has_comments_and_their_number_is_bounded(impatient: RunningService, tokens: Tokens) -> None:
+    three = (tokens.player, tokens.player, tokens.other_player)
+    clients = [Client(impatient.host, f"Bearer {token}") for token in three]
+    streams = [client.events(mine_path(tail="/events")) for client in clients]
+    try:
+        lines = streams[0].response.iter_lines(chunk_size=1)
+        assert next(lines).startswith(b"retry:")
+        assert next(line for line in lines if line).startswith(b":")
+        with Client(impatient.host, f"Bearer {tokens.other_player}") as one_more:
+            assert one_more.get(mine_path(tail="/events")).status_code == 429
+            streams.pop().close()
+            until(lambda: opens_a_stream(one_more), "there is room again")
+    finally:
+        for stream in streams:
+            stream.close()
+        for client in clients:
+            client.close()
+
+
+def opens_a_stream(client: Client) -> bool:
+    stream = client.events(mine_path(tail="/events"))
+    stream.close()
+    return stream.response.status_code == 200
+
+
+def test_web_pages_may_call_where_it_is_set(impatient: RunningService, limited: RunningService) -> None:
+    asked = {"Origin": "https://play.example.com", "Access-Control-Request-Method": "PUT"}
+    with Client(impatient.host) as client, Client(limited.host) as closed:
+        allowed = client.call("OPTIONS", mine_path(), headers=asked)
+        assert allowed.status_code == 200
+        assert allowed.headers["Access-Control-Allow-Origin"] == "https://play.example.com"
+        assert client.get(mine_path(), {"Origin": asked["Origin"]}).headers["Access-Control-Allow-Origin"]
+        refused = client.get(mine_path(), {"Origin": "https://evil.example"})
+        assert "Access-Control-Allow-Origin" not in refused.headers
+        assert "Access-Control-Allow-Origin" not in closed.get(mine_path(), {"Origin": asked["Origin"]}).headers
+        assert closed.call("OPTIONS", mine_path(), headers=asked).status_code == 405
+
+
+# The end
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGTERM to catch on Windows")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_sigterm_ends_streams_and_answers_what_is_under_way(
+    request: pytest.FixtureRequest, tmp_path: Path, workers: str
+) -> None:
+    if workers == "1":
+        database = f"sqlite:///{tmp_path.as_posix()}/service.sqlite3"
+    else:
+        database = request.getfixturevalue("postgres").new_database()
+    tokens = prepare(database)
+    service = RunningService(database, workers=workers)
+    with (
+        Client(service.host, f"Bearer {tokens.player}") as player,
+        closing(player.events(mine_path(tail="/events"))) as stream,
+        Client(service.host) as public,
+    ):
+        assert stream.next() is not None
+        head = (
+            f"PUT /api/v10{progress_path(WIN)} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tokens.player}\r\n"
+            "Content-Type: application/json\r\nContent-Length: 24\r\n\r\n"
+        )
+        with connect(service) as late, late.makefile("rb") as answer:
+            late.sendall(head.encode())
+            assert public.site("/health").status_code == 200
+            ending = Ending(service)
+            assert stream.next() is None, "the stream ends properly"
+            late.sendall(b'{"percent_complete": 77}')
+            assert answer.readline().startswith(b"HTTP/1.1 200 ")
+    assert ending.status() == 0
+    assert service.log == []
+    with running(database) as again, Client(again.host, f"Bot {tokens.bot}") as bot:
+        (record,) = bot.get(f"/users/{PLAYER}/applications/{APP}/achievements?started=true").json()
+        assert record["percent_complete"] == 77
+
+
+class Ending:
+    """Sends SIGTERM now; the exit status can be asked for later."""
+
+    def __init__(self, service: RunningService) -> None:
+        self._service = service
+        service.terminate()
+
+    def status(self) -> int:
+        return self._service.stop()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="workers are killed by signal here")
+def test_a_worker_that_dies_is_replaced(request: pytest.FixtureRequest) -> None:
+    database = request.getfixturevalue("postgres").new_database()
+    tokens = prepare(database)
+    service = RunningService(database, workers="2")
+    children = Path(f"/proc/{service.pid}/task/{service.pid}/children")
+    if not children.exists():
+        service.stop()
+        pytest.skip("not run: no /proc here to find the workers in")
+
+    def workers() -> set[int]:
+        found = set()
+        for child in children.read_text().split():
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.add(int(child))
+        return found
+
+    before = workers()
+    assert len(before) == 2
+    os.kill(min(before), 9)
+    until(lambda: len(workers() - before) == 1, "another worker is started")
+    with Client(service.host, f"Bot {tokens.bot}") as bot:
+        assert bot.get(definitions_path()).status_code == 200
+    assert service.stop() == 0
+    assert [json.loads(line)["level"] for line in service.log] == ["error"]
