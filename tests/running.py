@@ -173,9 +173,9 @@ class RunningService:
 
 
 @contextmanager
-def running(database: str, **settings: str) -> Iterator[RunningService]:
+def running(database: str, *, port: int = 0, **settings: str) -> Iterator[RunningService]:
     """Run the service for a while."""
-    service = RunningService(database, port=0, **settings)
+    service = RunningService(database, port=port, **settings)
     try:
         yield service
     finally:

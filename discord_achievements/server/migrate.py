@@ -6,9 +6,11 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
+from ..domain.errors import ConfigurationError
 from .store import StoreUnavailable
 
 _LOCK = 0x64615F6D  # any number that only this program takes
@@ -16,15 +18,25 @@ HEAD = "head"
 
 
 def migrate(engine: Engine, revision: str = HEAD) -> None:
-    """Make or migrate the tables, in one transaction that others wait for. Raises `StoreUnavailable`."""
+    """Make or migrate the tables, in one transaction that others wait for.
+
+    Raises `StoreUnavailable`, and `ConfigurationError` for a database that is not this program's.
+    """
     try:
         with engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             command.upgrade(configuration(connection), revision)
     except OperationalError as exc:
-        reason = str(exc.orig).strip().partition("\n")[0]
-        raise StoreUnavailable(f"the database cannot be opened: {reason}") from exc
+        raise StoreUnavailable(f"the database cannot be opened: {_reason(exc)}") from exc
+    except DBAPIError as exc:
+        raise ConfigurationError(f"the database cannot be used: {_reason(exc)}") from exc
+    except CommandError as exc:
+        raise ConfigurationError(f"the database is of a newer version than this program: {exc}") from exc
+
+
+def _reason(exc: DBAPIError) -> str:
+    return str(exc.orig).strip().partition("\n")[0]
 
 
 def configuration(connection: Connection) -> Config:

@@ -253,7 +253,7 @@ def _request(scope: Scope, receive: Receive) -> Request:
 def _started(request: Request) -> bool:
     """Tell whether only what has a record is asked for."""
     query = request.scope["query_string"]
-    return bool(query) and parse_qs(query).get(b"started") == [b"true"]
+    return bool(query) and parse_qs(query.decode("latin-1")).get("started") == ["true"]
 
 
 def _json(call: Call, body: bytes) -> Any:

@@ -14,7 +14,7 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "applications",
-        sa.Column("id", sa.BigInteger, nullable=False),
+        sa.Column("id", sa.BigInteger, autoincrement=False, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("created_at_us", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_applications"),
@@ -35,7 +35,7 @@ def upgrade() -> None:
     op.create_table(
         "achievements",
         sa.Column("application_id", sa.BigInteger, nullable=False),
-        sa.Column("id", sa.BigInteger, nullable=False),
+        sa.Column("id", sa.BigInteger, autoincrement=False, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("name_localizations", sa.Text),
         sa.Column("description", sa.Text, nullable=False),
@@ -69,7 +69,7 @@ def upgrade() -> None:
     )
     generation = op.create_table(
         "generation",
-        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("id", sa.Integer, autoincrement=False, nullable=False),
         sa.Column("value", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_generation"),
     )

@@ -1,0 +1,176 @@
+"""One contract over the ways by which events travel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import pytest
+from redis.asyncio import Redis
+
+from discord_achievements.server.broker import Broker, Notice, Player, ProcessBroker
+from discord_achievements.server.notify_broker import NotifyBroker, payloads
+from discord_achievements.server.redis_broker import RedisBroker
+from tests.databases import Postgres, RedisServer
+
+T = TypeVar("T")
+ME, YOU = Player(1, 10), Player(1, 11)
+MakeBroker = Callable[[], Broker]
+
+
+class Process:
+    """A broker and what it has heard."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.heard: list[Notice] = []
+        self.gaps = 0
+
+    async def start(self) -> None:
+        await self.broker.start(self._deliver, self._on_gap)
+
+    def _deliver(self, notices: Sequence[Notice]) -> None:
+        self.heard += notices
+
+    def _on_gap(self) -> None:
+        self.gaps += 1
+
+
+async def eventually(condition: Callable[[], T], what: str) -> T:
+    deadline = asyncio.get_running_loop().time() + 20
+    while not (value := condition()):
+        assert asyncio.get_running_loop().time() < deadline, f"this did not happen: {what}"
+        await asyncio.sleep(0.01)
+    return value
+
+
+@asynccontextmanager
+async def processes(make: MakeBroker, count: int) -> AsyncIterator[list[Process]]:
+    started = [Process(make()) for _ in range(count)]
+    try:
+        for process in started:
+            await process.start()
+        yield started
+    finally:
+        for process in started:
+            await process.broker.close()
+
+
+@pytest.fixture(params=["process", "notify", "redis"])
+def make(request: pytest.FixtureRequest) -> MakeBroker:
+    if request.param == "notify":
+        postgres: Postgres = request.getfixturevalue("postgres")
+        url = postgres.new_database()
+        return lambda: NotifyBroker(url)
+    if request.param == "redis":
+        redis: RedisServer = request.getfixturevalue("redis_server")
+        return lambda: RedisBroker(Redis.from_url(redis.url))
+    return ProcessBroker
+
+
+@pytest.fixture(params=["notify", "redis"])
+def make_shared(request: pytest.FixtureRequest) -> MakeBroker:
+    """Only those that reach other processes."""
+    if request.param == "notify":
+        postgres: Postgres = request.getfixturevalue("postgres")
+        url = postgres.new_database()
+        return lambda: NotifyBroker(url)
+    redis: RedisServer = request.getfixturevalue("redis_server")
+    return lambda: RedisBroker(Redis.from_url(redis.url))
+
+
+def test_a_process_hears_itself_at_once_and_once(make: MakeBroker) -> None:
+    async def scene() -> None:
+        async with processes(make, 1) as (here,):
+            await here.broker.subscribe(ME)
+            here.broker.publish([Notice(ME, b"one"), Notice(YOU, b"two")])
+            assert here.heard == [Notice(ME, b"one"), Notice(YOU, b"two")]
+            here.broker.publish([Notice(ME, b"three")])
+        assert len(here.heard) == 3, "not a second time by the way round"
+
+    asyncio.run(scene())
+
+
+def test_other_processes_hear_it_in_order(make_shared: MakeBroker) -> None:
+    async def scene() -> None:
+        async with processes(make_shared, 2) as (here, there):
+            await eventually(lambda: here.gaps and there.gaps, "both are connected")
+            await there.broker.subscribe(ME)
+            sent = [Notice(ME, b"event %d \xc3\xa4 %s" % (number, b"x" * 300)) for number in range(200)]
+            for notice in sent[:100]:
+                here.broker.publish([notice])
+            here.broker.publish(sent[100:])
+            await eventually(lambda: len(there.heard) >= 200, "the other process hears all")
+            assert there.heard == sent
+            await there.broker.unsubscribe(ME)
+
+    asyncio.run(scene())
+
+
+def test_nobody_is_told_before_somebody_listens(make: MakeBroker) -> None:
+    async def scene() -> None:
+        async with processes(make, 1) as (here,):
+            await here.broker.subscribe(ME)
+            await here.broker.unsubscribe(ME)
+            await here.broker.subscribe(ME)
+
+    asyncio.run(scene())
+
+
+def test_redis_tells_a_process_only_of_its_players(redis_server: RedisServer) -> None:
+    async def scene() -> None:
+        async with processes(lambda: RedisBroker(Redis.from_url(redis_server.url)), 2) as (here, there):
+            await eventually(lambda: here.gaps and there.gaps, "both are connected")
+            await there.broker.subscribe(ME)
+            here.broker.publish([Notice(YOU, b"not for there"), Notice(ME, b"for there")])
+            await eventually(lambda: there.heard, "the other process hears")
+            assert there.heard == [Notice(ME, b"for there")]
+
+    asyncio.run(scene())
+
+
+def test_redis_away_is_a_gap_and_then_goes_on(redis_server: RedisServer) -> None:
+    async def scene() -> None:
+        async with processes(lambda: RedisBroker(Redis.from_url(redis_server.url)), 2) as (here, there):
+            await eventually(lambda: here.gaps == 1 and there.gaps == 1, "both are connected")
+            await there.broker.subscribe(ME)
+            await asyncio.to_thread(redis_server.stop)
+            here.broker.publish([Notice(ME, b"lost for there")])
+            assert here.heard == [Notice(ME, b"lost for there")]
+            await there.broker.subscribe(YOU)
+            await asyncio.to_thread(redis_server.start)
+            await eventually(lambda: here.gaps == 2 and there.gaps == 2, "both are connected again, and say so")
+            here.broker.publish([Notice(ME, b"again"), Notice(YOU, b"you too")])
+            await eventually(lambda: len(there.heard) == 2, "the other process hears again")
+            assert there.heard == [Notice(ME, b"again"), Notice(YOU, b"you too")]
+
+    asyncio.run(scene())
+
+
+def test_postgres_away_is_a_gap_and_then_goes_on(postgres: Postgres) -> None:
+    url = postgres.new_database()
+
+    async def scene() -> None:
+        async with processes(lambda: NotifyBroker(url), 2) as (here, there):
+            await eventually(lambda: here.gaps == 1 and there.gaps == 1, "both are connected")
+            here.broker.publish([Notice(ME, b"one")])
+            await eventually(lambda: there.heard, "the other process hears")
+            await asyncio.to_thread(postgres.restart)
+            await eventually(lambda: here.gaps >= 2 and there.gaps >= 2, "both are connected again, and say so")
+
+            def hears_again() -> bool:
+                here.broker.publish([Notice(ME, b"again")])
+                return there.heard[-1].event == b"again"
+
+            await eventually(hears_again, "the other process hears again")
+
+    asyncio.run(scene())
+
+
+def test_notifications_fit_into_postgres() -> None:
+    notices = [Notice(ME, ("ä" * length).encode()) for length in (1, 500, 1000, 10, 1200, 3)]
+    texts = list(payloads("origin", notices))
+    assert len(texts) > 1
+    assert all(len(text.encode()) < 8000 for text in texts)

@@ -1,0 +1,114 @@
+"""Every schema that there has been becomes the newest one, and keeps its data."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, inspect, text
+
+from discord_achievements.domain.errors import ConfigurationError
+from discord_achievements.domain.progress import Progress
+from discord_achievements.server.migrate import configuration, migrate
+from discord_achievements.server.sql_schema import metadata
+from discord_achievements.server.store import Held, Key, Raise
+from discord_achievements.server.web.app import open_store
+from tests.running import APP
+
+
+def engine_of(database: str) -> Engine:
+    return create_engine(database.replace("postgresql://", "postgresql+psycopg://"))
+
+
+def schema_of(engine: Engine) -> dict[str, object]:
+    """Return tables, columns, keys and indexes as the database tells them."""
+    inspector = inspect(engine)
+    return {
+        table: (
+            [(c["name"], str(c["type"]), c["nullable"], c["default"]) for c in inspector.get_columns(table)],
+            inspector.get_pk_constraint(table)["constrained_columns"],
+            [(k["constrained_columns"], k["referred_table"]) for k in inspector.get_foreign_keys(table)],
+            sorted((i["name"] or "", i["column_names"]) for i in inspector.get_indexes(table)),
+        )
+        for table in inspector.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+def test_what_migrations_make_is_what_the_code_expects(make_database: Callable[[], str]) -> None:
+    migrated, fresh = engine_of(make_database()), engine_of(make_database())
+    try:
+        migrate(migrated)
+        metadata.create_all(fresh)
+        assert schema_of(migrated) == schema_of(fresh)
+        with migrated.connect() as connection:
+            assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    finally:
+        migrated.dispose()
+        fresh.dispose()
+
+
+def test_data_of_the_first_schema_survives(make_database: Callable[[], str]) -> None:
+    database = make_database()
+    engine = engine_of(database)
+    migrate(engine, "0001")
+    with engine.begin() as connection:
+        connection.execute(text(f"INSERT INTO applications VALUES ({APP}, 'Old Game', 5)"))
+        connection.execute(
+            text(f"INSERT INTO achievements VALUES ({APP}, 9, 'N', '{{\"de\": \"Ä\"}}', 'D', NULL, true, false, 'h')")
+        )
+        connection.execute(text(f"INSERT INTO progress VALUES ({APP}, 77, 9, 100, 1234567, 3)"))
+    engine.dispose()
+    with closing(open_store(database)) as store:
+        application = store.application(APP)
+        assert application is not None
+        assert application.name == "Old Game"
+        (definition,) = store.achievements(APP)
+        assert (definition.name_localizations, definition.secret) == ({"de": "Ä"}, True)
+        assert store.records(APP, 77) == {9: Held(Progress(100, 1234567), 3, 0)}
+        key = Key(APP, 77, 9)
+        assert store.write([Raise(key, 100, 0)], 10**15)[key].after == Held(Progress(100, 1234567), 3, 0)
+
+
+def test_there_is_one_line_of_revisions() -> None:
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        script = ScriptDirectory.from_config(configuration(connection))
+    engine.dispose()
+    assert len(script.get_heads()) == 1
+    assert [step.revision for step in script.walk_revisions()][-1] == "0001"
+
+
+def test_processes_that_start_at_once_migrate_once(make_database: Callable[[], str]) -> None:
+    database = make_database()
+    failures: list[Exception] = []
+
+    def start() -> None:
+        try:
+            open_store(database).close()
+        except Exception as exc:
+            failures.append(exc)
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failures == []
+
+
+def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path.as_posix()}/service.sqlite3"
+    open_store(database).close()
+    engine = engine_of(database)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(ConfigurationError, match="newer version"):
+        open_store(database)

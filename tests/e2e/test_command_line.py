@@ -1,0 +1,212 @@
+"""The command line, run as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import pytest
+
+from discord_achievements.cli.main import cli
+from discord_achievements.server.icons import default_icon
+from tests.running import Client, RunningService, command, definitions_path, environment, mine_path, running
+
+
+class Done(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+def run(*arguments: str, **settings: str) -> Done:
+    done = subprocess.run(
+        command(*arguments), env=environment(**settings), capture_output=True, encoding="utf-8", timeout=60, check=False
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def value(*arguments: str, **settings: str) -> Any:
+    """Run a command with --json and return what it printed."""
+    done = run(*arguments, "--json", **settings)
+    assert (done.status, done.err) == (0, "")
+    assert done.out.count("\n") == 1
+    return json.loads(done.out)
+
+
+class Game(NamedTuple):
+    service: RunningService
+    database: str
+    application_id: str
+    bot_token: str
+
+    def value(self, *arguments: str) -> Any:
+        return value(*arguments, **self.settings())
+
+    def run(self, *arguments: str) -> Done:
+        return run(*arguments, **self.settings())
+
+    def settings(self) -> dict[str, str]:
+        return {"application": self.application_id, "url": self.service.url, "bot_token": self.bot_token}
+
+
+@pytest.fixture(scope="module")
+def game(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Game]:
+    database = f"sqlite:///{tmp_path_factory.mktemp('cli').as_posix()}/folder/service.sqlite3"
+    made = value("app", "create", "My Game", database=database)
+    assert set(made) == {"application_id", "name", "bot_token"}
+    with running(database) as service:
+        yield Game(service, database, made["application_id"], made["bot_token"])
+
+
+def test_every_command_has_help() -> None:
+    def walk(node: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+        yield path, node
+        if isinstance(node, click.Group):
+            for name, child in node.commands.items():
+                yield from walk(child, (*path, name))
+
+    found = dict(walk(cli, ()))
+    assert {" ".join(path) for path, node in found.items() if not isinstance(node, click.Group)} == {
+        "serve", "app create", "app list", "app rotate-token", "token create",
+        "achievements list", "achievements create", "achievements update", "achievements delete",
+        "user set", "user reset", "user show",
+    }  # fmt: skip
+    for node in found.values():
+        assert node.help, node.name
+        for parameter in node.params:
+            assert isinstance(parameter, click.Argument) or parameter.get_help_record(click.Context(node)), parameter
+    for path in [(), ("serve",), ("achievements", "create")]:
+        done = run(*path, "--help")
+        assert (done.status, done.err) == (0, "")
+        assert "Usage: " in done.out
+
+
+def test_version() -> None:
+    assert run("--version").status == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["app", "create"],
+        ["app", "create", ""],
+        ["app", "rotate-token", "x"],
+        ["token", "create", "--application", "1"],
+        ["token", "create", "--application", "1", "--user", "0"],
+        ["token", "create", "--application", "1", "--user", "1", "--expires-in", "0"],
+        ["serve", "--port", "70000"],
+        ["serve", "--workers", "0"],
+        ["user", "set", "1", "2", "101", "--application", "1"],
+        ["achievements", "update", "1", "--application", "1"],
+        ["achievements", "create", "--name", "N", "--application", "1"],
+    ],
+)
+def test_wrong_usage_is_2(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert (done.status, done.out) == (2, "")
+    assert "Usage: " in done.err
+
+
+def fails(done: Done, *says: str) -> None:
+    assert (done.status, done.out) == (1, "")
+    assert re.fullmatch(r"Error: .+\n", done.err), "one clear line"
+    for word in says:
+        assert word in done.err
+
+
+def test_failures_are_one_line_and_1(game: Game, tmp_path: Path) -> None:
+    fails(run("app", "rotate-token", "5", database=game.database), "no application 5")
+    fails(run("token", "create", "--application", "5", "--user", "1", database=game.database), "no application 5")
+    fails(run("app", "list", database="mysql://user:hunter2@host/x"), "DATABASE", "postgresql://")
+    assert "hunter2" not in run("app", "list", database="mysql://user:hunter2@host/x").err
+    fails(run("app", "list", database=f"postgresql://postgres@/x?host={tmp_path}"), "database cannot be opened")
+    (tmp_path / "file").write_text("not a database" * 100)
+    fails(run("app", "list", database=f"sqlite:///{tmp_path.as_posix()}/file"), "not a database")
+    fails(run("app", "list", database=f"sqlite:///{tmp_path.as_posix()}/file/x"), str(tmp_path))
+    fails(run("serve", "--workers", "2", database=game.database), "REDIS")
+    fails(run("serve", "--port", str(game.service.port), database=game.database), "in use")
+    fails(run("serve", port="x", database=game.database), "DISCORD_ACHIEVEMENTS_PORT")
+    listing = ["achievements", "list", "--application", game.application_id]
+    fails(run(*listing, url=game.service.url), "DISCORD_ACHIEVEMENTS_BOT_TOKEN")
+    fails(run(*listing, url=game.service.url, bot_token="secret-nonsense"), "401")
+    assert "secret-nonsense" not in run(*listing, url=game.service.url, bot_token="secret-nonsense").err
+    fails(run(*listing, url="http://127.0.0.1:9/api/v10", bot_token="x"), "127.0.0.1")
+    fails(run(*listing, url="http://example.com/api/v10", bot_token="x"), "https")
+    fails(game.run("achievements", "delete", "5"), "Unknown Achievement", "990001")
+    fails(game.run("achievements", "update", "5", "--name", "x"), "Unknown Achievement")
+    fails(game.run("achievements", "create", "--name", "x" * 101, "--description", "d"), "name", "100")
+
+
+def test_show_settings_prints_every_setting_and_no_password() -> None:
+    done = run("serve", "--show-settings", "--port", "1234", database="postgresql://me:hunter2@host/x")
+    assert (done.status, done.err) == (0, "")
+    assert "hunter2" not in done.out
+    lines = dict(line.split("=", 1) for line in done.out.splitlines())
+    assert lines["DISCORD_ACHIEVEMENTS_PORT"].startswith("1234  # ")
+    assert lines["DISCORD_ACHIEVEMENTS_DATABASE"].startswith("postgresql://me:***@host/x")
+
+
+def test_applications(game: Game) -> None:
+    other = value("app", "create", "Another — Spiel", database=game.database)
+    listed = value("app", "list", database=game.database)
+    assert [(entry["application_id"], entry["name"]) for entry in listed] == [
+        (game.application_id, "My Game"),
+        (other["application_id"], "Another — Spiel"),
+    ]
+    with Client(game.service.host, f"Bot {other['bot_token']}") as before:
+        path = definitions_path(application_id=other["application_id"])
+        assert before.get(path).status_code == 200
+        rotated = value("app", "rotate-token", other["application_id"], database=game.database)
+        assert before.get(path).status_code == 401, "the running service knows at once"
+    with Client(game.service.host, f"Bot {rotated['bot_token']}") as after:
+        assert after.get(path).status_code == 200
+
+
+def test_tokens(game: Game) -> None:
+    arguments = ("token", "create", "--application", game.application_id, "--user", "77")
+    made = value(*arguments, database=game.database)
+    assert made.pop("access_token").startswith("dauser_")
+    assert made == {"application_id": game.application_id, "user_id": "77", "expires_at": None}
+    short = value(*arguments, "--expires-in", "3600", database=game.database)
+    left = datetime.fromisoformat(short["expires_at"]) - datetime.now(UTC)
+    assert 3500 < left.total_seconds() < 3600
+    with Client(game.service.host, f"Bearer {short['access_token']}") as player:
+        assert player.get(mine_path(game.application_id)).status_code == 200
+    text = run(*arguments, database=game.database).out
+    assert re.search(r"dauser_[0-9a-f]{12}_[0-9a-f]{64}", text), "scanners for secrets can find it"
+
+
+def test_definitions_and_progress(game: Game, tmp_path: Path) -> None:
+    icon = tmp_path / "cup.png"
+    icon.write_bytes(default_icon().content)
+    made = game.value(
+        "achievements", "create", "--name", "Win", "--description", "You won", "--secret", "--icon", str(icon),
+        "--name-localization", "de=Gewonnen", "--name-localization", "fr=Gagné",
+    )  # fmt: skip
+    assert (made["name"], made["secret"], made["secure"]) == ("Win", True, False)
+    assert made["name_localizations"] == {"de": "Gewonnen", "fr": "Gagné"}
+    assert made["icon_hash"] == default_icon().icon_hash
+    one = made["id"]
+    changed = game.value("achievements", "update", one, "--no-secret", "--secure")
+    assert changed == made | {"secret": False, "secure": True}
+    assert game.value("achievements", "list") == [changed]
+    assert f"{one}  Win  (secure)" in game.run("achievements", "list").out
+
+    game.value("user", "set", "77", one, "60")
+    (shown,) = game.value("user", "show", "77")
+    assert (shown["achievement_id"], shown["percent_complete"], shown["unlocked_at"]) == (one, 60, None)
+    game.value("user", "reset", "77", one)
+    (shown,) = game.value("user", "show", "77")
+    assert shown["percent_complete"] == 0
+    assert game.value("user", "show", "78") == []
+    assert [entry["id"] for entry in game.value("user", "show", "78", "--all")] == [one]
+
+    assert game.run("achievements", "delete", one).status == 0
+    assert game.value("achievements", "list") == []

@@ -1,0 +1,155 @@
+"""Several processes on one PostgreSQL, with Redis and without."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from typing import NamedTuple
+
+import pytest
+
+from tests.databases import Postgres, RedisServer
+from tests.running import (
+    PLAYER,
+    WIN,
+    Client,
+    EventStream,
+    RunningService,
+    Tokens,
+    definitions_path,
+    mine_path,
+    prepare,
+    progress_path,
+)
+from tests.waiting import until
+
+
+class Pair(NamedTuple):
+    """Two processes of one service."""
+
+    one: RunningService
+    two: RunningService
+    tokens: Tokens
+
+
+@pytest.fixture(params=["notify", "redis"])
+def settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    if request.param == "notify":
+        return {}
+    redis: RedisServer = request.getfixturevalue("redis_server")
+    return {"redis": redis.url}
+
+
+@pytest.fixture
+def pair(settings: dict[str, str], postgres: Postgres) -> Iterator[Pair]:
+    database = postgres.new_database()
+    tokens = prepare(database)
+    with ExitStack() as stack:
+        services = []
+        for _ in range(2):
+            service = RunningService(database, port=0, **settings)
+            stack.callback(service.stop)
+            services.append(service)
+        yield Pair(services[0], services[1], tokens)
+
+
+def next_of(stream: EventStream, kind: str) -> dict[str, object]:
+    """Return the data of the next event of that kind."""
+    while True:
+        event = stream.next()
+        assert event is not None, "the stream has ended"
+        if event.fields.get("event") == kind:
+            return dict(json.loads(event.fields["data"]))
+
+
+def test_an_event_of_one_process_is_on_the_streams_of_the_other(pair: Pair) -> None:
+    with (
+        Client(pair.two.host, f"Bearer {pair.tokens.player}") as there,
+        closing(there.events(mine_path(tail="/events"))) as stream,
+        Client(pair.one.host, f"Bot {pair.tokens.bot}") as bot,
+    ):
+        assert stream.next() is not None
+        for percent in (10, 20, 30):
+            bot.put(progress_path(WIN, PLAYER), {"percent_complete": percent})
+            assert next_of(stream, "USER_ACHIEVEMENT_UPDATE")["percent_complete"] == percent
+
+
+def test_what_one_process_changes_the_other_knows(pair: Pair) -> None:
+    with Client(pair.one.host, f"Bot {pair.tokens.bot}") as one, Client(pair.two.host, f"Bot {pair.tokens.bot}") as two:
+        assert two.get(definitions_path(WIN)).json()["name"] == "Win the Game"
+        one.call("PATCH", definitions_path(WIN), {"name": "Changed"})
+        until(lambda: two.get(definitions_path(WIN)).json()["name"] == "Changed", "the other process hears of it")
+
+
+def test_the_death_of_one_process_costs_its_clients_a_reconnect(pair: Pair) -> None:
+    with (
+        Client(pair.one.host, f"Bearer {pair.tokens.player}") as player,
+        Client(pair.two.host, f"Bearer {pair.tokens.player}") as elsewhere,
+        Client(pair.two.host, f"Bot {pair.tokens.bot}") as bot,
+    ):
+        stream = player.events(mine_path(tail="/events"))
+        stream.next()
+        player.put(progress_path(WIN), {"percent_complete": 10})
+        seen = stream.next()
+        while seen is not None and seen.fields.get("event") != "USER_ACHIEVEMENT_UPDATE":
+            seen = stream.next()
+        assert seen is not None
+        pair.one.kill()
+        stream.close()
+        bot.put(progress_path(WIN, PLAYER), {"percent_complete": 40})
+        with closing(elsewhere.events(mine_path(tail="/events"), seen.fields["id"])) as resumed:
+            percents: list[object] = []
+            while percents[-1:] != [40]:
+                percents.append(next_of(resumed, "USER_ACHIEVEMENT_UPDATE")["percent_complete"])
+        assert elsewhere.get(mine_path()).status_code == 200
+
+
+def test_limits_hold_across_processes(postgres: Postgres, redis_server: RedisServer) -> None:
+    database = postgres.new_database()
+    tokens = prepare(database)
+    settings = {"redis": redis_server.url, "rate_limits": "get_achievements=5/60"}
+    with ExitStack() as stack:
+        clients = []
+        for _ in range(2):
+            service = RunningService(database, port=0, **settings)
+            stack.callback(service.stop)
+            clients.append(stack.enter_context(Client(service.host, f"Bot {tokens.bot}")))
+        answers = [clients[number % 2].get(definitions_path()) for number in range(8)]
+        assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 3
+        assert [answer.headers["X-RateLimit-Remaining"] for answer in answers[:5]] == ["4", "3", "2", "1", "0"]
+
+        # Redis goes away: every request is still answered, and counted by each process.
+        redis_server.stop()
+        try:
+            alone = [client.get(definitions_path()).status_code for client in clients for _ in range(6)]
+            assert alone == ([200] * 5 + [429]) * 2
+            with Client(clients[0]._host, f"Bearer {tokens.player}") as player:
+                assert player.put(progress_path(WIN), {"percent_complete": 5}).status_code == 200
+                with closing(player.events(mine_path(tail="/events"))) as stream:
+                    assert stream.next() is not None
+                    player.put(progress_path(WIN), {"percent_complete": 6})
+                    assert next_of(stream, "USER_ACHIEVEMENT_UPDATE")["percent_complete"] == 6
+        finally:
+            redis_server.start()
+
+
+def test_workers_share_a_port(postgres: Postgres) -> None:
+    database = postgres.new_database()
+    tokens = prepare(database)
+    service = RunningService(database, workers="2")
+    try:
+        with ExitStack() as stack:
+            # Which worker has which stream is chance; the events of all updates reach all streams.
+            players = [stack.enter_context(Client(service.host, f"Bearer {tokens.player}")) for _ in range(5)]
+            streams = [stack.enter_context(closing(player.events(mine_path(tail="/events")))) for player in players]
+            for stream in streams:
+                assert stream.next() is not None
+            bots = [stack.enter_context(Client(service.host, f"Bot {tokens.bot}")) for _ in range(4)]
+            for percent, bot in enumerate(bots, 1):
+                bot.put(progress_path(WIN, PLAYER), {"percent_complete": percent}).raise_for_status()
+                for stream in streams:
+                    assert next_of(stream, "USER_ACHIEVEMENT_UPDATE")["percent_complete"] == percent
+            assert "discord_achievements_requests_total" in bots[0].site("/metrics").text
+    finally:
+        assert service.stop() == 0

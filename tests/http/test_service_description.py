@@ -1,0 +1,148 @@
+"""The description at /openapi.json is true: whatever is sent, what is answered is in it, and never a 5xx."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from discord_achievements.domain import routes
+from discord_achievements.server.web.openapi import describe
+from tests.running import (
+    APP,
+    PLAYER,
+    SECRET,
+    SECURE,
+    WIN,
+    Client,
+    RunningService,
+    Tokens,
+    definitions_path,
+    mine_path,
+    prepare,
+    progress_path,
+    running,
+)
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of its own dependencies
+    import schemathesis
+    from schemathesis import Case
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.specs.openapi.checks import (
+        content_type_conformance,
+        response_schema_conformance,
+        status_code_conformance,
+    )
+
+DOCUMENT = describe()
+OPERATIONS = {route.name: route for route in routes.ROUTES}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningService, Tokens]]:
+    database = f"sqlite:///{tmp_path_factory.mktemp('description').as_posix()}/service.sqlite3"
+    tokens = prepare(database)
+    with running(database) as service:
+        yield service, tokens
+        assert service.log == []
+
+
+def test_every_route_and_no_other_is_described() -> None:
+    described = {
+        (method.upper(), path): operation["operationId"]
+        for path, methods in DOCUMENT["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert described == {(route.method, route.template): route.name for route in routes.ROUTES}
+
+
+def test_what_is_served_is_the_description(prepared: tuple[RunningService, Tokens]) -> None:
+    service, _ = prepared
+    with Client(service.host) as public:
+        assert public.site("/openapi.json").json() == DOCUMENT
+
+
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if name != "user_achievement_events"])
+def test_whatever_is_sent_the_answer_is_described(prepared: tuple[RunningService, Tokens], name: str) -> None:
+    service, tokens = prepared
+    route = OPERATIONS[name]
+    operation = SCHEMA.find_operation_by_id(name)
+    known = {
+        "application_id": st.sampled_from([str(APP), str(APP), "1"]),
+        "achievement_id": st.sampled_from([str(WIN), str(SECRET), str(SECURE), "999"]),
+        "user_id": st.sampled_from(["@me", str(PLAYER), "5"]),
+    }
+    if name in ("delete_achievement", "get_player_achievements"):
+        known |= {"achievement_id": st.just("999"), "user_id": st.just(str(PLAYER))}
+    authorization = st.sampled_from([f"Bot {tokens.bot}", f"Bearer {tokens.player}", "Bot nonsense"])
+
+    @settings(
+        max_examples=40, deadline=None, derandomize=True, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(case=operation.as_strategy(), data=st.data())
+    def check(case: Case[Any], data: st.DataObject) -> None:
+        for parameter in case.path_parameters or {}:
+            if data.draw(st.booleans() if parameter != "application_id" else st.just(True)):
+                case.path_parameters[parameter] = data.draw(known[parameter])
+        response = case.call(base_url=service.url, headers={"Authorization": data.draw(authorization)})
+        case.validate_response(response, checks=CHECKS)
+        assert response.status_code != route.status or response.status_code < 300
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        check()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=10), children, max_size=3),
+    max_leaves=8,
+)
+NAMES = st.sampled_from(
+    ["name", "description", "secret", "secure", "icon", "name_localizations", "description_localizations",
+     "percent_complete", "seconds_since_unlock"]
+)  # fmt: skip
+BODIES = st.dictionaries(NAMES, JSON | st.dictionaries(st.sampled_from(["default", "localizations"]), JSON), max_size=5)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=BODIES | JSON, which=st.integers(0, 2))
+def test_no_body_is_a_500(prepared: tuple[RunningService, Tokens], body: Any, which: int) -> None:
+    service, tokens = prepared
+    with Client(service.host, f"Bot {tokens.bot}") as bot:
+        method, path = [
+            ("POST", definitions_path()),
+            ("PATCH", definitions_path(SECURE)),
+            ("PUT", progress_path(WIN, 5)),
+        ][which]
+        answer = bot.call(method, path, data=json.dumps(body), headers={"Content-Type": "application/json"})
+        assert answer.status_code < 500
+        if answer.status_code == 201:
+            bot.call("DELETE", definitions_path(answer.json()["id"]))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    path=st.text(max_size=40) | st.lists(st.sampled_from(["applications", "users", "@me", "achievements", str(APP),
+                                                          str(WIN), "events", "%00", "..", "%ff"])).map("/".join),
+    last=st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=30),
+)  # fmt: skip
+def test_no_path_or_header_is_a_500(prepared: tuple[RunningService, Tokens], path: str, last: str) -> None:
+    service, tokens = prepared
+    with Client(service.host, f"Bearer {tokens.player}") as player:
+        headers = {"If-None-Match": last.strip().encode("latin-1"), "Last-Event-ID": last.strip().encode("latin-1")}
+        for where in (f"/{path}", mine_path(tail=f"?{path}")):
+            answer = player.call("GET", where, headers=headers, stream=True)
+            assert answer.status_code < 500
+            answer.close()

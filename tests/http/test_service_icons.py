@@ -1,0 +1,129 @@
+"""Pictures that are none, too large, called what they are not, or made to hurt: each is 400 and leaves nothing."""
+
+from __future__ import annotations
+
+import base64
+import io
+import sqlite3
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.running import Client, RunningService, definitions_path, prepare, running
+
+MAX_BYTES = 256 * 1024
+
+
+def picture(kind: str, size: tuple[int, int] = (16, 16), **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", size, (200, 30, 60)).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width: int, height: int, pixels: bytes, *more: bytes) -> bytes:
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = [chunk(b"IHDR", head), *more, chunk(b"IDAT", zlib.compress(pixels, 9)), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def animation(frames: int, size: tuple[int, int]) -> bytes:
+    buffer = io.BytesIO()
+    first, *rest = [Image.new("P", size, number % 200) for number in range(frames)]
+    first.save(buffer, "GIF", save_all=True, append_images=rest)
+    return buffer.getvalue()
+
+
+def uri(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+HOSTILE: dict[str, Callable[[], str]] = {
+    "empty": lambda: uri("png", b""),
+    "text": lambda: uri("png", b"this is no picture at all"),
+    "HTML called PNG": lambda: uri("png", b"<html><script>alert(1)</script></html>"),
+    "SVG": lambda: uri("svg+xml", SVG),
+    "SVG called PNG": lambda: uri("png", SVG),
+    "JPEG called PNG": lambda: uri("png", picture("JPEG")),
+    "PNG called GIF": lambda: uri("gif", picture("PNG")),
+    "GIF called WebP": lambda: uri("webp", picture("GIF")),
+    "BMP called PNG": lambda: uri("png", picture("BMP")),
+    "TIFF called JPEG": lambda: uri("jpeg", picture("TIFF")),
+    "PNG signature only": lambda: uri("png", b"\x89PNG\r\n\x1a\n"),
+    "PNG cut off": lambda: uri("png", png(256, 256, bytes(range(256)) * 768)[:-400]),
+    "PNG with a wrong checksum": lambda: uri("png", png(16, 16, b"\0" * 784).replace(b"IDAT", b"IDAX")),
+    "PNG with too few pixels": lambda: uri("png", png(64, 64, b"\0" * 50)),
+    "JPEG cut off": lambda: uri("jpeg", picture("JPEG", (256, 256))[:300]),
+    "WebP cut off": lambda: uri("webp", picture("WEBP", (256, 256))[:60]),
+    "one pixel too wide": lambda: uri("png", picture("PNG", (1025, 16))),
+    "one pixel too high": lambda: uri("jpeg", picture("JPEG", (16, 1025))),
+    "a bomb of 4 gigapixels": lambda: uri("png", png(65_535, 65_535, b"\0" * 1_000_000)),
+    "a bomb in a comment": lambda: uri(
+        "png", png(16, 16, b"\0" * 784, chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"x" * 200_000_000, 9)))
+    ),
+    "a GIF of 60 large frames": lambda: uri("gif", animation(60, (1000, 1000))),
+    "a byte too many": lambda: uri("png", picture("PNG") + b"\0" * (MAX_BYTES + 1 - len(picture("PNG")))),
+    "zero width": lambda: uri("png", png(0, 16, b"")),
+    "no base64": lambda: "data:image/png;base64,@@@@",
+    "no type": lambda: "data:;base64,AAAA",
+    "an address": lambda: "https://example.com/icon.png",
+    "a file": lambda: "file:///etc/passwd",
+}
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("icons") / "service.sqlite3"
+
+
+@pytest.fixture(scope="module")
+def bot(database: Path) -> Iterator[Client]:
+    url = f"sqlite:///{database.as_posix()}"
+    tokens = prepare(url)
+    with running(url) as service, Client(service.host, f"Bot {tokens.bot}") as bot:
+        yield bot
+        assert_quiet(service)
+
+
+def assert_quiet(service: RunningService) -> None:
+    assert service.log == [], "hostile pictures are everyday, nothing for the log"
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_it_is_400_and_leaves_nothing_behind(bot: Client, database: Path, name: str) -> None:
+    before = bot.get(definitions_path()).json()
+    body = {"name": "N", "description": "D", "icon": HOSTILE[name]()}
+    for answer in (
+        bot.call("POST", definitions_path(), body),
+        bot.call("PATCH", definitions_path(before[0]["id"]), body),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (400, 50035)
+        (error,) = answer.json()["errors"]["icon"]["_errors"]
+        assert error["code"] == "IMAGE_INVALID"
+    assert bot.get(definitions_path()).json() == before
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT count(*) FROM icons").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "webp"])
+def test_a_good_one_of_each_kind_is_kept_and_is_there_as_png(bot: Client, kind: str) -> None:
+    content = picture(kind.upper(), (1024, 24))
+    body = {"name": "N", "description": "D", "icon": uri(kind, content)}
+    made = bot.call("POST", definitions_path(), body).json()
+    path = f"/app-assets/{made['application_id']}/achievements/{made['id']}/icons/{made['icon_hash']}"
+    assert bot.site(f"{path}.{kind}").content == content
+    shown = bot.site(f"{path}.png")
+    assert shown.headers["Content-Type"] == "image/png"
+    with Image.open(io.BytesIO(shown.content)) as image:
+        assert (image.format, image.size) == ("PNG", (1024, 24))
+    assert bot.call("DELETE", definitions_path(made["id"])).status_code == 204
+    assert bot.site(f"{path}.png").status_code == 404
