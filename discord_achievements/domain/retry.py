@@ -113,9 +113,10 @@ def result_of(outcome: Outcome) -> Result:
 def delay_s(failures: int, *, jitter: float, retry_after_s: float | None = None) -> float:
     """Return the seconds to wait after `failures` failures in a row (1 or more).
 
-    The table is 0, 1, 2, 4 … 64, 120, 120 s, lengthened by up to a quarter by `jitter` (0 to 1).
+    The table is 0, 1, 2, 4 … 64, 120, 120 s, lengthened by up to a quarter by `jitter` (0 to 1). What the service
+    asks for outranks it, up to an hour; asked to wait for nothing, the table holds, or we would never pause.
     """
-    if retry_after_s is not None:
+    if retry_after_s:
         return min(max(retry_after_s, 0.0), MAX_RETRY_AFTER_S)
     step = _DELAYS_S[min(failures, len(_DELAYS_S)) - 1]
     return step * (1.0 + _JITTER * jitter)

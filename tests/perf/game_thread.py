@@ -177,9 +177,7 @@ def _pending_manager(folder: Path, count: int, base_url: str) -> AchievementMana
     turn_until(manager, lambda: bool(fetched), "the answer to a fetch")
     _burst_ns(manager, achievement_ids(count), 1)
     if manager.pending_count != count:
-        raise CouldNotMeasure(
-            f"{manager.pending_count} of {count} updates are pending with no service in reach"
-        )
+        raise CouldNotMeasure(f"{manager.pending_count} of {count} updates are pending with no service in reach")
     return manager
 
 

@@ -19,6 +19,8 @@ NOT_JSON = WireError("<!doctype html>")
 RESULTS: list[tuple[Outcome, Result]] = [
     (NO_CONNECTION, Result.SERVICE_UNAVAILABLE),
     (TransportError("timed out", timed_out=True), Result.SERVICE_UNAVAILABLE),
+    (api(408), Result.SERVICE_UNAVAILABLE),
+    (api(302, None), Result.SERVICE_UNAVAILABLE),
     *((api(status), Result.SERVICE_UNAVAILABLE) for status in (500, 501, 502, 503, 504, 599)),
     (api(502, None), Result.SERVICE_UNAVAILABLE),
     (api(410), Result.SERVICE_UNAVAILABLE),
@@ -63,6 +65,7 @@ RETRIED: list[Outcome] = [
     NO_CONNECTION,
     NOT_JSON,
     *(api(status, code) for status in (408, 429, 500, 502, 503, 504) for code in (0, None)),
+    *(api(status, None) for status in (300, 302, 307, 399)),  # the sign-in page of a public network
 ]
 
 
