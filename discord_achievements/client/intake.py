@@ -87,6 +87,7 @@ class Intake:
                     player = self._account.identified(user_id)
                 seen.update(record.achievement_id for record in records)
                 defines = defines or any(record.definition for record in records)
+                pause()  # between decoding and storing too: the game waits for the longer of the two
                 changed |= self._define(records)
                 changed |= self._take_values(player, records, news, settled)
             if defines or not seen:
@@ -143,6 +144,8 @@ class Intake:
     def _take_absence(self, player: Player, seen: set[int]) -> bool:
         """What the list leaves out is gone, or it is a secret that this player has not unlocked."""
         cache = self._storage.cache
+        if cache.definition_count() == len(seen):
+            return False  # those seen are all there are
         absent = {id_: secret for id_, secret in cache.definition_ids().items() if id_ not in seen}
         gone = [id_ for id_, secret in absent.items() if not secret]
         cache.delete_definitions(gone)
