@@ -32,17 +32,24 @@ class Account:
         self._credentials = credentials
         self._token: str | None = None
         self._renewed = False
+        self._refused = False
         self._identified_as: int | None = None
         self.player = self._player_of(credentials.owner)
 
     def sign_in(self, credentials: Credentials) -> None:
-        """Go on with other credentials. What was done while nobody had signed in becomes the new player's."""
+        """Go on with other credentials.
+
+        What was done while nobody had signed in becomes the new player's; so does what was done with a token that
+        the service never accepted, since that is a sign-in which only now succeeds.
+        """
+        was_nobody = self._credentials.provider is None or (self._refused and self.player.user_id is None)
         before, self._credentials = self._credentials, credentials
         self._token = None
         self._renewed = False
+        self._refused = False
         self._identified_as = None
         self.player = self._player_of(credentials.owner)
-        if before.provider is None:
+        if was_nobody:
             self._link(before.owner)
 
     def token(self) -> str:
@@ -52,6 +59,10 @@ class Account:
         if self._credentials.provider is None:
             raise NotSignedInError(Result.NOT_AUTHENTICATED, passes=False)
         return self._use("get_token", self._credentials.provider.get_token)
+
+    def etag(self) -> str | None:
+        """Return which version of the list the cache holds; another process of the game may have changed that."""
+        return self._storage.change(lambda: self._storage.cache.player(self.player.id).etag)
 
     def accepted(self) -> None:
         """Note that the service has accepted the token."""
@@ -63,6 +74,7 @@ class Account:
         Raises `NotSignedInError`. **Blocks** as long as the game's token object does.
         """
         provider, self._token = self._credentials.provider, None
+        self._refused = True
         if self._renewed or not isinstance(provider, TokenProvider):
             _log.warning("the service does not accept the player's token; give a new one with set_token()")
             raise NotSignedInError(Result.INVALID_ACCESS_TOKEN, passes=False)

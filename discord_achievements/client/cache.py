@@ -205,6 +205,10 @@ class Cache:
         """Note that the service's list has been taken over, and its version."""
         self._db.execute("UPDATE player SET etag = ?, fetched = 1 WHERE id = ?", (etag, self._row(player_id)))
 
+    def forget_etag(self, player_id: int) -> None:
+        """Note that what is confirmed may differ from the list that the etag names."""
+        self._db.execute("UPDATE player SET etag = NULL WHERE id = ?", (self._row(player_id),))
+
     def link(self, owner: bytes, player: Player, journal: bytes) -> Player:
         """Let `owner` lead to the same player as `player`, and return who that is.
 
@@ -272,7 +276,7 @@ class Cache:
                 "UPDATE player SET joined_id = ? WHERE id = ? OR joined_id = ?", (player.id, other.id, other.id)
             )
             # What is confirmed may differ now from the list that this names.
-            self._db.execute("UPDATE player SET etag = NULL WHERE id = ?", (player.id,))
+            self.forget_etag(player.id)
         return self.player(player.id)
 
     def _row(self, player_id: int) -> int:

@@ -134,9 +134,7 @@ class Engine:
             return
         latest: dict[int, Progress] = {}
         for one in sets:
-            latest[one.achievement_id] = state.further(
-                latest.get(one.achievement_id), reach(one.percent, one.at_us)
-            )
+            latest[one.achievement_id] = state.further(latest.get(one.achievement_id), reach(one.percent, one.at_us))
         seq = sets[-1].seq
         states = self._storage.take(self._account.player.id, latest, seq)
         self._seq = seq
@@ -226,7 +224,7 @@ class Engine:
             request = protocol.icon(action.achievement_id, action.icon_hash)
         elif isinstance(action, FetchList):
             token = self._account.token()
-            request = protocol.fetch(token, self._account.player.etag)
+            request = protocol.fetch(token, self._account.etag())
         else:
             token = self._account.token()
             request = protocol.update(token, action.achievement_id, action.progress, self._clock.at_us())
@@ -262,7 +260,7 @@ class Engine:
         for achievement_id, after in taken.settled.items():
             self._settle(achievement_id, after, Result.OK)
         # A player's first list here holds no news, only what they know; and one player's list is none to another.
-        first = not before.fetched or not _same(before, taken.player)
+        first = not before.fetched or before.id != taken.player.id
         if taken.changed or first or self._storage.cache.changed_elsewhere():
             self._post_list(() if first else tuple(taken.news))
 

@@ -44,5 +44,5 @@ def is_png(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return file.read(len(_PNG)) == _PNG
-    except (OSError, ValueError):  # ValueError: a null character in a catalogue's path
+    except OSError:
         return False

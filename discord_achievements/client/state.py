@@ -118,9 +118,9 @@ def _newer(a: int | None, b: int | None) -> int | None:
     return max((revision for revision in (a, b) if revision is not None), default=None)
 
 
-def _dated(told: Progress, *others: Progress | None) -> Progress:
-    """A service that tells of an unlock but not its time leaves the time to us."""
-    if told.percent < COMPLETE or told.unlocked_at_us is not None:
+def _dated(told: Progress, *ours: Progress | None) -> Progress:
+    """What the service tells, with the earliest time of an unlock: the one that the player has seen is kept."""
+    if told.percent < COMPLETE:
         return told
-    times = [other.unlocked_at_us for other in others if other is not None and other.unlocked_at_us is not None]
-    return Progress(told.percent, min(times, default=None))
+    times = [progress.unlocked_at_us for progress in (told, *ours) if progress is not None]
+    return Progress(told.percent, min((time for time in times if time is not None), default=None))

@@ -240,9 +240,7 @@ class Sync:
             self._not_before = now + wait_s
             self._ordered_to_wait = bool(retry_after_s)
 
-    def _icon_failed(
-        self, action: FetchIcon, outcome: Outcome, judged: Verdict, now: float, jitter: float
-    ) -> Verdict:
+    def _icon_failed(self, action: FetchIcon, outcome: Outcome, judged: Verdict, now: float, jitter: float) -> Verdict:
         """Icons come from elsewhere, perhaps: their trouble is nobody else's."""
         if judged is not Verdict.RETRY:
             self.icons.pop(action.icon_hash, None)

@@ -86,11 +86,25 @@ def result_of(call: Callable[[], object]) -> Result:
     return caught.value.result
 
 
+def python(code: str, *arguments: object) -> subprocess.Popen[str]:
+    """Start `code` in a process of its own."""
+    # Forking beside a thread is what some games do, and Python 3.12 and later warn of it.
+    command = [sys.executable, "-W", "error", "-W", "ignore:::__main__", "-c", textwrap.dedent(code)]
+    return subprocess.Popen(
+        [*command, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+
+
 def run_python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run `code` in a process of its own."""
-    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(code), *map(str, arguments)]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env=environment)
+    """Run `code` in a process of its own, to its end."""
+    with python(code, *arguments) as process:
+        out, err = process.communicate(timeout=30)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 # Setting: what is refused
@@ -1194,3 +1208,157 @@ def test_a_relative_xdg_folder_is_ignored(tmp_path: Path, monkeypatch: pytest.Mo
     AchievementManager(APPLICATION_ID, achievements=write_catalogue(tmp_path)).close()
     assert not (tmp_path / "relative").exists()
     assert list((tmp_path / "home").rglob(str(APPLICATION_ID)))
+
+
+# A game that does not turn its loop
+
+
+class Warnings:
+    """What the log says of `run_callbacks()`."""
+
+    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
+        self._caplog = caplog
+
+    @property
+    def count(self) -> int:
+        return sum("run_callbacks()" in record.getMessage() for record in self._caplog.records)
+
+    def eventually(self, count: int) -> None:
+        deadline = time.monotonic() + 5
+        while self.count < count:
+            assert time.monotonic() < deadline, "no warning"
+            time.sleep(0.001)
+
+
+@pytest.fixture
+def warnings(caplog: pytest.LogCaptureFixture) -> Warnings:
+    return Warnings(caplog)
+
+
+def pass_time(game: Game, clock: ManualClock, seconds: float) -> None:
+    """Let time pass, and wait until the worker has noticed."""
+    clock.advance(seconds)
+    game.manager.set_user_achievement(SECRET, 1)
+    assert game.manager.flush()
+
+
+def test_a_game_that_delivers_nothing_for_five_seconds_is_warned_once(start: Start, warnings: Warnings) -> None:
+    clock = ManualClock()
+    game = start(clock=clock)
+    game.manager.run_callbacks()
+    game.manager.set_user_achievement(WALK, 10)
+    pass_time(game, clock, 0)
+    pass_time(game, clock, 4.9)
+    assert warnings.count == 0
+    clock.advance(0.2)
+    warnings.eventually(1)
+    pass_time(game, clock, 60)
+    game.manager.run_callbacks()
+    game.manager.set_user_achievement(WALK, 20)
+    pass_time(game, clock, 60)
+    assert warnings.count == 1
+
+
+def test_a_game_that_calls_run_callbacks_is_not_warned(start: Start, warnings: Warnings) -> None:
+    clock = ManualClock()
+    game = start(clock=clock)
+    for percent in range(1, 30):
+        game.manager.set_user_achievement(WALK, percent)
+        pass_time(game, clock, 4)
+        game.manager.run_callbacks()
+    assert warnings.count == 0
+
+
+def test_a_game_that_has_nothing_to_be_told_is_not_warned(start: Start, warnings: Warnings) -> None:
+    clock = ManualClock()
+    game = start(clock=clock)
+    game.set(WALK, 10)
+    for _ in range(5):
+        clock.advance(60)
+    game.fetch()  # by now the worker has noticed
+    assert warnings.count == 0
+
+
+def test_a_game_that_has_only_just_started_is_not_warned(start: Start, warnings: Warnings, tmp_path: Path) -> None:
+    clock = ManualClock()
+    game = start(clock=clock, achievements=write_catalogue(tmp_path, [PLAIN | {"icon": "missing.png"}, SECRET_ENTRY]))
+    game.manager.get_icon(WALK)  # it loads for a minute, and there is nothing to deliver yet
+    assert game.manager.flush()
+    clock.advance(60)
+    assert game.manager.flush()
+    game.fetch()
+    assert warnings.count == 0
+
+
+# A game that forks
+
+
+FORK = """
+    import os, sys
+    from discord_achievements import AchievementManager
+
+    application_id, walk, win, catalogue, data_dir, ending = sys.argv[1:]
+    manager = AchievementManager(int(application_id), achievements=catalogue, data_dir=data_dir)
+    told = []
+    manager.on_user_achievement_update = lambda achievement: told.append(achievement.percent_complete)
+
+    def until(condition):
+        while not condition():
+            manager.run_callbacks()
+
+    manager.set_user_achievement(int(walk), 10, told.append)
+    until(lambda: len(told) == 2)
+    manager.set_user_achievement(int(walk), 20)  # its event waits while the process forks
+    manager.flush()
+    child = os.fork()
+    if not child:
+        before = list(told)
+        manager.set_user_achievement(int(win), 100, lambda result: told.append(result.name))
+        manager.fetch_user_achievements(lambda result: told.append(result.name))
+        manager.run_callbacks()
+        print("child", repr(manager), told[len(before):], manager.flush(0), flush=True)
+        if ending == "wait":
+            sys.stdin.read()
+        manager.close()
+        del manager
+        sys.exit()
+    if ending == "wait":
+        os._exit(0)
+    os.waitpid(child, 0)
+    manager.run_callbacks()
+    print("parent", told, flush=True)
+    del told[:]
+    manager.set_user_achievement(int(win), 100, lambda result: told.append(result.name))
+    until(lambda: len(told) == 2)
+    print("parent", told, flush=True)
+"""
+ABORTED = "['TRANSACTION_ABORTED', 'TRANSACTION_ABORTED']"
+CHILD = f"child <AchievementManager {APPLICATION_ID}, local mode, closed> {ABORTED} True"
+can_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+@can_fork
+def test_a_forked_child_has_a_closed_manager_and_the_parent_goes_on(tmp_path: Path, start: Start) -> None:
+    arguments = (APPLICATION_ID, WALK, WIN, write_catalogue(tmp_path), tmp_path / "data", "at once")
+    ended = run_python(FORK, *arguments)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""
+    assert ended.stdout.splitlines() == [CHILD, "parent [10, <Result.OK: 0>, 20]", "parent [100, 'OK']"]
+    game = start()
+    game.fetch()
+    assert game.percents == {WALK: 20, WIN: 100, SECURE: 0}
+
+
+@can_fork
+def test_a_child_that_outlives_its_parent_keeps_nothing_from_the_next_start(tmp_path: Path, start: Start) -> None:
+    arguments = (APPLICATION_ID, WALK, WIN, write_catalogue(tmp_path), tmp_path / "data", "wait")
+    with python(FORK, *arguments) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == CHILD + "\n"
+        process.wait(10)  # the parent is gone; the child still holds what it has inherited
+        journals = list((tmp_path / "data").glob("journal-*"))
+        assert len(journals) == 1
+        game = start()
+        assert not journals[0].exists()  # it has been taken over
+        game.fetch()
+        assert game.percents == {WALK: 20, WIN: 0, SECURE: 0}

@@ -131,11 +131,18 @@ def test_an_answer_that_an_event_has_overtaken_does_not_bring_the_old_value_back
     assert after == KNOWN._replace(confirmed=NO_PROGRESS, revision=7)
 
 
-def test_an_unlock_without_a_time_keeps_ours() -> None:
-    state = KNOWN._replace(pending=DONE)
-    assert agreed(state, DONE, Progress(100, None), 1).confirmed == DONE
-    assert told(state, Progress(100, None), 1).confirmed == DONE
-    assert told(KNOWN._replace(confirmed=DONE), Progress(100, None), 1).confirmed == DONE
+@pytest.mark.parametrize("service_at_us", [None, T2, T3])
+def test_an_unlock_keeps_the_time_that_the_player_has_seen(service_at_us: int | None) -> None:
+    # The service counts back from when it hears of it, in whole seconds.
+    later = Progress(100, service_at_us)
+    pending, confirmed = KNOWN._replace(pending=DONE), KNOWN._replace(confirmed=DONE)
+    for after in (agreed(pending, DONE, later, 1), told(pending, later, 1), told(confirmed, later, 1)):
+        assert after == KNOWN._replace(confirmed=DONE, revision=1)
+
+
+def test_an_unlock_on_another_device_counts_from_then() -> None:
+    for state in (KNOWN, KNOWN._replace(pending=DONE), KNOWN._replace(confirmed=DONE)):
+        assert told(state, Progress(100, T1), 1).confirmed == Progress(100, T1)
 
 
 def test_a_refused_value_is_gone_and_the_confirmed_one_is_back() -> None:
