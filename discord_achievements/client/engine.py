@@ -10,7 +10,7 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,7 +47,7 @@ from .storage import Storage
 from .sync import Exchange, FetchIcon, FetchList, OpenStream, SendUpdate, Sync, Wait
 from .token import Credentials
 from .transport import Response, Transport
-from .view import View, user_achievement
+from .view import Row, TextRow, View, user_achievement
 
 _log = logging.getLogger("discord_achievements")
 _PAUSE_S = 0.0002
@@ -98,6 +98,7 @@ class Engine:
         self._waiting: dict[int, list[int]] = {}
         self._fetches: list[int] = []
         self._trouble_told = False
+        self._texts: dict[int, TextRow] = {}
         self._reader: StreamReader | None = None
         self._aborted = False
         if service is not None:
@@ -356,9 +357,16 @@ class Engine:
         """Return the whole list as it is now."""
         view = View(self._user_id, self._seq, fetched=self._account.player.fetched)
         for rows in self._storage.cache.rows(self._account.player.id):
-            view.add(rows)
+            view.add(self._with_known_texts(rows))
             pause()
         return view
+
+    def _with_known_texts(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Have lists share the texts that have not changed: taking a thousand of them apart would hold up the game."""
+        for achievement_id, after, texts in rows:
+            if self._texts.get(achievement_id) != texts:
+                self._texts[achievement_id] = texts
+            yield achievement_id, after, self._texts[achievement_id]
 
     @property
     def _user_id(self) -> int:

@@ -22,6 +22,7 @@ from .state import State, listed, shown
 _SECRET, _LISTED, _SYNCED = 1, 2, 4
 _LOCKED = -(2**63)
 TextRow = tuple[str | None, ...]
+Row = tuple[int, State, TextRow]
 
 
 def user_achievement(user_id: int, achievement_id: int, state: State, *, fetched: bool) -> UserAchievement:
@@ -59,7 +60,7 @@ class View:
         self._flags = bytearray()
         self._texts: list[TextRow] = []
 
-    def add(self, rows: Iterable[tuple[int, State, TextRow]]) -> None:
+    def add(self, rows: Iterable[Row]) -> None:
         """Append achievements, in ascending id."""
         for achievement_id, state, texts in rows:
             percent, unlocked_at_us = shown(state)

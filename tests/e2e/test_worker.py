@@ -344,15 +344,15 @@ def test_a_reset_that_takes_the_list_back_to_what_it_was_is_seen(tmp_path: Path)
     service = FakeService(APP)
     service.add_achievement(WIN, secret=True)
     service.add_player(TOKEN, USER)
-    results: list[Result] = []
     with start(InProcessTransport(service), tmp_path) as manager:
-        for call in (
-            lambda: manager.fetch_user_achievements(results.append),
-            lambda: manager.set_user_achievement(WIN, 100, results.append),
-            lambda: service.reset(USER, WIN) or manager.fetch_user_achievements(results.append),
-        ):
-            count = len(results)
-            call()
-            run_until(manager, lambda count=count: len(results) > count)  # type: ignore[misc]
-            assert results[-1] is Result.OK
+        asked: list[Result] = []
+        manager.fetch_user_achievements(asked.append)
+        run_until(manager, lambda: asked)
+        told: list[Result] = []
+        manager.set_user_achievement(WIN, 100, told.append)
+        run_until(manager, lambda: told)
+        service.reset(USER, WIN)
+        manager.fetch_user_achievements(asked.append)
+        run_until(manager, lambda: len(asked) == 2)
+        assert asked + told == [Result.OK] * 3
         assert manager.count_user_achievements() == 0
