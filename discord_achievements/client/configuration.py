@@ -52,7 +52,7 @@ def checked_base_url(value: object, *, allow_insecure_http: bool, name: str = "b
         raise ConfigurationError(f"{name} for {host} has a query or fragment; it ends as in /api/v10")
     if " " in value or not value.isprintable():
         raise ConfigurationError(f"{name} for {host!r:.80} has a space, a line break or the like in it")
-    if parts.scheme == "http" and not allow_insecure_http and not _is_loopback(host):
+    if parts.scheme == "http" and not allow_insecure_http and not is_loopback(host):
         raise ConfigurationError(
             f"{name} is http to {host}: anybody on the way could read the player's token."
             " Use https, or pass allow_insecure_http=True for a network that you trust"
@@ -61,7 +61,8 @@ def checked_base_url(value: object, *, allow_insecure_http: bool, name: str = "b
     return f"{parts.scheme}://{netloc}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether `host` is this machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -112,9 +113,10 @@ def default_data_dir(application_id: int) -> Path:
 
 
 def _user_data_dir() -> Path:
-    if sys.platform == "win32":
+    platform = sys.platform  # under this name mypy checks every branch, on every platform
+    if platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
+    if platform == "darwin":
         return Path.home() / "Library" / "Application Support"
     # A relative path is invalid there, says the XDG Base Directory Specification, and is to be ignored.
     configured = Path(os.environ.get("XDG_DATA_HOME", ""))

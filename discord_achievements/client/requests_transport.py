@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import http.client
-import ipaddress
 import os
 import socket
 import threading
@@ -30,6 +29,7 @@ from requests.utils import should_bypass_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from ..domain.errors import TransportError
+from .configuration import is_loopback
 from .sockets import cut
 from .strict_answer import StrictAnswer, StrictStreamAnswer
 from .transport import MAX_BODY_BYTES, Request, Response
@@ -195,16 +195,9 @@ class _Environment:
         """Return the proxies for `url`; none for this machine itself, whatever the environment says."""
         host = urlsplit(url).hostname
         if host not in self._proxies:
-            direct = not self._configured or _is_loopback(host or "") or should_bypass_proxies(url, no_proxy=None)
+            direct = not self._configured or is_loopback(host or "") or should_bypass_proxies(url, no_proxy=None)
             self._proxies[host] = {} if direct else self._configured
         return self._proxies[host]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 class _Plain(HTTPConnection):

@@ -236,29 +236,34 @@ def test_who_waits_is_not_told_of_another_players_update(tmp_path: Path) -> None
 
 def test_two_devices_see_each_other_and_end_up_the_same(service: FakeService, tmp_path: Path) -> None:
     transports = [InProcessTransport(service), InProcessTransport(service)]
-    with start(transports[0], tmp_path / "a") as one, start(transports[1], tmp_path / "b") as two:
+    clock = ManualClock()
+    with (
+        start(transports[0], tmp_path / "a", clock=clock) as one,
+        start(transports[1], tmp_path / "b", clock=clock) as two,
+    ):
+        both = Both(one, two, clock=clock)
         fetched: list[Result] = []
         for manager in (one, two):
             manager.fetch_user_achievements(fetched.append)
-        run_until(Both(one, two), lambda: len(fetched) == 2)
+        run_until(both, lambda: len(fetched) == 2)
         one.set_user_achievement(WIN, 60)
-        run_until(Both(one, two), lambda: shown(two, WIN) == 60)
+        run_until(both, lambda: shown(two, WIN) == 60)
         for transport in transports:
             transport.go_down()
         one.set_user_achievement(WIN, 80)
         two.set_user_achievement(WIN, 70)
         two.set_user_achievement(OTHER, 100)
-        run_until(Both(one, two), lambda: one.is_online is False and two.is_online is False)
+        run_until(both, lambda: one.is_online is False and two.is_online is False)
         assert (shown(one, WIN), shown(two, WIN)) == (80, 70)
         for transport in transports:
             transport.come_back()
         for manager in (one, two):
             manager.fetch_user_achievements()
         run_until(
-            Both(one, two),
+            both,
             lambda: all((shown(device, WIN), shown(device, OTHER)) == (80, 100) for device in (one, two)),
         )
-        run_until(Both(one, two), lambda: not one.pending_count and not two.pending_count)
+        run_until(both, lambda: not one.pending_count and not two.pending_count)
     assert {id_: progress.percent for id_, progress in service.progress(USER).items()} == {WIN: 80, OTHER: 100}
 
 
@@ -267,12 +272,14 @@ def shown(manager: AchievementManager, achievement_id: int) -> int:
 
 
 class Both:
-    """Two games whose frames take turns."""
+    """Two games whose frames take turns, a second each."""
 
-    def __init__(self, *managers: AchievementManager) -> None:
+    def __init__(self, *managers: AchievementManager, clock: ManualClock) -> None:
         self._managers = managers
+        self._clock = clock
 
     def run_callbacks(self) -> None:
+        self._clock.advance(1.0)
         for manager in self._managers:
             manager.run_callbacks()
 
