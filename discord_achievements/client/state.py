@@ -43,15 +43,29 @@ def listed(state: State) -> bool:
 
 
 def reached(state: State, new: Progress) -> State:
-    """The game says that the player has reached `new`."""
+    """The game says that the player has reached `new`; a lower or equal value changes nothing."""
     if not needs_agreement(state) and new.percent <= state.confirmed.percent:
         return state
-    return state._replace(pending=new if state.pending is None else merge(state.pending, new))
+    return state._replace(pending=further(state.pending, new))
+
+
+def further(before: Progress | None, new: Progress) -> Progress:
+    """Return where a player is who was at `before` and then at `new`: the first unlock keeps its time.
+
+    That holds for one player's calls, in their order, whatever the clock does; where the order is not known, as
+    between two devices, `merge` keeps the earliest.
+    """
+    return new if before is None or new.percent > before.percent else before
 
 
 def agreed(state: State, sent: Progress, told: Progress | None, revision: int | None) -> State:
     """The service has accepted `sent`, and perhaps told what it holds now."""
-    confirmed = merge(state.confirmed, sent) if told is None else _dated(told, sent, state.confirmed)
+    if told is None:
+        confirmed = merge(state.confirmed, sent)
+    elif _is_older(revision, state.revision):
+        confirmed = state.confirmed  # an event has overtaken this answer
+    else:
+        confirmed = _dated(told, sent, state.confirmed)
     pending = state.pending
     if pending is not None and pending.percent <= max(confirmed.percent, sent.percent):
         pending = None
@@ -68,7 +82,7 @@ def told(state: State, progress: Progress, revision: int | None) -> State:
 
     It may be lower than before: a reset. What is pending stays pending.
     """
-    if revision is not None and state.revision is not None and revision < state.revision:
+    if _is_older(revision, state.revision):
         return state
     pending = state.pending
     if pending is not None and pending.percent <= progress.percent:
@@ -79,12 +93,15 @@ def told(state: State, progress: Progress, revision: int | None) -> State:
 
 def combined(a: State, b: State) -> State:
     """Return the state of one player who was taken for two."""
-    confirmed, revision = max((a.confirmed, a.revision), (b.confirmed, b.revision), key=lambda told: told[1] or -1)
-    both = a._replace(confirmed=confirmed, revision=revision, pending=None)
-    for pending in (a.pending, b.pending):
-        if pending is not None:
-            both = reached(both, pending)
-    return both
+    if a.revision == b.revision:
+        confirmed = merge(a.confirmed, b.confirmed)
+    else:
+        confirmed = b.confirmed if a.revision is None or _is_older(a.revision, b.revision) else a.confirmed
+    pending = a.pending or b.pending
+    if a.pending is not None and b.pending is not None:
+        pending = merge(a.pending, b.pending)
+    both = a._replace(confirmed=confirmed, revision=_newer(a.revision, b.revision), pending=None)
+    return both if pending is None else reached(both, pending)
 
 
 def unconfirmed(state: State) -> State:
@@ -93,13 +110,17 @@ def unconfirmed(state: State) -> State:
     return state._replace(confirmed=NO_PROGRESS, revision=None, pending=value if value.percent else None)
 
 
+def _is_older(a: int | None, b: int | None) -> bool:
+    return a is not None and b is not None and a < b
+
+
 def _newer(a: int | None, b: int | None) -> int | None:
     return max((revision for revision in (a, b) if revision is not None), default=None)
 
 
-def _dated(told: Progress, *others: Progress | None) -> Progress:
-    """A service that tells of an unlock but not its time leaves the time to us."""
-    if told.percent < COMPLETE or told.unlocked_at_us is not None:
+def _dated(told: Progress, *ours: Progress | None) -> Progress:
+    """What the service tells, with the earliest time of an unlock: the one that the player has seen is kept."""
+    if told.percent < COMPLETE:
         return told
-    times = [other.unlocked_at_us for other in others if other is not None and other.unlocked_at_us is not None]
-    return Progress(told.percent, min(times, default=None))
+    times = [progress.unlocked_at_us for progress in (told, *ours) if progress is not None]
+    return Progress(told.percent, min((time for time in times if time is not None), default=None))

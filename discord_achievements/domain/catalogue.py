@@ -102,9 +102,7 @@ def _load(text: str, source: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as exc:
         raise CatalogueError(source, [f"{source}: not valid {'JSON' if is_json else 'TOML'}: {exc}"]) from exc
     if not isinstance(data, dict):
-        raise CatalogueError(
-            source, [f"{source}: the file is {_show(data)}; it has to be an object in braces"]
-        )
+        raise CatalogueError(source, [f"{source}: the file is {_show(data)}; it has to be an object in braces"])
     return data
 
 
@@ -113,9 +111,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, value in pairs:
         if name in fields:
-            raise ValueError(
-                f"one object has the field {_show(name)} twice, the second time as {_show(value)}"
-            )
+            raise ValueError(f"one object has the field {_show(name)} twice, the second time as {_show(value)}")
         fields[name] = value
     return fields
 
@@ -243,12 +239,7 @@ class _Table:
         if value is None:
             return None
         # By Windows' rules a path is absolute where it is by POSIX's, and with a drive or share beside.
-        if (
-            not isinstance(value, str)
-            or not value
-            or _NOT_TEXT.search(value)
-            or PureWindowsPath(value).anchor
-        ):
+        if not isinstance(value, str) or not value or _NOT_TEXT.search(value) or PureWindowsPath(value).anchor:
             self.wrong(f"icon is {_show(value)}; it has to be a path from the file on, such as icons/win.png")
             return None
         return value

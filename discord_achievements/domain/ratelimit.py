@@ -62,6 +62,11 @@ def write_headers(state: LimitState, at_s: float) -> dict[str, str]:
     }
 
 
+def refusal_headers(wait_s: float, scope: str = "user") -> dict[str, str]:
+    """Return the headers that a 429 has beyond those: how long to wait, in whole seconds, and whose limit it was."""
+    return {"Retry-After": str(math.ceil(wait_s)), "X-RateLimit-Scope": scope}
+
+
 def retry_after_s(headers: Mapping[str, str], body: object) -> float | None:
     """Return how long a 429 or 503 asks to wait: the longest of its header, its bucket's reset and its body."""
     said: list[object] = [headers.get("retry-after"), headers.get("x-ratelimit-reset-after")]

@@ -121,7 +121,7 @@ def allowed_methods(path: str) -> list[str]:
 
 def asset_root(base_url: str) -> str:
     """Return where icons are served: the base URL without its `/api` or `/api/v10`."""
-    return re.sub(r"/api(/v[0-9]+)?/?$", "", base_url.rstrip("/"))
+    return re.sub(r"(?<=[^/])/api(/v[0-9]+)?/?$", "", base_url.rstrip("/"))
 
 
 def icon_path(application_id: int, achievement_id: int, icon_hash: str, extension: str = "png") -> str:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeGuard
 from .errors import ApiError, WireError, field_error
 from .models import Achievement
 from .progress import COMPLETE, MAX_SECONDS_SINCE_UNLOCK, NO_PROGRESS, Progress, is_percent
-from .snowflake import format_snowflake, is_snowflake, parse_snowflake
+from .snowflake import MAX_SNOWFLAKE, format_snowflake, parse_snowflake
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
@@ -139,7 +139,7 @@ def decode_record(data: object) -> Record:
     achievement_id = definition.id if definition else _id(fields, "achievement_id")
     user_id = None if fields.get("user_id") is None else _id(fields, "user_id")
     revision = fields.get("revision")
-    if revision is not None and revision != 0 and not is_snowflake(revision):
+    if revision is not None and not _is_revision(revision):
         raise WireError(f"revision is {revision!r:.40}, not a whole number from 0 to 2^63-1")
     return Record(achievement_id, user_id, _progress(fields), revision, definition)
 
@@ -247,6 +247,10 @@ def _text(fields: Mapping[str, Any], name: str) -> tuple[str, Mapping[str, str] 
     return value, texts or None
 
 
+def _is_revision(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_SNOWFLAKE
+
+
 def _is_text(value: object) -> TypeGuard[str]:
     """JSON can spell half of a surrogate pair, which no file and no screen can take."""
     if not isinstance(value, str):
@@ -265,7 +269,7 @@ def _progress(fields: Mapping[str, Any]) -> Progress | None:
     if not is_percent(percent):
         raise WireError(f"percent_complete is {percent!r:.40}, not a whole number from 0 to 100")
     unlocked_at = fields.get("unlocked_at")
-    if not unlocked_at:
+    if percent < COMPLETE or not unlocked_at:
         return Progress(percent, None)
     try:
         return Progress(percent, parse_time(unlocked_at))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -19,7 +18,7 @@ from ..domain import routes, wire
 from ..domain.errors import ApiError, ErrorCode, field_error
 from ..domain.models import Achievement
 from ..domain.progress import reach, unlocked_at_from_age
-from ..domain.ratelimit import LimitState, Window, write_headers
+from ..domain.ratelimit import LimitState, Window, refusal_headers, write_headers
 from ..domain.routes import Auth, Route
 from ..domain.snowflake import parse_snowflake
 from .state import ServiceState, checked_id
@@ -185,6 +184,7 @@ class FakeService(ServiceState):
             raise ApiError.of(ErrorCode.UNKNOWN_ACHIEVEMENT)
         return achievement
 
+
 def route_name(method: str, path: str) -> str | None:
     """Return the name of the route that `method` and the decoded `path` ask for, if there is one."""
     try:
@@ -198,7 +198,7 @@ def _json(status: int, data: object, headers: Mapping[str, str] | None = None) -
 
 
 def _too_many(retry_after_s: float, headers: Mapping[str, str]) -> Response:
-    told = {"retry-after": str(math.ceil(retry_after_s)), "x-ratelimit-scope": "user"}
+    told = {name.lower(): value for name, value in refusal_headers(retry_after_s).items()}
     body = {"message": "You are being rate limited.", "retry_after": round(retry_after_s, 3), "global": False}
     return _json(429, body, {**headers, **told})
 

@@ -78,7 +78,8 @@ class Demo:
                 clock.tick(STEPS_PER_SECOND)
             elif self.frames % 10 == 0:
                 sleep(0.001)  # no window, no waiting: but the SDK's thread gets its turn
-                self.running = self.running and not self._finished_alone()
+                if self._finished_alone():
+                    break
         if self.options.screenshot is not None:
             self.list_open = self.list_open or self.options.show_list
             self._draw()

@@ -56,16 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.perf.bench", description="Measure the frame budget."
-    )
+    parser = argparse.ArgumentParser(prog="python -m tests.perf.bench", description="Measure the frame budget.")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a decided key misses its goal")
-    parser.add_argument(
-        "--quick", action="store_true", help="a few samples of each; the numbers mean nothing"
-    )
-    parser.add_argument(
-        "--only", action="append", choices=GROUPS, help="one group of measurements; may be repeated"
-    )
+    parser.add_argument("--quick", action="store_true", help="a few samples of each; the numbers mean nothing")
+    parser.add_argument("--only", action="append", choices=GROUPS, help="one group of measurements; may be repeated")
     parser.add_argument("--output", type=Path, default=OUTPUT, help=f"default: {OUTPUT}")
     return parser
 

@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -26,82 +27,76 @@ MANY, FEW = 1000, 10
 
 def measure(folder: Path, quick: bool) -> Readings:
     """Measure the keys of this module."""
-    rounds = 1 if quick else 15
-    many = _CachedList(folder / "many", MANY)
-    few = _CachedList(folder / "few", FEW)
+    child = _Child(folder / "bytecode")
+    many = _cached_list(child, folder / "many", MANY)
+    few = _cached_list(child, folder / "few", FEW)
     catalogue = write_catalogue(folder / "achievements.json", MANY)
-    sqlite3_ms: list[float] = []
-    many_starts: list[dict[str, float]] = []
-    few_ms: list[float] = []
-    imports: list[dict[str, float]] = []
-    memory: list[dict[str, float]] = []
-    for number in range(-1, rounds):
-        taken = (
-            _child("import-sqlite3"),
-            many.start(),
-            few.start(),
-            _child("import-package"),
-            _child("memory", str(catalogue), str(folder / f"memory-{number}"), str(APPLICATION_ID)),
-        )
-        if number < 0:
-            continue  # The first round fills the disk's cache and writes the bytecode.
-        sqlite3_ms.append(taken[0]["ms"])
-        many_starts.append(taken[1])
-        few_ms.append(taken[2]["ms"])
-        imports.append(taken[3])
-        memory.append(taken[4])
-    many_ms = median(start["ms"] for start in many_starts)
-    if any(taken["imports_requests"] for taken in imports):
-        raise CouldNotMeasure(
-            "the package imports requests by itself; it must be left to the service-mode constructor"
-        )
+    memory_folder = str(folder / "memory")
+    tasks: dict[str, Callable[[], dict[str, float]]] = {
+        "sqlite3": lambda: child.does("import-sqlite3"),
+        "many": many,
+        "few": few,
+        "package": lambda: child.does("import-package"),
+        "memory": lambda: child.does("memory", str(catalogue), memory_folder, str(APPLICATION_ID)),
+    }
+    taken: dict[str, list[dict[str, float]]] = {name: [] for name in tasks}
+    for number in range(2 if quick else 20):
+        for name, task in tasks.items():
+            found = task()
+            if number:  # The first round fills the disk's cache and writes the bytecode.
+                taken[name].append(found)
+
+    def of(name: str, number: str) -> float:
+        return median(found[number] for found in taken[name])
+
+    if of("package", "imports_requests"):
+        raise CouldNotMeasure("the package imports requests; it is for the service-mode constructor to do so")
     return Readings(
         {
-            "cold_list_ratio": many_ms / median(sqlite3_ms),
-            "cold_list_growth": many_ms / median(few_ms),
-            "import_ms": median(taken["ms"] for taken in imports),
-            "rss_mb": median(taken["mb"] for taken in memory),
+            "cold_list_ratio": of("many", "ms") / of("sqlite3", "ms"),
+            "cold_list_growth": of("many", "ms") / of("few", "ms"),
+            "import_ms": of("package", "ms"),
+            "rss_mb": of("memory", "mb"),
         },
         {
-            "import_sqlite3_ms": median(sqlite3_ms),
-            "import_requests_ms": median(start["requests_ms"] for start in many_starts),
-            "cold_list_1000_ms": many_ms,
-            "cold_list_10_ms": median(few_ms),
-            "cold_constructor_1000_ms": median(start["constructed_ms"] for start in many_starts),
-            "rss_import_mb": median(taken["import_mb"] for taken in memory),
+            "import_sqlite3_ms": of("sqlite3", "ms"),
+            "import_requests_ms": of("many", "requests_ms"),
+            "cold_list_1000_ms": of("many", "ms"),
+            "cold_list_10_ms": of("few", "ms"),
+            "cold_constructor_1000_ms": of("many", "constructed_ms"),
+            "rss_import_mb": of("memory", "import_mb"),
         },
     )
 
 
-class _CachedList:
-    """A data folder that has the list of an earlier start, with a service that is gone."""
+def _cached_list(child: _Child, folder: Path, count: int) -> Callable[[], dict[str, float]]:
+    """Fill a data folder, let the service go, and return what starts with it."""
+    with Service(count) as service:
+        base_url = service.base_url
+        with service_manager(folder, base_url, "cold") as manager:
+            fetch(manager)
+    return lambda: child.does("cached-list", base_url, "cold", str(folder), str(APPLICATION_ID), str(count))
 
-    def __init__(self, folder: Path, count: int) -> None:
-        with Service(count) as service:
-            self._base_url = service.base_url
-            with service_manager(folder, service.base_url, "cold") as manager:
-                fetch(manager)
-        self._folder = folder
-        self._count = count
 
-    def start(self) -> dict[str, float]:
-        return _child(
-            "cached-list", self._base_url, "cold", str(self._folder), str(APPLICATION_ID), str(self._count)
+class _Child:
+    """Fresh interpreters with bytecode at hand, as an installed package has it."""
+
+    def __init__(self, bytecode: Path) -> None:
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        self._environment = os.environ | {"PYTHONPATH": path, "PYTHONPYCACHEPREFIX": str(bytecode)}
+        self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
+
+    def does(self, task: str, *arguments: str) -> dict[str, float]:
+        """Let a fresh interpreter do a task of `child.py`."""
+        done = subprocess.run(
+            [sys.executable, str(CHILD), task, *arguments],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
-
-
-def _child(task: str, *arguments: str) -> dict[str, float]:
-    """Let a fresh interpreter do a task of `child.py`."""
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    done = subprocess.run(
-        [sys.executable, str(CHILD), task, *arguments],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    if done.returncode:
-        raise CouldNotMeasure(f"a fresh interpreter failed at {task}: {done.stderr.strip()[-500:]}")
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+        if done.returncode:
+            raise CouldNotMeasure(f"a fresh interpreter failed at {task}: {done.stderr.strip()[-500:]}")
+        found: dict[str, float] = json.loads(done.stdout)
+        return found

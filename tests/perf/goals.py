@@ -53,11 +53,7 @@ def verdict(goal: Goal, value: float, undecided: Iterable[str]) -> str:
 def missed(values: Mapping[str, float], undecided: Iterable[str]) -> list[str]:
     """Return the decided keys that are over their goal."""
     left_open = set(undecided)
-    return [
-        goal.key
-        for goal in GOALS
-        if goal.key in values and verdict(goal, values[goal.key], left_open) == "MISSED"
-    ]
+    return [goal.key for goal in GOALS if goal.key in values and verdict(goal, values[goal.key], left_open) == "MISSED"]
 
 
 def table(values: Mapping[str, float], undecided: Iterable[str]) -> str:
@@ -69,7 +65,5 @@ def table(values: Mapping[str, float], undecided: Iterable[str]) -> str:
             continue
         limit = "" if goal.at_most is None else f"{goal.at_most:g}"
         value = values[goal.key]
-        lines.append(
-            f"{goal.key:<28} {limit:>6} {value:>10.4g}  {verdict(goal, value, left_open):<9}  {goal.meaning}"
-        )
+        lines.append(f"{goal.key:<28} {limit:>6} {value:>10.4g}  {verdict(goal, value, left_open):<9}  {goal.meaning}")
     return "\n".join(lines)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -50,9 +51,7 @@ class Player:
         self._revision = 1
         self._revisions = [1] * count
         self._next_of_few = 0
-        self._definitions = [
-            _definition(index, achievement_id) for index, achievement_id in enumerate(self._ids)
-        ]
+        self._definitions = [_definition(index, achievement_id) for index, achievement_id in enumerate(self._ids)]
 
     def next_answer(self) -> tuple[str, bytes]:
         """Return ETag and body, after what `changes` asks for has happened. Call it under the lock."""
@@ -62,9 +61,7 @@ class Player:
             self._raise(self._some(FEW))
         entries = [
             f'{definition},"percent_complete":{percent},"unlocked_at":null,"revision":{revision}}}'
-            for definition, percent, revision in zip(
-                self._definitions, self._percents, self._revisions, strict=True
-            )
+            for definition, percent, revision in zip(self._definitions, self._percents, self._revisions, strict=True)
         ]
         return f'"{self._revision}"', f"[{','.join(entries)}]".encode()
 
@@ -178,9 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, body, etag)
 
     def _events(self, player: Player) -> None:
-        self.wfile.write(
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-        )
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
         stream: queue.SimpleQueue[str] = queue.SimpleQueue()
         with player.lock:
             player.streams.append(stream)
@@ -216,9 +211,7 @@ class Service:
         self._command = [sys.executable, __file__, "--achievements", str(achievements)]
 
     def __enter__(self) -> Service:
-        self._process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self._port = int(self._process.stdout.readline())
         return self
@@ -259,6 +252,8 @@ def main() -> None:
     """Serve until the parent goes away; print the port when ready."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--achievements", type=int, required=True)
+    if hasattr(os, "nice"):
+        os.nice(10)  # in reality it is another machine, and takes no processor from the game
     server = _Server(parser.parse_args().achievements)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_address[1], flush=True)

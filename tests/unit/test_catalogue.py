@@ -396,7 +396,8 @@ FIELD = st.sampled_from(
 )
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("win"),
-    lambda inner: st.lists(inner) | st.dictionaries(FIELD | st.text(), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELD | st.text(), inner, max_size=3),
+    max_leaves=6,
 )
 
 
@@ -416,7 +417,7 @@ def test_no_json_does_worse_than_catalogue_error(data: object) -> None:
     parse_or_refuse(json.dumps(data), "a.json")
 
 
-@given(st.lists(st.dictionaries(FIELD, ANYTHING)), ANYTHING)
+@given(st.lists(st.dictionaries(FIELD, ANYTHING, max_size=4), max_size=3), ANYTHING)
 def test_no_entry_does_worse_than_catalogue_error(entries: list[dict[str, object]], application_id: object) -> None:
     parse_or_refuse(as_json(*entries, application_id=application_id), "a.json")
 

@@ -44,6 +44,11 @@ def test_write() -> None:
     }
 
 
+def test_the_other_headers_are_not_needed() -> None:
+    headers = {"x-ratelimit-remaining": "3", "x-ratelimit-reset-after": "4.25"}
+    assert read_headers(headers) == LimitState(limit=0, remaining=3, reset_after_s=4.25, bucket="")
+
+
 @pytest.mark.parametrize("missing", ["x-ratelimit-remaining", "x-ratelimit-reset-after"])
 def test_without_these_nothing_is_known(missing: str) -> None:
     assert read_headers({name: value for name, value in ANSWER.items() if name != missing}) is None

@@ -318,6 +318,8 @@ def test_an_achievement_needs_these(document: dict[str, Any], missing: str) -> N
         ({"revision": "7"}, "revision"),
         ({"revision": 7.5}, "revision"),
         ({"revision": True}, "revision"),
+        ({"revision": False}, "revision"),
+        ({"revision": 0.0}, "revision"),
     ],
 )
 def test_not_a_record(changes: dict[str, Any], named: str) -> None:
@@ -512,12 +514,23 @@ def test_field_errors_in_a_body() -> None:
 def test_body_of_a_429(is_global: bool) -> None:
     body = {"message": "You are being rate limited.", "retry_after": 64.57, "global": is_global}
     error = decode_error(429, body, retry_after_s=64.57)
-    assert (error.status, error.retry_after_s, error.is_global) == (429, 64.57, is_global)
+    assert (error.status, error.code, error.retry_after_s) == (429, 0, 64.57)
+    assert error.is_global is is_global
     written = encode_error(error)
     assert {name: written.get(name) for name in body} == body
 
 
-@pytest.mark.parametrize("data", [None, "<!doctype html>", [], 5, {}, {"error": "no"}, {"message": 5}])
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(None, "<!doctype html>", [], 5, {}, {"error": "no"}),
+        {"message": 5, "code": 5},
+        {"message": "no"},
+        {"message": "no", "code": None},
+        {"message": "no", "code": "5"},
+        {"message": "no", "code": True},
+    ],
+)
 def test_a_strangers_error_has_no_code(data: object) -> None:
     error = decode_error(502, data, retry_after_s=3.0)
     assert (error.status, error.code, error.retry_after_s) == (502, None, 3.0)

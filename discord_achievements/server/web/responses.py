@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import msgspec
 
 from ...domain import wire
 from ...domain.errors import ApiError
+from ...domain.ratelimit import refusal_headers
 from .asgi import Send
 
 Headers = list[tuple[bytes, bytes]]
@@ -33,9 +33,10 @@ def error_answer(error: ApiError, headers: Headers) -> Answer:
     """Return the answer that tells `error`."""
     told = [JSON, *headers]
     if error.retry_after_s is not None:
-        told.append((b"retry-after", b"%d" % math.ceil(error.retry_after_s)))
-    if error.status == 429:
-        told.append((b"x-ratelimit-scope", b"user"))
+        refusal = refusal_headers(error.retry_after_s)
+        if error.status != 429:
+            del refusal["X-RateLimit-Scope"]  # which only a limit has
+        told.extend((name.lower().encode(), value.encode()) for name, value in refusal.items())
     return Answer(error.status, told, msgspec.json.encode(wire.encode_error(error)))
 
 
