@@ -84,6 +84,7 @@ ROUTES = (
 )
 
 _VERSION_PREFIX = re.compile(r"/api(?:/v([0-9]+))?(?=/|$)")
+_VERSIONS = {None: DEFAULT_API_VERSION} | {str(version): version for version in API_VERSIONS}
 _ICON = "/app-assets/{application_id}/achievements/{achievement_id}/icons/{icon_hash}.{extension}"
 
 
@@ -100,16 +101,15 @@ def match(method: str, path: str) -> Match:
     prefix = _VERSION_PREFIX.match(path)
     if prefix is None:
         raise ApiError.of(ErrorCode.ROUTE_NOT_FOUND)
-    said = prefix[1] or str(DEFAULT_API_VERSION)
-    if said not in map(str, API_VERSIONS):
+    version = _VERSIONS.get(prefix[1])
+    if version is None:
         raise ApiError.of(ErrorCode.INVALID_API_VERSION)
-    version = int(said)
     rest = path[prefix.end() :]
-    found = [(route, hit) for route in ROUTES if (hit := route.pattern.fullmatch(rest))]
-    for route, hit in found:
-        if route.method == method:
+    for route in ROUTES:
+        if route.method == method and (hit := route.pattern.fullmatch(rest)):
             return Match(route, hit.groupdict(), version)
-    raise ApiError.of(ErrorCode.METHOD_NOT_ALLOWED if found else ErrorCode.ROUTE_NOT_FOUND)
+    is_known = any(route.pattern.fullmatch(rest) for route in ROUTES)
+    raise ApiError.of(ErrorCode.METHOD_NOT_ALLOWED if is_known else ErrorCode.ROUTE_NOT_FOUND)
 
 
 def allowed_methods(path: str) -> list[str]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections import defaultdict
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Metrics:
-    """The counts of one process; with several workers, each answers for all of them together."""
+    """The counts of one process; with several workers, each answers for all of them together.
+
+    A request only adds to plain numbers, which `flush` passes on: prometheus_client takes a lock for each.
+    """
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -23,11 +25,10 @@ class Metrics:
             ["route", "status"],
             registry=self._registry,
         )
-        self._seconds = Histogram(
+        self._seconds = Counter(
             "discord_achievements_request_seconds",
-            "Time from a request's headers to its answer",
+            "Time from requests' headers to their answers, all together",
             ["route"],
-            buckets=_SECONDS,
             registry=self._registry,
         )
         self._streams = Gauge(
@@ -36,25 +37,26 @@ class Metrics:
             registry=self._registry,
             multiprocess_mode="livesum",
         )
-        self._counted: dict[tuple[str, int], Callable[[], None]] = {}
-        self._timed: dict[str, Callable[[float], None]] = {}
+        self._counted: defaultdict[tuple[str, int], int] = defaultdict(int)
+        self._timed: defaultdict[str, float] = defaultdict(float)
 
     def count(self, route: str, status: int, seconds: float) -> None:
         """Count an answer."""
-        counted = self._counted.get((route, status))
-        if counted is None:
-            # Finding the labels takes longer than counting.
-            counted = self._counted[route, status] = self._requests.labels(route, str(status)).inc
-            self._timed[route] = self._seconds.labels(route).observe
-        counted()
-        self._timed[route](seconds)
+        self._counted[route, status] += 1
+        self._timed[route] += seconds
 
-    def set_streams(self, count: int) -> None:
-        """Tell how many event streams are open."""
-        self._streams.set(count)
+    def flush(self, streams: int) -> None:
+        """Pass on what was counted, and how many event streams are open."""
+        for (route, status), count in self._counted.items():
+            self._requests.labels(route, str(status)).inc(count)
+        for route, seconds in self._timed.items():
+            self._seconds.labels(route).inc(seconds)
+        self._counted.clear()
+        self._timed.clear()
+        self._streams.set(streams)
 
     def text(self) -> bytes:
-        """Return all counts in Prometheus' format."""
+        """Return all that was passed on, in Prometheus' format."""
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self._registry)
         together = CollectorRegistry()

@@ -85,7 +85,7 @@ class Api:
         self._body_timeout_s = body_timeout_s
         self._now = now
         self._at_s = at_s
-        self._handlers: dict[Route, Callable[[Call], Awaitable[Answer]]] = {
+        handlers: dict[Route, Callable[[Call], Awaitable[Answer]]] = {
             routes.GET_ACHIEVEMENTS: self._get_achievements,
             routes.GET_ACHIEVEMENT: self._get_achievement,
             routes.CREATE_ACHIEVEMENT: self._create_achievement,
@@ -96,6 +96,7 @@ class Api:
             routes.RESET_USER_ACHIEVEMENT: self._reset_user_achievement,
             routes.GET_PLAYER_ACHIEVEMENTS: self._get_player_achievements,
         }
+        self._handlers = {route.name: handler for route, handler in handlers.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = self._now()
@@ -112,7 +113,7 @@ class Api:
                 return
             if match.route is not routes.GET_USER_ACHIEVEMENTS:  # which counts for itself: a 304 costs nothing
                 await self._count(call)
-            answer = await self._handlers[match.route](call)
+            answer = await self._handlers[name](call)
         except ApiError as error:
             answer = self._refusal(error, scope["path"], headers)
         except StoreUnavailable as exc:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 _REDIS_TIMEOUT_S = 0.5
+_COUNT_S = 1.0
 
 
 def open_store(database: str) -> Store:
@@ -62,7 +63,7 @@ class App:
         self._service = Service(
             store, self._broker, self._streams, writer, at_us=_at_us, replay_us=int(settings.replay_s * 1e6)
         )
-        metrics = Metrics()
+        self._metrics = metrics = Metrics()
         self._api: ASGIApp = Api(
             self._service,
             self._limiter,
@@ -77,7 +78,6 @@ class App:
         if origins := settings.origins():
             self._api, site = _with_cors(self._api, origins), _with_cors(site, origins)
         self._site = site
-        self._comments: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -94,17 +94,25 @@ class App:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         await self._broker.start(self._streams.deliver, self._service.resync)
-        self._comments = asyncio.create_task(self._streams.comment())
+        chores = [asyncio.create_task(self._streams.comment()), asyncio.create_task(self._count())]
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        self._comments.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._comments
+        for chore in chores:
+            chore.cancel()
+            with suppress(asyncio.CancelledError):
+                await chore
         await self._service.close()
         await self._broker.close()
         await self._limiter.close()
         await asyncio.to_thread(self._store.close)
         await send({"type": "lifespan.shutdown.complete"})
+
+
+    async def _count(self) -> None:
+        """Pass on what was counted, for ever: where several processes count, the one that is asked tells for all."""
+        while True:
+            await asyncio.sleep(_COUNT_S)
+            self._metrics.flush(len(self._streams))
 
 
 def _broker(settings: Settings) -> Broker:

@@ -40,7 +40,7 @@ def create_site(service: Service, streams: Streams, metrics: Metrics, *, with_me
         return JSONResponse({"status": "ready"})
 
     async def show_metrics(_: Request) -> Response:
-        metrics.set_streams(len(streams))
+        metrics.flush(len(streams))
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 
     async def openapi(_: Request) -> Response:
