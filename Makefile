@@ -8,7 +8,7 @@ ARGS ?=
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench bench-service clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -17,6 +17,7 @@ help:
 	@echo 'make test    run all tests            make test ARGS="-k journal"'
 	@echo 'make check   style (ruff) and types (mypy)'
 	@echo 'make bench   measure; writes build/bench.json'
+	@echo 'make bench-service   measure the service, with wrk; writes build/bench_service.json'
 	@echo 'make clean   remove the virtual environment and everything built'
 
 # [dev] contains [pygame], so where it is installed the demo needs nothing more.
@@ -33,6 +34,9 @@ check: $(VENV)/dev.installed
 
 bench: $(VENV)/dev.installed
 	@$(BIN)/python -m tests.perf.bench $(ARGS)
+
+bench-service: $(VENV)/dev.installed
+	@$(BIN)/python -m tests.perf.bench_service $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

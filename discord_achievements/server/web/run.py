@@ -22,6 +22,7 @@ import uvicorn
 
 from ...domain.errors import DiscordAchievementsError
 from ..settings import Settings
+from ..store import Store
 from .app import App, open_store
 from .connection import Connection
 
@@ -42,7 +43,7 @@ def serve(settings: Settings, on_listening: Callable[[str], None]) -> int:
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     with listening:
         if settings.workers == 1:
-            return _serve_here(settings, listening, lambda: on_listening(url))
+            return serve_store(open_store(settings.database), settings, listening, lambda: on_listening(url))
         open_store(settings.database).close()  # migrates once, and fails here rather than in every worker
         with tempfile.TemporaryDirectory(prefix="discord_achievements_metrics") as folder:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
@@ -78,8 +79,11 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _serve_here(settings: Settings, listening: socket.socket, on_started: Callable[[], None]) -> int:
-    app = App(open_store(settings.database), settings)
+def serve_store(
+    store: Store, settings: Settings, listening: socket.socket, on_started: Callable[[], None]
+) -> int:
+    """Serve `store` in this process, on a socket that is bound, until SIGTERM or SIGINT; return the exit status."""
+    app = App(store, settings)
     config = uvicorn.Config(
         app,
         http=Connection,
@@ -206,7 +210,7 @@ def _work(environment: dict[str, str], listening: socket.socket, pipe: Pipe) -> 
     settings = Settings.from_environment(environment)
     _log_to_stderr(settings.log_level)
     try:
-        _serve_here(settings, listening, started)
+        serve_store(open_store(settings.database), settings, listening, started)
     except DiscordAchievementsError as exc:
         sys.exit(f"the worker cannot start: {exc}")
 
