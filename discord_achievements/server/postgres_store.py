@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from sqlalchemy import Connection, create_engine
 
@@ -81,15 +82,18 @@ class PostgresStore(SqlStore):
         connection.exec_driver_sql("UPDATE generation SET value = value + 1")
         connection.exec_driver_sql("SELECT pg_notify(%s, '')", (GENERATION_CHANNEL,))
 
-    def _read_held(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, Held]:
-        columns = tuple(map(list, zip(*keys, strict=True)))
-        return {Key(*row[:3]): held(*row[3:]) for row in connection.exec_driver_sql(_READ, columns)}
+    def _writing(self) -> AbstractContextManager[Connection]:
+        return self._transaction()
 
-    def _put_held(self, connection: Connection, changed: Mapping[Key, Written]) -> set[Key]:
+    def _read_held(self, transaction: Connection, keys: Sequence[Key]) -> dict[Key, Held]:
+        columns = tuple(map(list, zip(*keys, strict=True)))
+        return {Key(*row[:3]): held(*row[3:]) for row in transaction.exec_driver_sql(_READ, columns)}
+
+    def _put_held(self, transaction: Connection, changed: Mapping[Key, Written]) -> set[Key]:
         rows = [
             (*key, *entry.after.progress, entry.after.revision, entry.after.changed_at_us)
             for key, entry in sorted(changed.items())
             if entry.after
         ]
         columns = tuple(map(list, zip(*rows, strict=True)))
-        return {Key(*row) for row in connection.exec_driver_sql(_PUT, columns)}
+        return {Key(*row) for row in transaction.exec_driver_sql(_PUT, columns)}

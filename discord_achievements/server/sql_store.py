@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
@@ -58,11 +58,15 @@ class SqlStore(ABC):
         """Do what is to be done once such a transaction is committed."""
 
     @abstractmethod
-    def _read_held(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, Held]:
+    def _writing(self) -> AbstractContextManager[Any]:
+        """Give what `_read_held` and `_put_held` work on: a transaction for progress."""
+
+    @abstractmethod
+    def _read_held(self, transaction: Any, keys: Sequence[Key]) -> dict[Key, Held]:
         """Return those of the records that there are."""
 
     @abstractmethod
-    def _put_held(self, connection: Connection, changed: Mapping[Key, Written]) -> set[Key]:
+    def _put_held(self, transaction: Any, changed: Mapping[Key, Written]) -> set[Key]:
         """Put each record's `after` where its revision still is that of `before`; return the keys where it was."""
 
     @contextmanager
@@ -198,14 +202,14 @@ class SqlStore(ABC):
         # Ascending, so that two processes that lock the same records do it in the same order.
         keys = sorted({write.key for write in writes})
         written: dict[Key, Written] = {}
-        with self._transaction() as connection:
+        with self._writing() as transaction:
             for _ in range(_ATTEMPTS):
                 waiting = set(keys)
                 folded = fold_all(
-                    self._read_held(connection, keys), [write for write in writes if write.key in waiting], at_us
+                    self._read_held(transaction, keys), [write for write in writes if write.key in waiting], at_us
                 )
                 changed = {key: entry for key, entry in folded.items() if entry.after != entry.before}
-                lost = changed.keys() - self._put_held(connection, changed) if changed else set()
+                lost = changed.keys() - self._put_held(transaction, changed) if changed else set()
                 written |= {key: entry for key, entry in folded.items() if key not in lost}
                 if not lost:
                     return written

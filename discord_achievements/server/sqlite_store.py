@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from .store import Held, Key, StoreUnavailable, Token, TokenKind, Written
 
 _BUSY_TIMEOUT_S = 5.0
 _GENERATION_FOR_S = 0.001
+_PRAGMAS = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON")
 _READ = """
     SELECT percent, unlocked_at_us, revision, changed_at_us FROM progress
     WHERE application_id = ? AND user_id = ? AND achievement_id = ?
@@ -40,9 +42,9 @@ _PUT = """
 class SqliteStore(SqlStore):
     """Opens the file at `path`, and makes or migrates its tables.
 
-    A write transaction takes the file's lock at its begin, so that what it reads stays true. The three reads that most
-    requests need go through a connection of their own without further machinery: they take microseconds, whatever
-    the writer does, since readers of a write-ahead log wait for nobody.
+    A write transaction takes the file's lock at its begin, so that what it reads stays true. Progress is written, and
+    the three reads that most requests need are made, on connections of their own without further machinery. Those
+    reads take microseconds, whatever the writer does, since readers of a write-ahead log wait for nobody.
     """
 
     reads_at_once = True
@@ -63,13 +65,14 @@ class SqliteStore(SqlStore):
         self._generation = 0
         self._look_again_at = 0.0
         self._lock = threading.Lock()
-        self._reader = sqlite3.connect(
-            path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=16
-        )
+        self._reader = self._connect(path)
+        self._write_lock = threading.Lock()
+        self._writer = self._connect(path)
 
     def close(self) -> None:
-        with self._lock:
+        with self._lock, self._write_lock:
             self._reader.close()
+            self._writer.close()
         super().close()
 
     def generation(self) -> int:
@@ -100,35 +103,52 @@ class SqliteStore(SqlStore):
     def _bump_generation(self, connection: Connection) -> None:
         connection.exec_driver_sql("UPDATE generation SET value = value + 1")
 
-    def _read_held(self, connection: Connection, keys: Sequence[Key]) -> dict[Key, Held]:
-        cursor = connection.connection.cursor()
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Cursor]:
+        try:
+            with self._write_lock, closing(self._writer.cursor()) as cursor:
+                cursor.execute("BEGIN IMMEDIATE")
+                try:
+                    yield cursor
+                    cursor.execute("COMMIT")
+                except BaseException:
+                    if self._writer.in_transaction:
+                        cursor.execute("ROLLBACK")
+                    raise
+        except sqlite3.OperationalError as exc:
+            raise StoreUnavailable(f"SQLite: {exc}") from exc
+
+    def _read_held(self, transaction: sqlite3.Cursor, keys: Sequence[Key]) -> dict[Key, Held]:
         found = {}
         for key in keys:
-            cursor.execute(_READ, key)
-            if row := cursor.fetchone():
+            if row := transaction.execute(_READ, key).fetchone():
                 found[key] = held(*row)
-        cursor.close()
         return found
 
-    def _put_held(self, connection: Connection, changed: Mapping[Key, Written]) -> set[Key]:
+    def _put_held(self, transaction: sqlite3.Cursor, changed: Mapping[Key, Written]) -> set[Key]:
         rows = [
             (*key, *entry.after.progress, entry.after.revision, entry.after.changed_at_us)
             for key, entry in changed.items()
             if entry.after
         ]
-        cursor = connection.connection.cursor()
-        cursor.executemany(_PUT, rows)
-        cursor.close()
+        transaction.executemany(_PUT, rows)
         return set(changed)  # nobody else can have written since the transaction began
+
+    def _connect(self, path: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=16
+        )
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+        return connection
 
 
 def _configure(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     # Without this the driver begins transactions by itself, and not with IMMEDIATE.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
     cursor.close()
 
 

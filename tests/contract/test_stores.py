@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from discord_achievements.domain.models import ACHIEVEMENTS_MAX, Achievement
 from discord_achievements.domain.progress import NO_PROGRESS, Progress
 from discord_achievements.server.memory_store import MemoryStore
+from discord_achievements.server.sqlite_store import SqliteStore
 from discord_achievements.server.store import (
     Application,
     Held,
@@ -319,10 +320,10 @@ def test_sqlite_that_is_locked_is_unavailable(tmp_path: Path, monkeypatch: pytes
 def test_sqlite_commits_are_durable(tmp_path: Path) -> None:
     path = tmp_path / "service.sqlite3"
     with closing(open_store(f"sqlite:///{path.as_posix()}")) as store:
-        engine = store._engine  # type: ignore[attr-defined]
-        with engine.connect() as connection:
-            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
-            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert isinstance(store, SqliteStore)
+        with store._writing() as transaction:
+            assert transaction.execute("PRAGMA synchronous").fetchone() == (2,)
+            assert transaction.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_no_unlock_locks_a_row_that_players_share(postgres: Postgres) -> None:

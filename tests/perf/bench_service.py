@@ -305,7 +305,8 @@ def measure_growth(bench: Bench, server: Postgres) -> dict[str, float]:
         lists = bench.rates(
             {
                 name: Target(
-                    f"{service.url}{mine_path(tail='?started=true')}", {"Authorization": f"Bearer {owners[name].player}"}
+                    f"{service.url}{mine_path(tail='?started=true')}",
+                    {"Authorization": f"Bearer {owners[name].player}"},
                 )
                 for name, service in services.items()
             }
