@@ -207,6 +207,23 @@ def test_web_pages_may_call_where_it_is_set(impatient: RunningService, limited: 
         assert closed.call("OPTIONS", mine_path(), headers=asked).status_code == 405
 
 
+def test_no_token_is_logged_however_much_is(database: str, tokens: Tokens) -> None:
+    with running(database, log_level="debug") as service:
+        for token in (tokens.bot, tokens.player, tokens.expired, tokens.client):
+            for scheme in ("Bot", "Bearer"):
+                with Client(service.host, f"{scheme} {token}") as client:
+                    client.get(definitions_path())
+                    client.get(f"/{token}?{token}")
+                    client.put(progress_path(WIN, token), {"percent_complete": token})
+        with connect(service) as client:
+            client.sendall(f"GARBAGE {tokens.bot}\r\n\r\n".encode())
+            client.recv(1000)
+    assert service.log, "there was something to see"
+    said = "".join(service.log)
+    for token in tokens:
+        assert token[-64:] not in said
+
+
 # The end
 
 

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import base64
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from discord_achievements.domain.definition import (
+    ICON_MAX_BYTES,
+    Change,
+    Left,
+    Upload,
+    decode_change,
+    decode_creation,
+)
+from discord_achievements.domain.errors import ApiError
+from discord_achievements.domain.progress import Progress, receive
+from discord_achievements.domain.snowflake import make_snowflake
+from discord_achievements.domain.wire import format_event, matches_etag
+
+BOTH_FORMS = [
+    {"name": "N", "name_localizations": {"de": "Ä"}, "description": "D"},
+    {"name": {"default": "N", "localizations": {"de": "Ä"}}, "description": {"default": "D"}},
+]
+
+
+@pytest.mark.parametrize("body", BOTH_FORMS)
+def test_both_forms_say_the_same(body: dict[str, Any]) -> None:
+    wanted = Change({"name": "N", "name_localizations": {"de": "Ä"}, "description": "D"}, Left.ALONE)
+    assert decode_creation(body) == decode_change(body) == wanted
+
+
+def test_a_change_mentions_what_it_wants() -> None:
+    assert decode_change({}) == Change({}, Left.ALONE)
+    assert decode_change({"name_localizations": None, "icon": None}) == Change({"name_localizations": None}, None)
+    assert decode_change({"name": {"default": "N", "localizations": None}}).fields == {
+        "name": "N",
+        "name_localizations": None,
+    }
+    assert decode_change({"secret": True, "unknown": [1]}).fields == {"secret": True}
+
+
+def test_an_icon_is_what_the_data_uri_says() -> None:
+    content = bytes(range(256))
+    icon = f"data:image/webp;base64,{base64.b64encode(content).decode()}"
+    assert decode_change({"icon": icon}).icon == Upload("image/webp", content)
+    largest = f"data:image/png;base64,{base64.b64encode(bytes(ICON_MAX_BYTES)).decode()}"
+    assert isinstance(decode_change({"icon": largest}).icon, Upload)
+    for wrong in (5, "", "data:image/png;base64,ä", "data:image/bmp;base64,AAAA", largest[:-4] + "AAAAAAAA"):
+        with pytest.raises(ApiError) as caught:
+            decode_change({"icon": wrong})
+        assert caught.value.errors is not None
+        assert caught.value.errors["icon"]["_errors"][0]["code"] == "IMAGE_INVALID"
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    body = {"name": 5, "name_localizations": {"xx": "y", "de": ""}, "secret": None, "icon": 1}
+    with pytest.raises(ApiError) as caught:
+        decode_creation(body)
+    assert caught.value.errors is not None
+    assert set(caught.value.errors) == {"name", "name_localizations", "description", "secret", "icon"}
+    assert set(caught.value.errors["name_localizations"]) == {"xx", "de"}
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+FIELDS = st.sampled_from(["name", "name_localizations", "description", "secret", "secure", "icon"])
+
+
+@given(ANYTHING | st.dictionaries(FIELDS, ANYTHING | st.dictionaries(st.sampled_from(["default"]), ANYTHING)))
+def test_no_body_does_worse_than_api_error(body: object) -> None:
+    for decode in (decode_creation, decode_change):
+        with suppress(ApiError):
+            fields = decode(body).fields
+            assert all(1 <= len(fields[name]) <= 200 for name in ("name", "description") if name in fields)
+
+
+def test_ids_are_made_of_the_time() -> None:
+    assert make_snowflake(1_462_015_105_796_000, 7 << 5 | 7) >> 22 == 41_944_705_796, "Discord's own example"
+    assert make_snowflake(1_462_015_105_796_000, 2**64 - 1) & (2**22 - 1) == 2**22 - 1
+    assert make_snowflake(2_000_000, 1) < 0 < make_snowflake(1_500_000_000_000_000, 0) < 2**63
+
+
+def test_a_known_unlock_is_not_moved_by_an_update_that_says_no_age() -> None:
+    assert receive(Progress(40, None), 100, 0.0, 1000) == Progress(100, 1000)
+    assert receive(Progress(100, 1000), 100, 0.0, 400) == Progress(100, 1000)
+    assert receive(Progress(100, 1000), 30, 0.0, 400) == Progress(100, 1000)
+    assert receive(Progress(100, 9_000_000), 100, 5.0, 10_000_000) == Progress(100, 5_000_000)
+
+
+def test_an_event_as_the_stream_carries_it() -> None:
+    assert format_event(5, "KIND", {"a": "ä\n"}) == b'id: 5\nevent: KIND\ndata: {"a": "\\u00e4\\n"}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("said", "matches"),
+    [('"a"', True), ('W/"a"', True), ('"x", "a"', True), ("*", True), ("", False), ("a", False), ('"ab"', False)],
+)
+def test_etags(said: str, matches: bool) -> None:
+    assert matches_etag(said, '"a"') is matches

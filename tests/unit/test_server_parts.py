@@ -1,0 +1,202 @@
+"""Parts of the service that need neither network nor database."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from discord_achievements.domain.errors import ConfigurationError
+from discord_achievements.domain.routes import Limit
+from discord_achievements.server.auth import Authenticator, mint
+from discord_achievements.server.broker import Notice, Player
+from discord_achievements.server.memory_store import MemoryStore
+from discord_achievements.server.settings import PREFIX, Settings, redacted
+from discord_achievements.server.store import Key, Raise, Token, TokenKind, Write, Written
+from discord_achievements.server.streams import Streams
+from discord_achievements.server.writer import Writer
+
+AT_US = 1_700_000_000_000_000
+
+
+# Settings
+
+
+def test_the_command_line_outranks_the_environment() -> None:
+    environment = {f"{PREFIX}PORT": "9000", f"{PREFIX}STREAM_COMMENT_S": "2.5", f"{PREFIX}METRICS": "off"}
+    assert Settings.from_environment({}).port == 8000
+    settings = Settings.from_environment(environment, port=None)
+    assert (settings.port, settings.stream_comment_s, settings.metrics) == (9000, 2.5, False)
+    assert Settings.from_environment(environment, port=0).port == 0
+
+
+def test_settings_survive_the_way_to_a_worker() -> None:
+    settings = Settings(database="postgresql://me@host/x", metrics=False, rate_limits="off", replay_s=1.5)
+    assert Settings.from_environment(settings.to_environment()) == settings
+
+
+def test_limits() -> None:
+    assert Settings(rate_limits="OFF").limits() == {}
+    documented = Settings().limits()
+    assert documented["get_user_achievements"] == Limit(2, 5.0)
+    changed = Settings(rate_limits="get_user_achievements=10/2.5, get_achievement=1/60").limits()
+    assert changed == documented | {"get_user_achievements": Limit(10, 2.5), "get_achievement": Limit(1, 60.0)}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", "x"), ("port", "70000"), ("workers", "0"), ("metrics", "maybe"), ("log_level", "loud"),
+        ("database", "mysql://x"), ("redis", "http://x"), ("rate_limits", "nonsense=1/1"),
+        ("rate_limits", "get_achievement=0/5"), ("rate_limits", "get_achievement=5"), ("body_timeout_s", "nan"),
+        ("max_body_bytes", "-5"), ("workers", "2"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_named(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_environment({f"{PREFIX}{name.upper()}": value})
+    assert value in str(caught.value)
+    assert PREFIX in str(caught.value)
+
+
+def test_passwords_are_left_out() -> None:
+    assert redacted("postgresql://me:hunter2@host:5/x?a=b") == "postgresql://me:***@host:5/x?a=b"
+    assert "hunter2" not in Settings(database="postgresql://me:hunter2@h/x", redis="redis://:hunter2@h/0").show()
+
+
+# Tokens
+
+
+def authenticator(tokens: Sequence[Token], now_us: Callable[[], int] = lambda: AT_US) -> Authenticator:
+    kept = {token.key: token for token in tokens}
+
+    async def read(key: str) -> Token | None:
+        return kept.get(key)
+
+    return Authenticator(lambda: 1, read, now_us)
+
+
+def test_a_token_can_be_found_by_scanners_and_is_not_kept() -> None:
+    made = [mint(kind, 1, 2, AT_US) for kind in TokenKind for _ in range(20)]
+    assert all(re.fullmatch(r"da(bot|user|client)_[0-9a-f]{12}_[0-9a-f]{64}", one.text) for one in made)
+    assert len({one.text[-64:] for one in made}) == len(made)
+    for one in made:
+        assert one.text.encode() not in repr(one.token).encode()
+        assert one.text[-64:] not in repr(one.token)
+
+
+def test_who_a_token_speaks_for() -> None:
+    bot, player = mint(TokenKind.BOT, 1, None, AT_US), mint(TokenKind.BEARER, 1, 5, AT_US, 60)
+    clock = [AT_US]
+    known = authenticator([bot.token, player.token], lambda: clock[0])
+
+    def identified(header: str) -> Any:
+        return asyncio.run(known.identify(header))
+
+    assert identified(f"Bot {bot.text}") == (TokenKind.BOT, 1, None)
+    assert identified(f"Bearer {player.text}") == (TokenKind.BEARER, 1, 5)
+    mixed = f"{bot.text[:18]}_{player.text[-64:]}"
+    for wrong in ("", bot.text, f"Bearer {bot.text}", f"Bot {player.text}", f"bot {bot.text}", f"Bot {mixed}"):
+        assert identified(wrong) is None
+    assert identified(f"Bot {mint(TokenKind.BOT, 1, None, AT_US).text}") is None
+    clock[0] += 60_000_000
+    assert identified(f"Bearer {player.text}") is None, "it has expired"
+    assert identified(f"Bot {bot.text}") is not None
+
+
+# The writer
+
+
+class RecordingStore(MemoryStore):
+    """Remembers batches, and refuses what is about player 13."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+
+    def write(self, writes: Sequence[Write], at_us: int) -> dict[Key, Written]:
+        self.batches.append(len(writes))
+        if any(write.key.user_id == 13 for write in writes):
+            raise RuntimeError("this one is bad")
+        return super().write(writes, at_us)
+
+
+def test_updates_that_wait_share_a_commit() -> None:
+    async def scene() -> None:
+        store = RecordingStore()
+        told: list[Written] = []
+        writer = Writer(store, lambda: AT_US, batch_max=500, waiting_max=500)
+        writes = [writer.write(Raise(Key(1, user, 9), 50, 0), told.append) for user in range(101, 201)]
+        answers = await asyncio.gather(*writes)
+        await writer.close()
+        assert store.batches == [100]
+        assert told == answers
+        times = [answer.after.changed_at_us for answer in answers if answer.after]
+        assert len(set(times)) == 100
+
+    asyncio.run(scene())
+
+
+def test_one_bad_update_fails_alone(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        store = RecordingStore()
+        writer = Writer(store, lambda: AT_US, batch_max=500, waiting_max=500)
+        writes = [writer.write(Raise(Key(1, user, 9), 50, 0), lambda _: None) for user in (12, 13, 14)]
+        one, bad, other = await asyncio.gather(*writes, return_exceptions=True)
+        await writer.close()
+        assert isinstance(bad, RuntimeError)
+        assert isinstance(one, Written)
+        assert isinstance(other, Written)
+        assert store.batches == [3, 1, 1, 1]
+        assert set(store.records(1, 12)) == set(store.records(1, 14)) == {9}
+
+    asyncio.run(scene())
+    assert "one by one" in caplog.text
+
+
+def test_writes_to_one_record_in_one_commit_are_told_once() -> None:
+    async def scene() -> None:
+        told: list[Written] = []
+        writer = Writer(MemoryStore(), lambda: AT_US, batch_max=500, waiting_max=500)
+        key = Key(1, 5, 9)
+        answers = await asyncio.gather(*(writer.write(Raise(key, percent, 0), told.append) for percent in (5, 80, 30)))
+        await writer.close()
+        assert told == answers[:1]
+        assert {answer.after for answer in answers} == {answers[0].after}
+
+    asyncio.run(scene())
+
+
+# Streams
+
+
+def test_a_client_that_takes_nothing_has_its_stream_ended() -> None:
+    async def scene() -> None:
+        sent: list[bytes] = []
+        takes = asyncio.Event()
+        ended = asyncio.Event()
+
+        async def send(data: bytes, more: bool) -> None:
+            await takes.wait()
+            sent.append(data)
+            if not more:
+                ended.set()
+
+        player = Player(1, 5)
+        streams = Streams(asyncio.get_running_loop().time, per_player=1, total=10, comment_every_s=60)
+        stream = streams.open(player, send)
+        assert not streams.has_room(player)
+        assert streams.has_room(Player(1, 6))
+        for _ in range(10):
+            streams.deliver([Notice(player, b"x" * 100_000), Notice(Player(1, 6), b"not mine")])
+            await asyncio.sleep(0)
+        takes.set()
+        await asyncio.wait_for(ended.wait(), 10)
+        assert sum(map(len, sent)) < 400_000, "what was not taken is not kept without end"
+        assert streams.close(stream) is True
+        assert len(streams) == 0
+
+    asyncio.run(scene())
