@@ -1,4 +1,8 @@
-"""The databases that tests run against. PostgreSQL comes from PyPI, so it is there wherever the tests are."""
+"""What all tests share: how property tests run, and the databases that tests of the service run against.
+
+A machine that is busy with something else must not fail a property test. PostgreSQL comes from PyPI, so it is there
+wherever the tests are.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.databases import Postgres, RedisServer
+
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,12 @@
-"""What the tests of the manager share: a game's catalogue, and a game that writes down what it is told."""
+"""What the tests of the manager share: a catalogue, a game that writes down what it is told, other processes."""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -72,3 +76,24 @@ class Game:
         self.until(lambda: len(self.results) > count)
         assert len(self.results) == count + 1
         return self.results[-1]
+
+
+def python(code: str, *arguments: object) -> subprocess.Popen[str]:
+    """Start `code` in a process of its own."""
+    # Forking beside a thread is what some games do, and Python 3.12 and later warn of it.
+    command = [sys.executable, "-W", "error", "-W", "ignore:::__main__", "-c", textwrap.dedent(code)]
+    return subprocess.Popen(
+        [*command, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+
+
+def run_python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run `code` in a process of its own, to its end."""
+    with python(code, *arguments) as process:
+        out, err = process.communicate(timeout=30)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)

@@ -438,12 +438,13 @@ def _json(localizations: Mapping[str, str] | None) -> str | None:
 
 
 def _state(row: Sequence[Any]) -> State:
-    _, percent, unlocked_at_us, revision, pending_percent, pending_unlocked_at_us, secret, secure, *_ = row
+    percent, unlocked_at_us, revision, pending_percent, pending_unlocked_at_us, secret, secure = row[1:8]
+    # By position, not by name: that is half the time, a thousand times in a start.
     return State(
-        confirmed=Progress(percent or 0, unlocked_at_us),
-        revision=revision,
-        pending=None if pending_percent is None else Progress(pending_percent, pending_unlocked_at_us),
-        known=secret is not None,
-        secret=bool(secret),
-        secure=bool(secure),
+        Progress(percent or 0, unlocked_at_us),
+        revision,
+        None if pending_percent is None else Progress(pending_percent, pending_unlocked_at_us),
+        secret is not None,
+        bool(secret),
+        bool(secure),
     )

@@ -23,7 +23,6 @@ import secrets
 import struct
 import zlib
 from collections.abc import Iterator
-from itertools import cycle
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -66,7 +65,8 @@ class Journal:
         self._file = file
         self._map = mmap.mmap(file.fileno(), FILE_BYTES)
         self._owner = b""
-        self._cells: dict[int, cycle[int]] = {}
+        # Of the present owner, by achievement: the cell, sequence number and percent of the last record.
+        self._written: dict[int, tuple[int, int, int]] = {}
         self._end = 0
         self._last_seq = 0
 
@@ -98,25 +98,32 @@ class Journal:
         """
         if owner != self._owner:
             self._owner = owner
-            self._cells = {}
-        cells = self._cells.get(achievement_id) or self._allocate(achievement_id)
-        if cells is None:
-            return False
+            self._written = {}
+        written = self._written.get(achievement_id)
+        if written is None:
+            cell = self._allocate()
+            if cell is None:
+                return False
+        else:
+            cell, last_seq, last_percent = written
+            if percent <= last_percent and last_seq > self.committed_seq:
+                return True  # a game may say less in the same frame; that must not push out what it has reached
+            cell ^= _CELL_BYTES
         checksum = _crc32(_pack_fields(seq, achievement_id, at_us, owner, percent))
-        _pack_cell_into(self._map, next(cells), seq, achievement_id, at_us, owner, percent, checksum)
+        _pack_cell_into(self._map, cell, seq, achievement_id, at_us, owner, percent, checksum)
+        self._written[achievement_id] = (cell, seq, percent)
         self._last_seq = seq
         return True
 
-    def _allocate(self, achievement_id: int) -> cycle[int] | None:
+    def _allocate(self) -> int | None:
         if self._end == FILE_BYTES:
             if not self.is_committed:
                 return None
-            self._cells = {}
+            self._written = {}
             self._end = 0
         slot = self._end
         self._end += _SLOT_BYTES
-        cells = self._cells[achievement_id] = cycle((slot, slot + _CELL_BYTES))
-        return cells
+        return slot
 
     @property
     def is_committed(self) -> bool:

@@ -175,7 +175,7 @@ class AchievementManager:
         # The first run_callbacks() finds this and starts the worker; from then on it has nothing to check for.
         self._inbox.append(_Start())
         self._at_exit = _close_at_exit(weakref.ref(self))
-        self._abandon = weakref.finalize(self, self._worker.abandon)
+        self._abandon = weakref.finalize(self, _abandon, self._worker)
         self._abandon.atexit = False
         _managers.add(self)
 
@@ -530,7 +530,7 @@ class AchievementManager:
         old = view.look(achievement_id)
         is_seen = listed(state) or view.is_listed(achievement_id)
         view.put(new, is_listed=listed(state))
-        if is_seen and (old is None or old.percent_complete != new.percent_complete):
+        if is_seen and new.percent_complete != (0 if old is None else old.percent_complete):
             self._call(self._updates, new)
 
     def _show_list(self, view: View, news: tuple[UserAchievement, ...]) -> int:
@@ -570,14 +570,15 @@ class AchievementManager:
     def _look_at(self, index: object) -> UserAchievement:
         if self._fetched and isinstance(index, int) and 0 <= index < len(self._visible):
             return self._look(self._visible[index])
-        self._nothing(f"there is no achievement at index {index!r:.40}; the list has {len(self._visible)}")
+        self._nothing(f"there is no achievement at index {index!r:.40}; the list has {len(self._visible)}, from 0 on")
 
     def _look(self, achievement_id: int) -> UserAchievement:
         if self._fetched and self._view.is_listed(achievement_id):
             found = self._view.look(achievement_id)
             if found is not None:
                 return found
-        self._nothing(f"the list has no achievement with id {achievement_id!r:.40}")
+        hint = "it is unknown, or a secret that is still locked" if is_snowflake(achievement_id) else "it is no id"
+        self._nothing(f"the list has no achievement with id {achievement_id!r:.40}: {hint}")
 
     def _nothing(self, why: str) -> NoReturn:
         if self._fetched:
@@ -657,6 +658,14 @@ def _forget_in_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_in_fork)
+
+
+def _abandon(worker: Worker) -> None:
+    """Nobody holds the manager any more: have its worker end, without waiting for it."""
+    if worker.started:
+        worker.abandon()
+    else:
+        worker.stop(0.0)  # there is no thread to end, only files to close
 
 
 def _close_at_exit(manager: weakref.ref[AchievementManager]) -> Callable[[], None]:

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from ..domain.progress import COMPLETE, NO_PROGRESS, Progress, merge
 
+_SAME_TIME_US = 2_000_000
+
 
 class State(NamedTuple):
     """`confirmed` and its `revision` are the service's, `pending` waits for its word, the rest is the definition's.
@@ -85,10 +87,20 @@ def told(state: State, progress: Progress, revision: int | None) -> State:
     if _is_older(revision, state.revision):
         return state
     pending = state.pending
-    if pending is not None and pending.percent <= progress.percent:
+    if pending is not None and not _adds(pending, progress):
         pending = None
     confirmed = _dated(progress, state.pending, state.confirmed)
     return state._replace(confirmed=confirmed, revision=_newer(state.revision, revision), pending=pending)
+
+
+def _adds(pending: Progress, told: Progress) -> bool:
+    """Tell whether the service has something to learn: more progress, or an unlock that was earlier.
+
+    It counts an unlock back from when it hears of it, in whole seconds, so two seconds are no difference.
+    """
+    if pending.percent != told.percent or pending.unlocked_at_us is None or told.unlocked_at_us is None:
+        return pending.percent > told.percent
+    return told.unlocked_at_us - pending.unlocked_at_us > _SAME_TIME_US
 
 
 def combined(a: State, b: State) -> State:

@@ -476,7 +476,7 @@ class Mistakes(logging.Handler):
 
 TestGames = pytest.mark.filterwarnings("error")(Games.TestCase)
 TestGames.settings = settings(
-    max_examples=200,
+    max_examples=120,
     stateful_step_count=40,
     deadline=None,
     phases=[phase for phase in Phase if phase is not Phase.explain],  # explaining is slow

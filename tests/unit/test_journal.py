@@ -149,6 +149,23 @@ def test_each_achievement_of_each_owner_has_room_of_its_own(journal: Journal, tm
     assert set(latest.values()) <= set(read(content(tmp_path)))
 
 
+def test_less_said_after_more_does_not_push_it_out(journal: Journal, tmp_path: Path) -> None:
+    more = entry(1, 10, 100)
+    write(journal, more)
+    for seq in range(2, 6):
+        assert write(journal, entry(seq, 10, 50))
+        assert more in read(content(tmp_path))
+
+
+def test_less_said_after_more_was_committed_is_recorded(journal: Journal, tmp_path: Path) -> None:
+    # The service may have refused what was more.
+    less = entry(2, 10, 50)
+    write(journal, entry(1, 10, 100))
+    journal.committed_seq = 1
+    write(journal, less)
+    assert less in read(content(tmp_path))
+
+
 def test_a_full_journal_refuses_until_everything_is_committed(journal: Journal, tmp_path: Path) -> None:
     for number in range(1, SLOTS + 1):
         assert write(journal, entry(number, number, 50))
@@ -179,7 +196,8 @@ def test_nothing_that_is_not_committed_is_ever_overwritten(journal: Journal, tmp
         owner = rng.choice((ANNA, BERT)) if seq % 100 == 0 else ANNA
         one = entry(seq, rng.randrange(1, 3000), rng.randrange(101), owner)
         if write(journal, one):
-            waiting[one.owner, one.achievement_id] = one
+            before = waiting.get((one.owner, one.achievement_id), one)
+            waiting[one.owner, one.achievement_id] = one if one.percent > before.percent else before
         else:
             refused += 1
         if rng.random() < 0.0005:

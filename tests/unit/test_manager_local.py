@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import logging
 import os
 import random
-import subprocess
 import sys
 import textwrap
 import threading
@@ -38,6 +38,8 @@ from tests.managers import (
     WIN,
     WIN_ENTRY,
     Game,
+    python,
+    run_python,
     write_catalogue,
 )
 
@@ -84,27 +86,6 @@ def result_of(call: Callable[[], object]) -> Result:
     with pytest.raises(ResultError) as caught:
         call()
     return caught.value.result
-
-
-def python(code: str, *arguments: object) -> subprocess.Popen[str]:
-    """Start `code` in a process of its own."""
-    # Forking beside a thread is what some games do, and Python 3.12 and later warn of it.
-    command = [sys.executable, "-W", "error", "-W", "ignore:::__main__", "-c", textwrap.dedent(code)]
-    return subprocess.Popen(
-        [*command, *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
-    )
-
-
-def run_python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run `code` in a process of its own, to its end."""
-    with python(code, *arguments) as process:
-        out, err = process.communicate(timeout=30)
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 # Setting: what is refused
@@ -319,6 +300,7 @@ def test_the_list_has_what_the_player_may_see_by_ascending_id(game: Game) -> Non
 @pytest.mark.parametrize("index", [-1, -3, 3, 10**30, -(10**30)])
 def test_an_index_out_of_range_is_not_found(game: Game, index: int) -> None:
     game.fetch()
+    assert len(game.percents) == 3  # all of them have been looked at
     assert result_of(lambda: game.manager.get_user_achievement_at(index)) is Result.NOT_FOUND
 
 
@@ -382,9 +364,11 @@ def test_a_handler_that_is_connected_twice_is_called_once(game: Game) -> None:
     event, calls = game.manager.on_user_achievement_update, list[UserAchievement]()
     event.connect(calls.append)
     event.connect(calls.append)
-    game.manager.on_user_achievement_update = calls.append
     game.set(WALK, 10)
     assert len(calls) == 1
+    game.manager.on_user_achievement_update = calls.append
+    game.set(WALK, 20)
+    assert len(calls) == 2
 
 
 def test_a_disconnected_handler_is_not_called(game: Game) -> None:
@@ -751,16 +735,17 @@ def test_run_callbacks_inside_a_callback_of_close_returns_at_once(game: Game) ->
     assert order == list(range(2000))
 
 
+@pytest.mark.parametrize("error", [Boom, KeyboardInterrupt])
 def test_a_callback_that_raises_while_closing_keeps_no_other_from_its_result(
-    game: Game, caplog: pytest.LogCaptureFixture
+    game: Game, error: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
     def raises(_: Result) -> None:
         game.results.append(OK)
-        raise Boom(len(game.results))
+        raise error(len(game.results))
 
     for _ in range(3):
         game.manager.set_user_achievement(UNKNOWN, 1, raises)
-    with pytest.raises(Boom) as caught:
+    with pytest.raises(error) as caught:
         game.manager.close()
     assert caught.value.args == (1,)
     assert len(game.results) == 3
@@ -819,6 +804,14 @@ def test_a_manager_that_is_thrown_away_keeps_what_was_set(tmp_path: Path) -> Non
         game = Game(again)
         game.fetch()
         assert game.percent(WALK) == 70
+
+
+def test_a_manager_that_is_thrown_away_unused_leaves_its_files_closed(tmp_path: Path) -> None:
+    manager = AchievementManager(APPLICATION_ID, achievements=write_catalogue(tmp_path), data_dir=tmp_path / "data")
+    assert list((tmp_path / "data").glob("journal-*"))
+    del manager
+    gc.collect()
+    assert list((tmp_path / "data").glob("journal-*")) == []
 
 
 # From one start to the next
@@ -1273,9 +1266,10 @@ def test_a_game_that_has_nothing_to_be_told_is_not_warned(start: Start, warnings
     clock = ManualClock()
     game = start(clock=clock)
     game.set(WALK, 10)
-    for _ in range(5):
+    for _ in range(3):
         clock.advance(60)
-    game.fetch()  # by now the worker has noticed
+        game.manager.set_user_achievement(WALK, 10)  # no news, and nobody waits for its result
+        assert game.manager.flush()
     assert warnings.count == 0
 
 

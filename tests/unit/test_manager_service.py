@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -26,6 +27,7 @@ from tests.managers import (
     WALK,
     WIN,
     Game,
+    run_python,
     write_catalogue,
 )
 
@@ -463,9 +465,12 @@ def test_pending_counts_achievements_from_the_moment_of_the_call(world: World) -
     assert game.manager.pending_count == 2
     assert game.fetch() is UNAVAILABLE
     assert game.manager.pending_count == 2
+    game.manager.set_user_achievement(WIN, 100)
+    game.manager.set_user_achievement(SECRET, 5)
+    assert game.manager.pending_count == 3
     game.manager.close()
     again = world.start(down=True)
-    assert again.manager.pending_count == 2
+    assert again.manager.pending_count == 3
 
 
 def test_flush_tells_whether_the_service_has_everything(world: World) -> None:
@@ -686,6 +691,51 @@ def test_one_list_may_bring_much_news_within_a_budget(world: World) -> None:
         game.manager.run_callbacks(budget_s=0)
         assert len(game.events) <= before + 1
     assert game.told == [(achievement_id, 5) for achievement_id in ids]  # all of it before the answer to the fetch
+
+
+def test_without_a_budget_all_news_of_a_list_is_told_at_once(world: World) -> None:
+    ids = world.service.fill(50)
+    game = world.online(line=world.line(streams=False))
+    for achievement_id in ids:
+        world.service.grant(ANN, achievement_id, 5)
+    game.manager.fetch_user_achievements()
+    game.until(lambda: game.events)
+    assert game.told == [(achievement_id, 5) for achievement_id in ids]
+
+
+def test_what_the_game_has_set_already_is_no_news(world: World) -> None:
+    line = world.line(streams=False)
+    game = world.online(line=line)
+    line.hold()
+    game.manager.fetch_user_achievements(game.results.append)
+    eventually(lambda: len(line.of("GET")) == 2)
+    world.service.grant(ANN, WALK, 40)
+    game.manager.set_user_achievement(WALK, 60)  # the worker hears of it after the list
+    game.manager.run_callbacks()
+    line.release()
+    game.until(lambda: game.results or game.percent(WALK) != 60)
+    assert game.percent(WALK) == 60
+    game.until(lambda: game.manager.pending_count == 0)
+    assert game.percent(WALK) == 60
+    assert game.told == [(WALK, 60)]
+
+
+def test_an_achievement_that_is_secure_no_more_is_shown_at_once(world: World) -> None:
+    game = world.online(line=world.line(streams=False))
+    world.service.add_achievement(SECURE, "Champion", "Win a season.", secure=False)
+    assert game.set(SECURE, 10) is OK  # the answer tells
+    world.lines[0].hold()
+    game.manager.set_user_achievement(SECURE, 20)
+    game.manager.run_callbacks()
+    assert game.told == [(SECURE, 10), (SECURE, 20)]
+
+
+def test_a_new_achievement_without_progress_is_no_news(world: World) -> None:
+    game = world.online()
+    world.service.add_achievement(UNKNOWN, "New", "Brand new.")
+    assert game.set(UNKNOWN, 0) is OK
+    game.until(lambda: UNKNOWN in game.percents)
+    assert game.events == []
 
 
 def test_a_handler_that_is_replaced_while_news_waits_leaves_it_to_its_successor(world: World) -> None:
@@ -1197,6 +1247,36 @@ def test_a_set_right_after_the_change_of_players_is_the_new_players(world: World
     game.until(lambda: game.manager.get_user_achievement(WALK).user_id == BOB)
 
 
+SIGN_IN_AND_DIE = """
+    import os, sys
+    from discord_achievements import AchievementManager
+    from discord_achievements.testing import ScriptedTransport, run_until
+
+    application_id, walk, base_url, catalogue, data_dir = sys.argv[1:]
+    manager = AchievementManager(
+        int(application_id), achievements=catalogue, base_url=base_url, token="ann-1", data_dir=data_dir,
+        transport=ScriptedTransport({}),
+    )
+    told = []
+    manager.set_user_achievement(int(walk), 50, told.append)
+    run_until(manager, lambda: told)
+    manager.set_token("bob-1")
+    manager.set_user_achievement(int(walk), 20)  # less than Ann's, which the list still shows
+    os._exit(0)
+"""
+
+
+def test_what_is_set_right_after_the_change_of_players_survives_a_crash(world: World) -> None:
+    catalogue = write_catalogue(world.folder)
+    ended = run_python(SIGN_IN_AND_DIE, APPLICATION_ID, WALK, BASE_URL, catalogue, world.folder / "data")
+    assert ended.returncode == 0, ended.stderr
+    bob = world.online("bob-1")
+    bob.until(lambda: world.percents(BOB) == {WALK: 20})
+    bob.manager.close()
+    ann = world.online("ann-1")
+    ann.until(lambda: world.percents(ANN) == {WALK: 50})
+
+
 def test_the_owner_of_a_token_object_may_be_known_beforehand(world: World) -> None:
     game = world.start(Tokens("ann-1", user_id=ANN), down=True, achievements=write_catalogue(world.folder))
     game.set(WALK, 50)
@@ -1275,6 +1355,50 @@ def test_close_leaves_no_thread(world: World) -> None:
     wait_for_stream(game, world.lines[0])
     game.manager.close()
     assert [thread.name for thread in threading.enumerate() if "discord_achievements" in thread.name] == []
+
+
+FORK = """
+    import gc, os, sys
+    from discord_achievements import AchievementManager
+    from discord_achievements.testing import FakeService, InProcessTransport, run_until
+
+    class Line(InProcessTransport):
+        def close(self):
+            print("closed by the", "parent" if os.getpid() == parent else "child", flush=True)
+            super().close()
+
+    parent = os.getpid()
+    application_id, walk, base_url, data_dir = sys.argv[1:]
+    service = FakeService(int(application_id))
+    service.add_achievement(int(walk))
+    service.add_player("ann-1", 1)
+    manager = AchievementManager(
+        int(application_id), base_url=base_url, token="ann-1", data_dir=data_dir, transport=Line(service)
+    )
+    told = []
+    manager.fetch_user_achievements(told.append)
+    run_until(manager, lambda: told)
+    child = os.fork()
+    if not child:
+        manager.set_token("bob-1")
+        manager.close()
+        del manager
+        gc.collect()
+        sys.exit()
+    os.waitpid(child, 0)
+    manager.set_user_achievement(int(walk), 70, told.append)
+    run_until(manager, lambda: len(told) == 2)
+    print([result.name for result in told], service.progress(1)[int(walk)].percent, flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_leaves_the_parents_connections_alone(world: World) -> None:
+    ended = run_python(FORK, APPLICATION_ID, WALK, BASE_URL, world.folder / "data")
+    assert ended.returncode == 0, ended.stderr
+    first, *others = ended.stdout.splitlines()
+    assert first == "['OK', 'OK'] 70"
+    assert set(others) == {"closed by the parent"}
 
 
 def test_set_token_after_close_checks_and_does_nothing(world: World) -> None:

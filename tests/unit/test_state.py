@@ -215,3 +215,11 @@ def test_another_service_is_told_everything_that_was_reached(state: State) -> No
     best = max(state.confirmed.percent, state.pending.percent if state.pending else 0)
     assert (moved.pending.percent if moved.pending else 0) == best
     assert unconfirmed(moved) == moved
+
+
+def test_an_unlock_that_was_earlier_than_the_one_told_is_still_told() -> None:
+    pending = KNOWN._replace(pending=DONE)
+    an_hour_later = Progress(100, T2 + 3_600_000_000)
+    after = told(pending, an_hour_later, 1)
+    assert after.pending == DONE
+    assert agreed(after, DONE, DONE, 2) == KNOWN._replace(confirmed=DONE, revision=2)
