@@ -101,7 +101,7 @@ class Load:
             confirmed = percent
             self.answered[user * 1000 + step // 100] = Answered(confirmed, sent)
             self.successes += 1
-            step = min(step + 1, 900 * 100 - 1)
+            step = min(step + 1, 100 * 100 - 1)
         if connection is not None:
             connection.close()
 
@@ -122,7 +122,7 @@ class Load:
 def prepared(database: str) -> Tokens:
     tokens = prepare(database)
     with closing(open_store(database)) as store:
-        for number in range(900):
+        for number in range(100):
             add_achievement(store, Achievement(APP, 10_000 + number, "Name", "Description"))
     return tokens
 
@@ -136,7 +136,7 @@ def test_sigkill_under_load_loses_nothing_that_was_answered(make_database: Calla
     try:
         for _ in range(KILLS):
             before = load.successes
-            until(lambda before=before: load.successes > before + 3 * CONNECTIONS, "it is under load")  # type: ignore[misc]
+            until(lambda before=before: load.successes > before + CONNECTIONS, "it is under load")  # type: ignore[misc]
             service.kill()
             service = RunningService(database, port=service.port)
     finally:
@@ -156,7 +156,7 @@ def test_a_restart_of_postgres_under_load_is_503_and_then_service(postgres: Post
         try:
             for _ in range(2):
                 before = load.successes
-                until(lambda before=before: load.successes > before + 3 * CONNECTIONS, "it is under load")  # type: ignore[misc]
+                until(lambda before=before: load.successes > before + CONNECTIONS, "it is under load")  # type: ignore[misc]
                 postgres.restart()
             before = load.successes
             until(lambda: load.successes > before + 3 * CONNECTIONS, "service goes on")
