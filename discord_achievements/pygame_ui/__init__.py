@@ -22,10 +22,12 @@ except ModuleNotFoundError as exc:
         "discord_achievements.pygame_ui draws with pygame: pip install discord-achievements[pygame]", name="pygame"
     ) from exc
 
+from .indicator import ProgressIndicator
+from .screen import AchievementsScreen
 from .theme import DARK, LIGHT, Theme
 from .toast import Anchor, Toast
 from .toasts import Toasts
 
-__all__ = ["DARK", "LIGHT", "Anchor", "Theme", "Toast", "Toasts"]
+__all__ = ["DARK", "LIGHT", "AchievementsScreen", "Anchor", "ProgressIndicator", "Theme", "Toast", "Toasts"]
 
 del _pygame

@@ -131,3 +131,50 @@ def icon_of(image: Surface, size: int, radius: int, *, grey: bool) -> Surface:
         )
         icon.blit(corners, (0, 0), special_flags=pygame.BLEND_RGBA_MULT)
     return icon
+
+
+@lru_cache(maxsize=8)
+def frame(size: Size, color: Color, radius: int, width: int) -> Surface:
+    """Return the outline of a rounded box."""
+    return smooth(
+        size,
+        color,
+        lambda surface, k: pygame.draw.rect(
+            surface, (*color, 255), surface.get_rect(), width=width * k, border_radius=radius * k
+        ),
+    )
+
+
+@lru_cache(maxsize=8)
+def ground(size: Size, color: Color, opacity: float) -> Surface:
+    """Return what darkens the game behind the list."""
+    surface = Surface(size, pygame.SRCALPHA, 32)
+    surface.fill((*color, round(255 * opacity)))
+    return surface
+
+
+@lru_cache(maxsize=8)
+def cross(size: int, color: Color, width: float) -> Surface:
+    """Return the sign of a button that closes."""
+
+    def paint(surface: Surface, k: int) -> None:
+        low, high = size * k * 0.28, size * k * 0.72
+        for start, end in (((low, low), (high, high)), ((low, high), (high, low))):
+            pygame.draw.line(surface, color, start, end, round(width * k))
+            for point in (start, end):
+                pygame.draw.circle(surface, color, point, width * k / 2)
+
+    return smooth((size, size), color, paint)
+
+
+@lru_cache(maxsize=64)
+def dot(radius: int, color: Color, opacity: float = 1.0) -> Surface:
+    """Return a small disc."""
+    side = 2 * radius + 2
+    return smooth(
+        (side, side),
+        color,
+        lambda surface, k: pygame.draw.circle(
+            surface, (*color, round(255 * opacity)), (side * k / 2, side * k / 2), radius * k
+        ),
+    )

@@ -15,6 +15,7 @@ from .paint import clear
 from .theme import Color
 
 _KEPT = 256
+_WIDTHS_KEPT = 2000
 _ELLIPSIS = "…"
 _NOT_FIRST = ("Po", "Pe", "Pf")  # a full stop or a closing bracket begins no line
 
@@ -25,6 +26,7 @@ class Writer:
     def __init__(self, fonts: Sequence[str], background: Background, locale: str) -> None:
         self._fonts = Fonts(fonts, background)
         self._written: OrderedDict[tuple[str, int, Color, int], Surface] = OrderedDict()
+        self._widths: dict[tuple[str, int, int], int] = {}
         self.locale = locale
 
     @property
@@ -46,8 +48,15 @@ class Writer:
 
     def width(self, words: str, size: int) -> int:
         """Return the width of a line in pixels."""
-        k = _oversize(size)
-        return -(-sum(face.at(size * k, part).size(part)[0] for part, face in self._runs(words)) // k)
+        key = (words, size, self._fonts.version)
+        width = self._widths.get(key)
+        if width is None:
+            if len(self._widths) > _WIDTHS_KEPT:
+                self._widths.clear()
+            k = _oversize(size)
+            width = -(-sum(face.at(size * k, part).size(part)[0] for part, face in self._runs(words)) // k)
+            self._widths[key] = width
+        return width
 
     def height(self, size: int) -> int:
         """Return the height of a line in the first font."""

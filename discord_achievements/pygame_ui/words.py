@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from ..domain.localization import resolve
@@ -276,6 +277,7 @@ _ISO_DATE = "{y}-{mm}-{dd}"
 _CHOICE = {"en-US": "en-US", **{locale: locale for locale in _OTHERS}}
 
 
+@lru_cache(maxsize=16)
 def words_for(locale: str) -> Words:
     """Return the texts for a player who reads `locale`; English where there are none."""
     return _OTHERS.get(resolve("en-US", _CHOICE, locale), ENGLISH)
