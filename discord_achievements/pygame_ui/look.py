@@ -42,7 +42,7 @@ def scale_of(size: tuple[int, int], factor: float) -> float:
     """Return how much larger than on 1280x720 to draw; in steps, so that a window being resized repaints seldom."""
     fit = min(size[0] / _DESIGNED_FOR[0], size[1] / _DESIGNED_FOR[1], 4.0)
     if fit < 1:
-        fit = max(0.4, fit**0.5)  # letters shrink less than the surface, so that they can still be read
+        fit = max(0.45, fit**0.4)  # letters shrink less than the surface, so that they can still be read
     return round(fit * factor / _STEP) * _STEP
 
 

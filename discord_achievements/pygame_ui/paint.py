@@ -178,3 +178,20 @@ def dot(radius: int, color: Color, opacity: float = 1.0) -> Surface:
             surface, (*color, round(255 * opacity)), (side * k / 2, side * k / 2), radius * k
         ),
     )
+
+
+def faded(surface: Surface, area: pygame.Rect, *, downwards: bool) -> Surface:
+    """Return a copy of an area that fades away, downwards or upwards."""
+    copy = Surface(area.size, pygame.SRCALPHA, 32)
+    copy.blit(surface, (0, 0), area)
+    copy.blit(_gradient(area.size, downwards), (0, 0), special_flags=pygame.BLEND_RGBA_MULT)
+    return copy
+
+
+@lru_cache(maxsize=8)
+def _gradient(size: Size, downwards: bool) -> Surface:
+    gradient = Surface(size, pygame.SRCALPHA, 32)
+    for y in range(size[1]):
+        share = y / max(1, size[1] - 1)
+        gradient.fill((255, 255, 255, round(255 * (1 - share if downwards else share))), (0, y, size[0], 1))
+    return gradient

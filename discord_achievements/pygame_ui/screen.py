@@ -144,7 +144,7 @@ class AchievementsScreen:
             return False
         kind = event.type
         if kind == pygame.MOUSEWHEEL:
-            self._scroll_by(-event.y * _WHEEL_ROWS)
+            self.scroll(-event.y * _WHEEL_ROWS)
             return True
         if kind in (pygame.MOUSEBUTTONDOWN, pygame.MOUSEBUTTONUP, pygame.MOUSEMOTION):
             return self._handle_mouse(event, event.pos if pos is None else pos)
@@ -251,7 +251,8 @@ class AchievementsScreen:
         self._rows.choose(wanted)
         self._scroll.jump(0.0, 0.0)
 
-    def _scroll_by(self, rows: float) -> None:
+    def scroll(self, rows: float) -> None:
+        """Scroll by so many rows, down or, negative, up: for an input of the game's own."""
         if self._layout is not None:
             grid = self._layout.grid
             self._scroll.go(self._scroll.goal + rows * grid.pitch, grid.scroll_max(len(self._rows.shown)))
@@ -359,6 +360,7 @@ class AchievementsScreen:
         ring_room = max(2, round(4 * layout.scale))
         surface.set_clip(grid.view.inflate(2 * ring_room, 2 * ring_room).clip(clip))
         visible = grid.visible(scroll, len(rows.shown))
+        edges = self._edges(surface, layout)
         stop_at = perf_counter() + _PAINT_BUDGET_S
         blits = []
         for index in visible:
@@ -369,9 +371,23 @@ class AchievementsScreen:
                 blits.append(card.ring(self._look, box, layout.scale))
         surface.blits(blits, doreturn=False)
         surface.set_clip(clip)
+        surface.blits(edges, doreturn=False)
         kept = 3 * len(visible) + 8
         while len(self._cards) > kept:
             self._cards.popitem(last=False)
+
+    def _edges(self, surface: Surface, layout: _Layout) -> list[tuple[Surface, tuple[int, int]]]:
+        """Return the ground at those edges where the list goes on, so that what lies over it can fade into it."""
+        view, scroll, scale = layout.grid.view, self._scroll.now, layout.scale
+        room = max(2, round(4 * scale))
+        strip = Rect(view.x - room, view.y - room, view.width + 2 * room, round(20 * scale))
+        edges = []
+        if scroll > 0:
+            edges.append((paint.faded(surface, strip, downwards=True), strip.topleft))
+        if scroll < layout.grid.scroll_max(len(self._rows.shown)):
+            strip = strip.move(0, view.height + 2 * room - strip.height)
+            edges.append((paint.faded(surface, strip, downwards=False), strip.topleft))
+        return edges
 
     def _card(self, achievement_id: int, size: tuple[int, int], scale: float, has_time: bool) -> Surface:
         look = self._look
