@@ -51,7 +51,7 @@ class Entry:
 class ToastQueue:
     """Shows one entry after the other, each for `stay_s` or, while others wait, at least `stay_min_s`.
 
-    Each also takes `move_s` to come and again to go.
+    Each also takes `move_s` to come and again to go. Unlocks go before progress.
     """
 
     def __init__(self, stay_s: float, stay_min_s: float, move_s: float) -> None:
@@ -80,7 +80,9 @@ class ToastQueue:
                     return
                 shown_percent = waiting.shown_percent
         self.drop(achievement_id)
-        self.waiting.append(Entry(achievement, shown_percent))
+        unlocks = sum(entry.is_unlock for entry in self.waiting)
+        place = unlocks if achievement.unlocked else len(self.waiting)
+        self.waiting.insert(place, Entry(achievement, shown_percent))
 
     def drop(self, achievement_id: int) -> None:
         """Forget what waits for an achievement."""

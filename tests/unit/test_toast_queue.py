@@ -102,6 +102,16 @@ def test_an_unlock_takes_the_place_of_its_progress(queue: ToastQueue) -> None:
     assert [(one, percent) for one, percent, _ in shown(queue)][-1:] == [(1, 100)]
 
 
+def test_unlocks_go_before_progress_that_waits(queue: ToastQueue) -> None:
+    queue.push(progress(1, 10), 0)
+    shown(queue, 0.1)
+    queue.push(progress(2, 20), 0)
+    queue.push(unlock(3), 0)
+    queue.push(progress(4, 30), 0)
+    queue.push(unlock(5), 0)
+    assert [one for one, _, _ in shown(queue)] == [1, 3, 5, 2, 4]
+
+
 def test_progress_on_screen_leaves_for_its_unlock(queue: ToastQueue) -> None:
     queue.push(progress(1, 75), 50)
     shown(queue, 1.0)
