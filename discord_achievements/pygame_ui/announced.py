@@ -30,6 +30,7 @@ class Announced:
     def __init__(self, folder: Path, background: Background) -> None:
         self._path = folder / _FILE
         self._background = background
+        background.settle()  # what a manager before this one has announced may still be on its way to the file
         self._players = self._usable()
         self._unsettled: Players = {}
         self._is_queued = False

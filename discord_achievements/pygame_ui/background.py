@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 _log = logging.getLogger("discord_achievements")
@@ -40,6 +41,11 @@ class Background:
             _executor.submit(do)
         except RuntimeError:
             do()  # the interpreter is ending, and takes no more work; nobody plays any more
+
+    def settle(self) -> None:
+        """Wait until everything that has been handed over is done. **Blocks**: not for use during play."""
+        with suppress(RuntimeError):  # the interpreter is ending, and has waited already
+            _executor.submit(int).result()
 
     def deliver(self) -> None:
         """Call what waits. **Thread**: the game's."""

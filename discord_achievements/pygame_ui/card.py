@@ -43,10 +43,17 @@ def paint_card(
     card.blit(name, (left, name_y))
     y = name_y + name.get_height()
     foot_y = size[1] - px(17)
-    lines = 1 if y + px(32) > foot_y - px(7) else 2
     y += px(2)
-    for line in writer.wrapped(definition.description, room, px(13), lines):
-        card.blit(writer.line(line, px(13), theme.muted), (left, y))
+    # Two lines if they fit: some scripts are taller than others.
+    for lines_max in (2, 1):
+        lines = [
+            writer.line(line, px(13), theme.muted)
+            for line in writer.wrapped(definition.description, room, px(13), lines_max)
+        ]
+        if len(lines) < 2 or y + px(16) + lines[1].get_height() <= foot_y - px(5):
+            break
+    for line in lines:
+        card.blit(line, (left, y))
         y += px(16)
     if done:
         when = words.unlocked_on.format(date=date_of(progress.unlocked_at, locale)) if progress.unlocked_at else ""

@@ -36,6 +36,8 @@ _THAI = ("leelawadeeui", "leelawadee", "tahoma", "thonburi", "notosansthai", "no
          "waree")  # fmt: skip
 _HINDI = ("nirmalaui", "mangal", "kohinoordevanagari", "devanagarimt", "notosansdevanagari",
           "notosansdevanagariui", "lohitdevanagari", "gargi")  # fmt: skip
+# Thai vowels and signs that are written after their consonant, and those written before it.
+_THAI_AFTER, _THAI_BEFORE = "\u0e2f\u0e30\u0e32\u0e33\u0e45\u0e46", "\u0e40\u0e41\u0e42\u0e43\u0e44"
 _HAN_BY_LOCALE = {"zh-TW": _TRADITIONAL, "ja": _JAPANESE, "ko": _KOREAN}
 
 
@@ -149,6 +151,8 @@ def _belongs(before: str, char: str) -> bool:
         or _is_joiner(char)
         or _is_joiner(before)
         or (_is_shaped(before) and _is_shaped(char))
+        or char in _THAI_AFTER
+        or before in _THAI_BEFORE
     )
 
 

@@ -13,6 +13,7 @@ from pygame import Surface
 
 from discord_achievements import AchievementManager
 from discord_achievements.pygame_ui import DARK, LIGHT, AchievementsScreen, ProgressIndicator, Theme, Toasts
+from discord_achievements.pygame_ui.background import Background
 from discord_achievements.testing import ManualClock
 from tests.widgets.stage import APPLICATION_ID, Game, catalogue
 
@@ -106,9 +107,7 @@ def _drawn(widget: Toasts, size: tuple[int, int]) -> bool:
 
 def _settle(game: Game) -> None:
     """Wait until the background thread has nothing left to hand over."""
-    from discord_achievements.pygame_ui import background
-
-    background._executor.submit(int).result(20)
+    Background().settle()
     game.frames(1)
 
 
