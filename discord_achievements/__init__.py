@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from .client.configuration import default_data_dir
 from .client.manager import AchievementManager
 from .client.token import TokenProvider
 from .domain.errors import (
@@ -41,4 +42,5 @@ __all__ = [
     "UserAchievement",
     "WireError",
     "__version__",
+    "default_data_dir",
 ]

@@ -32,15 +32,24 @@ class Account:
         self._credentials = credentials
         self._token: str | None = None
         self._renewed = False
+        self._refused = False
+        self._identified_as: int | None = None
         self.player = self._player_of(credentials.owner)
 
     def sign_in(self, credentials: Credentials) -> None:
-        """Go on with other credentials. What was done while nobody had signed in becomes the new player's."""
+        """Go on with other credentials.
+
+        What was done while nobody had signed in becomes the new player's; so does what was done with a token that
+        the service never accepted, since that is a sign-in which only now succeeds.
+        """
+        was_nobody = self._credentials.provider is None or (self._refused and self.player.user_id is None)
         before, self._credentials = self._credentials, credentials
         self._token = None
         self._renewed = False
+        self._refused = False
+        self._identified_as = None
         self.player = self._player_of(credentials.owner)
-        if before.provider is None:
+        if was_nobody:
             self._link(before.owner)
 
     def token(self) -> str:
@@ -49,7 +58,11 @@ class Account:
             return self._token
         if self._credentials.provider is None:
             raise NotSignedInError(Result.NOT_AUTHENTICATED, passes=False)
-        return self._use(self._credentials.provider.get_token)
+        return self._use("get_token", self._credentials.provider.get_token)
+
+    def etag(self) -> str | None:
+        """Return which version of the list the cache holds; another process of the game may have changed that."""
+        return self._storage.change(lambda: self._storage.cache.player(self.player.id).etag)
 
     def accepted(self) -> None:
         """Note that the service has accepted the token."""
@@ -61,27 +74,35 @@ class Account:
         Raises `NotSignedInError`. **Blocks** as long as the game's token object does.
         """
         provider, self._token = self._credentials.provider, None
+        self._refused = True
         if self._renewed or not isinstance(provider, TokenProvider):
             _log.warning("the service does not accept the player's token; give a new one with set_token()")
             raise NotSignedInError(Result.INVALID_ACCESS_TOKEN, passes=False)
+        self._use("refresh", provider.refresh)
         self._renewed = True
-        self._use(provider.refresh)
+
+    def without_token(self, text: str) -> str:
+        """Return `text` for the log; a service may quote in an error what it was sent."""
+        return text if self._token is None else text.replace(self._token, "[token]")
 
     def identified(self, user_id: int) -> Player:
         """Return the player that the service says this is; inside `Storage.change`."""
         assert self._token is not None, "an answer came without a token having been sent"
+        if self._identified_as == self.player.user_id == user_id:
+            return self.player
+        self._identified_as = user_id
         owner = identity.of_token(self._token)
         return self._storage.cache.identify(self.player, user_id, owner, self._storage.other_runs())
 
-    def _use(self, get: Callable[[], str]) -> str:
+    def _use(self, name: str, get: Callable[[], str]) -> str:
         try:
             self._token = checked(get())
         except ConfigurationError as exc:
             _log.warning("%s", exc)
             raise NotSignedInError(Result.INVALID_ACCESS_TOKEN, passes=False) from None
-        except Exception as exc:
+        except (Exception, SystemExit) as exc:
             # The game's own code: anything can come, and its text may hold a token.
-            _log.warning("%s() of the token object raised %s", get.__name__, type(exc).__name__)
+            _log.warning("%s() of the token object raised %s", name, type(exc).__name__)
             raise NotSignedInError(Result.OAUTH2_ERROR, passes=True) from None
         self._link(identity.of_token(self._token))
         return self._token

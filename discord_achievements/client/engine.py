@@ -10,14 +10,14 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ..domain import ratelimit, wire
 from ..domain.errors import ApiError, TransportError, WireError
 from ..domain.models import UserAchievement
-from ..domain.progress import NO_PROGRESS, Progress, merge, reach
+from ..domain.progress import Progress, reach
 from ..domain.result import Result
 from ..domain.retry import Outcome, Verdict, result_of, verdict
 from . import state
@@ -41,13 +41,13 @@ from .messages import (
     Wake,
     WantIcon,
 )
-from .protocol import Protocol, check, describe, read_update
+from .protocol import Protocol, check, describe, is_sendable, read_update
 from .state import State
 from .storage import Storage
 from .sync import Exchange, FetchIcon, FetchList, OpenStream, SendUpdate, Sync, Wait
 from .token import Credentials
 from .transport import Response, Transport
-from .view import View, user_achievement
+from .view import Row, TextRow, View, user_achievement
 
 _log = logging.getLogger("discord_achievements")
 _PAUSE_S = 0.0002
@@ -98,6 +98,7 @@ class Engine:
         self._waiting: dict[int, list[int]] = {}
         self._fetches: list[int] = []
         self._trouble_told = False
+        self._texts: dict[int, TextRow] = {}
         self._reader: StreamReader | None = None
         self._aborted = False
         if service is not None:
@@ -134,17 +135,9 @@ class Engine:
             return
         latest: dict[int, Progress] = {}
         for one in sets:
-            so_far = latest.get(one.achievement_id, NO_PROGRESS)
-            latest[one.achievement_id] = merge(so_far, reach(one.percent, one.at_us))
-        seq, player, storage = sets[-1].seq, self._account.player, self._storage
-
-        def commit() -> dict[int, State]:
-            states = storage.record(player.id, latest)
-            storage.cache.commit_journal(storage.run, seq)
-            return states
-
-        states = storage.unless_new(player.id, latest) or storage.change(commit)
-        storage.committed(seq)
+            latest[one.achievement_id] = state.further(latest.get(one.achievement_id), reach(one.percent, one.at_us))
+        seq = sets[-1].seq
+        states = self._storage.take(self._account.player.id, latest, seq)
         self._seq = seq
         for one in sets:
             pending = states[one.achievement_id].pending
@@ -180,7 +173,7 @@ class Engine:
         if is_png(path):
             self._post(IconStored(wanted.achievement_id, wanted.icon_hash, str(path)))
         elif wanted.path is None and self._service is not None:
-            self._service.sync.icons.setdefault(wanted.icon_hash, wanted.achievement_id)
+            self._service.sync.icons.setdefault(wanted.icon_hash, []).append(wanted.achievement_id)
         else:
             _log.warning("the icon of achievement %d, %s, is not a PNG", wanted.achievement_id, path)
 
@@ -219,6 +212,8 @@ class Engine:
                 self._take_failure(service, action, exc)
             return
         service.sync.succeeded(action, self._clock.now())
+        if isinstance(action, FetchIcon):
+            return
         self._account.accepted()
         self.is_online = True
         if isinstance(action, FetchList):
@@ -230,7 +225,7 @@ class Engine:
             request = protocol.icon(action.achievement_id, action.icon_hash)
         elif isinstance(action, FetchList):
             token = self._account.token()
-            request = protocol.fetch(token, self._account.player.etag)
+            request = protocol.fetch(token, self._account.etag())
         else:
             token = self._account.token()
             request = protocol.update(token, action.achievement_id, action.progress, self._clock.at_us())
@@ -252,8 +247,9 @@ class Engine:
         check(response)
         if isinstance(action, FetchIcon):
             path = self._icons.store(action.icon_hash, response.body)
-            if path is not None:
-                self._post(IconStored(action.achievement_id, action.icon_hash, str(path)))
+            for achievement_id in service.sync.icons.get(action.icon_hash, ()):
+                if path is not None:
+                    self._post(IconStored(achievement_id, action.icon_hash, str(path)))
         elif response.status != 304:
             self._take_list(response)
         elif self._storage.cache.changed_elsewhere():
@@ -265,15 +261,17 @@ class Engine:
         for achievement_id, after in taken.settled.items():
             self._settle(achievement_id, after, Result.OK)
         # A player's first list here holds no news, only what they know; and one player's list is none to another.
-        first = not before.fetched or not _same(before, taken.player)
+        first = not before.fetched or before.id != taken.player.id
         if taken.changed or first or self._storage.cache.changed_elsewhere():
             self._post_list(() if first else tuple(taken.news))
 
     def _take_failure(self, service: Service, action: Exchange, outcome: Outcome) -> None:
         judged = service.sync.failed(action, outcome, self._clock.now(), random.random())
-        self.is_online = judged is not Verdict.RETRY
         level = logging.INFO if judged is Verdict.RETRY else logging.WARNING
-        _log.log(level, "%s: %s; %s", _describe(action), describe(outcome), judged.value)
+        _log.log(level, "%s: %s; %s", _describe(action), self._said(outcome), judged.value)
+        if isinstance(action, FetchIcon):
+            return
+        self.is_online = judged is not Verdict.RETRY or result_of(outcome) is Result.RATE_LIMITED
         if judged is Verdict.AUTHENTICATE:
             self._account.renew()
         elif judged is Verdict.REFUSED and isinstance(action, SendUpdate):
@@ -286,10 +284,14 @@ class Engine:
         player = self._account.player
         if _same(player, before) or self._service is None:
             return
-        self._service.sync.pending = self._storage.cache.pending(player.id)
-        for achievement_id in [id_ for id_ in self._waiting if id_ not in self._service.sync.pending]:
-            for seq in self._waiting.pop(achievement_id):
-                self._post(Answered(seq, Result.NOT_AUTHENTICATED))
+        cache = self._storage.cache
+        self._service.sync.pending = cache.pending(player.id)
+        if cache.player(before.id).id != player.id:
+            # Not one who turned out to be known already, but another: what waits has to wait for the other's return.
+            for seqs in self._waiting.values():
+                for seq in seqs:
+                    self._post(Answered(seq, Result.NOT_AUTHENTICATED))
+            self._waiting.clear()
         self._post_list()
 
     # The event stream
@@ -308,6 +310,8 @@ class Engine:
             feed.opened(now)
         elif isinstance(message, StreamEvent):
             self._take_event(self._service, message.event)
+            # One that cannot be told back is none: then the list closes the gap.
+            feed.last_event_id = message.event.id if is_sendable(message.event.id) else ""
         else:
             self._reader = None
             outcome = message.outcome
@@ -319,12 +323,11 @@ class Engine:
             elif not isinstance(outcome, WireError) and verdict(outcome) is Verdict.RETRY:
                 feed.unreachable(now, random.random())
             else:
-                _log.info("no event stream (%s); asking for changes every minute instead", describe(outcome))
+                _log.info("no event stream (%s); asking for changes every minute instead", self._said(outcome))
                 feed.refused(now)
 
     def _take_event(self, service: Service, event: ServerEvent) -> None:
         feed, now = service.sync.feed, self._clock.now()
-        feed.last_event_id = event.id
         if event.type == wire.RESYNC:
             feed.poll_now(now)
         if event.type != wire.USER_ACHIEVEMENT_UPDATE:
@@ -332,7 +335,7 @@ class Engine:
         try:
             record = wire.decode_record(json.loads(event.data))
         except (ValueError, RecursionError, WireError) as exc:
-            _log.warning("an event that cannot be read (%s); asking for the whole list", exc)
+            _log.warning("an event that cannot be read (%s); asking for the whole list", self._said(exc))
             feed.poll_now(now)
             return
         if record.progress is None or record.user_id not in (None, self._account.player.user_id):
@@ -354,9 +357,16 @@ class Engine:
         """Return the whole list as it is now."""
         view = View(self._user_id, self._seq, fetched=self._account.player.fetched)
         for rows in self._storage.cache.rows(self._account.player.id):
-            view.add(rows)
+            view.add(self._with_known_texts(rows))
             pause()
         return view
+
+    def _with_known_texts(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Have lists share the texts that have not changed: taking a thousand of them apart would hold up the game."""
+        for achievement_id, after, texts in rows:
+            if self._texts.get(achievement_id) != texts:
+                self._texts[achievement_id] = texts
+            yield achievement_id, after, self._texts[achievement_id]
 
     @property
     def _user_id(self) -> int:
@@ -388,19 +398,23 @@ class Engine:
         """Tell those who wait if what they wait for will not be done soon; it is done later all the same."""
         if self._service is None:
             return
-        sync = self._service.sync
-        result = sync.out_of_reach(self._clock.now())
-        if result is None:
-            return
-        for seqs in self._waiting.values():
-            for seq in seqs:
-                self._post(Answered(seq, result))
-        self._waiting.clear()
-        self._answer_fetches(result)
-        sync.fetch_wanted = False
-        if sync.pending and not self._trouble_told:
+        sync, now = self._service.sync, self._clock.now()
+        no_update = sync.updates_out_of_reach(now)
+        if no_update is not None:
+            for seqs in self._waiting.values():
+                for seq in seqs:
+                    self._post(Answered(seq, no_update))
+            self._waiting.clear()
+        no_list = sync.list_out_of_reach(now)
+        if no_list is not None:
+            self._answer_fetches(no_list)
+            sync.fetch_wanted = False
+        if no_update is not None and sync.pending and not self._trouble_told:
             self._trouble_told = True
             self._post(ConnectionChanged(False))
+
+    def _said(self, outcome: Exception) -> str:
+        return self._account.without_token(describe(outcome))
 
     def _publish(self) -> None:
         pending = frozenset[int]() if self._service is None else frozenset(self._service.sync.pending)

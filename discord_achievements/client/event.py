@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+Handlers = tuple[Callable[[T], object], ...]
 _Handler = TypeVar("_Handler", bound=Callable[..., object])
 
 
@@ -17,8 +18,8 @@ class Event(Generic[T]):
     def __init__(self, name: str) -> None:
         self._name = name
         self._assigned: Callable[[T], object] | None = None
-        self._connected: tuple[Callable[[T], object], ...] = ()
-        self.handlers: tuple[Callable[[T], object], ...] = ()
+        self._connected: Handlers[T] = ()
+        self.handlers: Handlers[T] = ()
 
     def connect(self, handler: _Handler) -> _Handler:
         """Add a handler and return it, so that it serves as a decorator; one that is connected already stays once."""
@@ -27,6 +28,8 @@ class Event(Generic[T]):
             self._connected += (handler,)
             self._rebuild()
         return handler
+
+    __call__ = connect
 
     def disconnect(self, handler: Callable[[T], object]) -> None:
         """Remove a handler; raises `ValueError` if it is not connected."""
@@ -53,4 +56,4 @@ class Event(Generic[T]):
 
     def _rebuild(self) -> None:
         assigned = () if self._assigned is None else (self._assigned,)
-        self.handlers = assigned + self._connected
+        self.handlers = assigned + tuple(one for one in self._connected if one != self._assigned)

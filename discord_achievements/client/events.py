@@ -6,6 +6,7 @@ owns nothing but its connection. Source of the format: HTML Living Standard, ser
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import NamedTuple
@@ -17,6 +18,8 @@ from .transport import Request, Stream, Transport
 
 _MAX_EVENT_BYTES = 64 * 1024
 _JOIN_S = 1.0
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_log = logging.getLogger("discord_achievements")
 
 
 class ServerEvent(NamedTuple):
@@ -56,28 +59,37 @@ class SseParser:
         self._rest = b""
         self._type = ""
         self._data: list[str] = []
+        self._bytes = 0
         self._id = ""
         self._after_cr = False
 
     def feed(self, chunk: bytes) -> list[ServerEvent]:
         """Return the events that `chunk` completes. Raises `WireError` for a line or event that is too long."""
-        if self._after_cr and chunk.startswith(b"\n"):
-            chunk = chunk[1:]
-        if chunk:
-            self._after_cr = chunk.endswith(b"\r")
+        if not chunk:
+            return []
+        rest_of_crlf = self._after_cr and chunk.startswith(b"\n")
+        self._after_cr = chunk.endswith(b"\r")
+        chunk = chunk[rest_of_crlf:]
         lines = (self._rest + chunk).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
         self._rest = lines.pop()
-        if len(self._rest) + sum(map(len, self._data)) > _MAX_EVENT_BYTES:
-            raise WireError(f"an event of the stream is longer than {_MAX_EVENT_BYTES} bytes")
         events = []
         for line in lines:
+            if line.startswith(b":"):
+                continue  # a comment, which keeps the connection alive
+            self._bytes += len(line) + 1
+            self._check_length(0)
             if line:
-                self._field(line.decode(errors="replace"))
+                self._field(line.removeprefix(_BYTE_ORDER_MARK).decode(errors="replace"))
                 continue
             if self._data:
                 events.append(ServerEvent(self._type or "message", "\n".join(self._data), self._id))
-            self._type, self._data = "", []
+            self._type, self._data, self._bytes = "", [], 0
+        self._check_length(len(self._rest))
         return events
+
+    def _check_length(self, more: int) -> None:
+        if self._bytes + more > _MAX_EVENT_BYTES:
+            raise WireError(f"an event of the stream is longer than {_MAX_EVENT_BYTES} bytes")
 
     def _field(self, line: str) -> None:
         name, _, value = line.partition(":")
@@ -100,6 +112,7 @@ class StreamReader:
         self._request = request
         self._post = post
         self._stream: Stream | None = None
+        self._opened = False
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="discord_achievements events", daemon=True)
         self._thread.start()
@@ -115,27 +128,27 @@ class StreamReader:
         parser = SseParser()
         outcome: Outcome | None = None
         try:
-            with_stream = self._transport.open_stream(self._request)
-        except TransportError as exc:
-            self._post(StreamEnded(self, exc, None))
-            return
-        self._stream = with_stream
-        try:
+            self._stream = self._transport.open_stream(self._request)
             if not self._stopped:
-                self._read(with_stream, parser)
+                self._read(self._stream, parser)
+        except TransportError as exc:
+            outcome = None if self._opened else exc  # one that was up and broke has ended
         except (ApiError, WireError) as exc:
             outcome = exc
-        except TransportError:
-            pass  # it was up and broke: the same as an end
+        except Exception:
+            _log.exception("the event stream cannot be read on")
+            outcome = WireError("the reader of the event stream failed")
         finally:
-            with_stream.close()
+            if self._stream is not None:
+                self._stream.close()
         self._post(StreamEnded(self, outcome, parser.retry_s))
 
     def _read(self, stream: Stream, parser: SseParser) -> None:
         check(stream.response)
         kind = stream.response.headers.get("content-type", "")
-        if stream.response.status != 200 or not kind.startswith("text/event-stream"):
+        if stream.response.status != 200 or not kind.lower().startswith("text/event-stream"):
             raise WireError(f"the event stream answers HTTP {stream.response.status} with {kind!r:.60}")
+        self._opened = True
         self._post(StreamOpened(self))
         for chunk in stream:
             if self._stopped:

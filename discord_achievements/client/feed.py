@@ -32,10 +32,14 @@ class Feed:
         self.stream_at = None
 
     def opened(self, now: float) -> None:
-        """It is up; without an id to go on from, the list closes the gap between the last one and the stream."""
+        """It is up; without an id to go on from, the list closes the gap between the last one and the stream.
+
+        With one, the service sends what was missed, and the poll that was due is the last.
+        """
         self._opened_at = now
         self._failures = 0
-        self.poll_at = None if self.last_event_id else now
+        if not self.last_event_id:
+            self.poll_at = now
 
     def fetched(self, now: float) -> None:
         """The list has just been read."""
@@ -57,7 +61,7 @@ class Feed:
         if self._short >= _SHORT_LIMIT:
             self.refused(now)
         else:
-            self._down(now, retry_s)
+            self._down(now, min(retry_s, RETRY_REFUSED_S))
 
     def unreachable(self, now: float, jitter: float) -> None:
         """It could not be opened, for a reason that passes."""

@@ -1,9 +1,15 @@
-"""An exclusive lock on an open file, taken at once or not at all; it ends with the file or the process."""
+"""An exclusive lock on an open file; it ends with the file or the process."""
 
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
+
+_POLL_S = 0.005
 
 if sys.platform == "win32":
     import msvcrt
@@ -12,11 +18,14 @@ if sys.platform == "win32":
     _LOCKED_BYTE = 1 << 30
 
     def try_lock(file: BinaryIO) -> bool:
-        """Lock `file`; return False when another process, or another open file, holds it."""
+        """Lock `file`; return False when another process, or another open file, holds it.
+
+        Raises `OSError` where files cannot be locked at all.
+        """
         file.seek(_LOCKED_BYTE)
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
+        except PermissionError:
             return False
         finally:
             file.seek(0)
@@ -26,9 +35,27 @@ else:
     import fcntl
 
     def try_lock(file: BinaryIO) -> bool:
-        """Lock `file`; return False when another process, or another open file, holds it."""
+        """Lock `file`; return False when another process, or another open file, holds it.
+
+        Raises `OSError` where files cannot be locked at all.
+        """
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
+
+
+@contextmanager
+def locked(path: Path, timeout_s: float) -> Iterator[None]:
+    """Hold the lock of the file at `path`, which is made if need be and stays. Raises `OSError`, also for too late.
+
+    **Blocks** while another process holds it, for at most `timeout_s`.
+    """
+    deadline = time.monotonic() + timeout_s
+    with path.open("ab") as file:
+        while not try_lock(file):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"another process has held {path} for {timeout_s:g} s")
+            time.sleep(_POLL_S)
+        yield

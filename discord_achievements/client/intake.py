@@ -48,7 +48,7 @@ class Intake:
                 cache.write_definitions([definition_row(record.definition)])
             before = cache.states(player.id, [achievement_id])[achievement_id]
             after = state.agreed(before, sent, told, revision)
-            cache.write_states(player.id, {achievement_id: after})
+            self._write(player, achievement_id, before, after)
             return player, after
 
         self._account.player, after = self._storage.change(commit)
@@ -67,11 +67,17 @@ class Intake:
             cache, player = self._storage.cache, self._account.player
             before = cache.states(player.id, [achievement_id])[achievement_id]
             after = change(before)
-            if after != before:
-                cache.write_states(player.id, {achievement_id: after})
+            self._write(player, achievement_id, before, after)
             return before, after
 
         return self._storage.change(commit)
+
+    def _write(self, player: Player, achievement_id: int, before: State, after: State) -> None:
+        if after != before:
+            self._storage.cache.write_states(player.id, {achievement_id: after})
+        if after.confirmed != before.confirmed:
+            # A reset may take the list back to what it was, and we would not hear of it.
+            self._storage.cache.forget_etag(player.id)
 
     def whole_list(self, body: bytes, etag: str | None, pause: Callable[[], None]) -> TakenList:
         """The service has told the whole list. Raises `WireError`, and then nothing has changed."""
@@ -87,8 +93,10 @@ class Intake:
                     player = self._account.identified(user_id)
                 seen.update(record.achievement_id for record in records)
                 defines = defines or any(record.definition for record in records)
-                changed |= self._define(records)
-                changed |= self._take_values(player, records, news, settled)
+                pause()  # between decoding and storing too: the game waits for the longer of the two
+                rows, named = self._define(records)
+                values = self._take_values(player, records, named, news, settled)
+                changed = changed or rows or values
             if defines or not seen:
                 changed |= self._take_absence(player, seen)
                 self._storage.remember_answer()
@@ -99,7 +107,8 @@ class Intake:
         self._account.player = taken.player
         return taken
 
-    def _define(self, records: Sequence[wire.Record]) -> bool:
+    def _define(self, records: Sequence[wire.Record]) -> tuple[bool, set[int]]:
+        """Store the definitions; return whether any is different, and the ids that were not known before."""
         cache = self._storage.cache
         stored = cache.definitions([record.achievement_id for record in records])
         rows = []
@@ -115,12 +124,13 @@ class Intake:
             if row != old:
                 rows.append(row)
         cache.write_definitions(rows)
-        return bool(rows)
+        return bool(rows), {record.achievement_id for record in records} - stored.keys()
 
     def _take_values(
         self,
         player: Player,
         records: Sequence[wire.Record],
+        named: set[int],
         news: list[UserAchievement],
         settled: dict[int, State],
     ) -> bool:
@@ -133,16 +143,21 @@ class Intake:
                 if told != before[record.achievement_id]:
                     after[record.achievement_id] = told
         cache.write_states(player.id, after)
-        for id_, one in after.items():
-            if before[id_].pending is not None and one.pending is None:
+        for id_, old in before.items():
+            one = after.get(id_, old)
+            if old.pending is not None and one.pending is None:
                 settled[id_] = one
-            if state.listed(one) and state.shown(one).percent != state.shown(before[id_]).percent:
+            # What had no name until now was not shown, whatever is known of the progress.
+            seen_percent = 0 if id_ in named else state.shown(old).percent
+            if state.listed(one) and state.shown(one).percent != seen_percent:
                 news.append(user_achievement(player.user_id or 0, id_, one, fetched=True))
         return bool(after)
 
     def _take_absence(self, player: Player, seen: set[int]) -> bool:
         """What the list leaves out is gone, or it is a secret that this player has not unlocked."""
         cache = self._storage.cache
+        if cache.definition_count() == len(seen):
+            return False  # those seen are all there are
         absent = {id_: secret for id_, secret in cache.definition_ids().items() if id_ not in seen}
         gone = [id_ for id_, secret in absent.items() if not secret]
         cache.delete_definitions(gone)

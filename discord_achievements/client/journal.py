@@ -3,11 +3,12 @@
 It is a memory-mapped file. Writing a record is a copy into memory that the operating system keeps when the process is
 killed. The worker commits each record to the cache within milliseconds, which adds safety from power loss.
 
-Layout: a header of 128 bytes (magic, version, a nonce that names this journal, checksum), then slots of 128 bytes.
-A slot belongs to one achievement of one owner and holds two cells of 64 bytes, written in turn, so that a write torn by
-a crash never destroys the record before it. A cell is: sequence number, achievement id, time of the set in
-microseconds, owner, percent, checksum. All cells whose checksum holds count; the progress rule makes reading an old
-one harmless. What the cache has committed is known there by nonce and sequence number, so nothing is ever erased here.
+Layout: slots of 128 bytes. A slot belongs to one achievement of one owner and holds two cells of 64 bytes, written in
+turn, so that a write torn by a crash never destroys the record before it. A cell is: sequence number, achievement id,
+time of the set in microseconds, owner, percent, checksum. All cells whose checksum holds count; the progress rule
+makes reading an old one harmless. The file's name tells its nonce, by which the cache knows the sequence number up to
+which it has committed, so nothing is ever erased here. Another layout needs another name: files with names that this
+module does not know are left alone.
 
 Each process has a journal of its own, locked while it lives. One without an owner is what a crash left: the next
 start folds it into the cache and removes it.
@@ -25,25 +26,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from ..domain.progress import is_percent
 from ..domain.snowflake import is_snowflake
 from .filelock import try_lock
 
-_MAGIC = b"DACHJRNL"
-_VERSION = 1
-_HEADER = struct.Struct("<8sI16s")
-_CELL = struct.Struct("<Qqq16sB")
-_CHECKSUM = struct.Struct("<I")
+_FIELDS = struct.Struct("<Qqq16sB")
+_CELL = struct.Struct("<Qqq16sBI")
 _CELL_BYTES = 64
 _SLOT_BYTES = 2 * _CELL_BYTES
-_HEADER_BYTES = _SLOT_BYTES
 SLOTS = 2048
-FILE_BYTES = _HEADER_BYTES + SLOTS * _SLOT_BYTES
+FILE_BYTES = SLOTS * _SLOT_BYTES
 NONCE_BYTES = 16
-OWNER_BYTES = 16
-_PATTERN = "journal-*.bin"
+_NAME = re.compile(r"journal-([0-9a-f]{32})\.bin")
+_TRIES = 100
 
-_pack_cell = _CELL.pack
-_pack_checksum = _CHECKSUM.pack
+_pack_fields = _FIELDS.pack
+_pack_cell_into = _CELL.pack_into
 _crc32 = zlib.crc32
 
 
@@ -61,126 +59,160 @@ class Journal:
     """This process's journal. **Thread**: `write` belongs to the game thread; the worker sets `committed_seq`."""
 
     def __init__(self, file: BinaryIO, path: Path, nonce: bytes) -> None:
-        self.path = path
         self.nonce = nonce
         self.committed_seq = 0
+        self._path = path
         self._file = file
         self._map = mmap.mmap(file.fileno(), FILE_BYTES)
-        self._next_cell: dict[tuple[bytes, int], int] = {}
-        self._end = _HEADER_BYTES
+        self._owner = b""
+        # Of the present owner, by achievement: the cell, sequence number and percent of the last record.
+        self._written: dict[int, tuple[int, int, int]] = {}
+        self._end = 0
         self._last_seq = 0
 
     @classmethod
     def create(cls, folder: Path) -> Journal:
         """Make, lock and map a new journal in `folder`; raises `OSError`."""
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        path = folder / f"journal-{nonce.hex()}.bin"
-        file = path.open("x+b")
-        if not try_lock(file) or not path.exists():
+        for _ in range(_TRIES):
+            nonce = secrets.token_bytes(NONCE_BYTES)
+            path = folder / f"journal-{nonce.hex()}.bin"
+            file = path.open("x+b")
+            try:
+                if _take(file, path):
+                    # Real zeros, not a hole: a full disk has to show here, not as a fatal signal when a page is
+                    # first written.
+                    file.write(bytes(FILE_BYTES))
+                    file.flush()
+                    return cls(file, path, nonce)
+            except BaseException:
+                _let_go(file, path, remove=True)
+                raise
             # Another process that starts just now took the empty file for one that a crash left.
             file.close()
-            return cls.create(folder)
-        try:
-            header = _HEADER.pack(_MAGIC, _VERSION, nonce)
-            header += _pack_checksum(_crc32(header))
-            # Real zeros, not a hole: a full disk has to show here, not as a fatal signal when a page is first written.
-            file.write(header.ljust(_HEADER_BYTES, b"\0") + bytes(FILE_BYTES - _HEADER_BYTES))
-            file.flush()
-            return cls(file, path, nonce)
-        except BaseException:
-            file.close()
-            path.unlink(missing_ok=True)
-            raise
+        raise OSError(f"none of {_TRIES} new journals could be locked")
 
     def write(self, seq: int, achievement_id: int, percent: int, at_us: int, owner: bytes) -> bool:
         """Record a set; when this returns True a killed process loses nothing. False: no room until a commit.
 
         `seq` rises with each call.
         """
-        key = (owner, achievement_id)
-        cell = self._next_cell.get(key)
-        if cell is None:
+        if owner != self._owner:
+            self._owner = owner
+            self._written = {}
+        written = self._written.get(achievement_id)
+        if written is None:
             cell = self._allocate()
             if cell is None:
                 return False
-        body = _pack_cell(seq, achievement_id, at_us, owner, percent)
-        record = body + _pack_checksum(_crc32(body))
-        self._map[cell : cell + len(record)] = record
-        self._next_cell[key] = cell ^ _CELL_BYTES
+        else:
+            cell, last_seq, last_percent = written
+            if percent <= last_percent and last_seq > self.committed_seq:
+                return True  # a game may say less in the same frame; that must not push out what it has reached
+            cell ^= _CELL_BYTES
+        checksum = _crc32(_pack_fields(seq, achievement_id, at_us, owner, percent))
+        _pack_cell_into(self._map, cell, seq, achievement_id, at_us, owner, percent, checksum)
+        self._written[achievement_id] = (cell, seq, percent)
         self._last_seq = seq
         return True
 
     def _allocate(self) -> int | None:
         if self._end == FILE_BYTES:
-            if self.committed_seq < self._last_seq:
+            if not self.is_committed:
                 return None
-            self._next_cell.clear()
-            self._end = _HEADER_BYTES
-        cell = self._end
+            self._written = {}
+            self._end = 0
+        slot = self._end
         self._end += _SLOT_BYTES
-        return cell
+        return slot
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether the cache has everything that was written here."""
+        return self.committed_seq >= self._last_seq
 
     def close(self, *, remove: bool) -> None:
-        """Give it up; `remove` it when the cache holds all of it, else the next start folds it in."""
+        """Give it up; `remove` it when the cache holds all of it, else the next start folds it in.
+
+        Raises `OSError` where it cannot be removed.
+        """
         self._map.close()
-        self._file.close()
-        if remove:
-            self.path.unlink(missing_ok=True)
-
-
-def read(data: bytes) -> tuple[bytes | None, list[Entry]]:
-    """Return the nonce (None where the header is damaged) and every undamaged entry of a journal's bytes."""
-    nonce = None
-    header = data[: _HEADER.size]
-    checksum = data[_HEADER.size : _HEADER.size + _CHECKSUM.size]
-    if len(header) == _HEADER.size and checksum == _pack_checksum(_crc32(header)):
-        magic, version, said = _HEADER.unpack(header)
-        if magic == _MAGIC and version == _VERSION:
-            nonce = said
-    entries = []
-    for start in range(_HEADER_BYTES, len(data) - _CELL_BYTES + 1, _CELL_BYTES):
-        body = data[start : start + _CELL.size]
-        checksum = data[start + _CELL.size : start + _CELL.size + _CHECKSUM.size]
-        if checksum != _pack_checksum(_crc32(body)):
-            continue
-        entry = Entry(*_CELL.unpack(body))
-        if is_snowflake(entry.achievement_id) and 0 <= entry.percent <= 100:
-            entries.append(entry)
-    return nonce, sorted(entries)
-
-
-def nonces(folder: Path) -> list[bytes]:
-    """Return the nonces of the journals in `folder`, as their names tell them."""
-    names = (path.stem.removeprefix("journal-") for path in folder.glob(_PATTERN))
-    return [bytes.fromhex(name) for name in names if re.fullmatch(r"[0-9a-f]{32}", name)]
+        _let_go(self._file, self._path, remove=remove)
 
 
 class Orphan:
     """A journal whose process is gone; held locked until closed."""
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
+        self.nonce = _nonce(path)
+        self.entries = read(file.read(FILE_BYTES))
         self._file = file
         self._path = path
-        self.nonce, self.entries = read(file.read(FILE_BYTES))
 
-    def close(self, *, remove: bool) -> None:
-        """Let go of it, and `remove` it once the cache has committed its entries. Raises `OSError`."""
-        # Windows removes no open file; elsewhere removing first leaves no moment for another process to take it.
-        if os.name == "nt":
-            self._file.close()
-        if remove:
-            self._path.unlink(missing_ok=True)
-        self._file.close()
-
-
-def orphans(folder: Path) -> Iterator[Orphan]:
-    """Yield the journals in `folder` that no living process holds. Raises `OSError`."""
-    for path in sorted(folder.glob(_PATTERN)):
+    @classmethod
+    def take(cls, path: Path) -> Orphan | None:
+        """Lock and read the journal at `path`; None where a living process has it. Raises `OSError`."""
         try:
             file = path.open("r+b")
         except FileNotFoundError:
-            continue  # another process has just folded it in
-        if not try_lock(file):
+            return None  # another process has just folded it in
+        try:
+            if _take(file, path):
+                return cls(file, path)
+        except BaseException:
             file.close()
-            continue
-        yield Orphan(file, path)
+            raise
+        file.close()
+        return None
+
+    def close(self, *, remove: bool) -> None:
+        """Let go of it, and `remove` it once the cache has committed its entries.
+
+        Raises `OSError` where it cannot be removed.
+        """
+        _let_go(self._file, self._path, remove=remove)
+
+
+def read(data: bytes) -> list[Entry]:
+    """Return every undamaged entry of a journal's bytes, in the order in which they were written."""
+    entries = []
+    for start in range(0, len(data) - _CELL.size + 1, _CELL_BYTES):
+        *fields, checksum = _CELL.unpack_from(data, start)
+        if checksum == _crc32(data[start : start + _FIELDS.size]):
+            entry = Entry(*fields)
+            if is_snowflake(entry.achievement_id) and is_percent(entry.percent):
+                entries.append(entry)
+    return sorted(entries)
+
+
+def paths(folder: Path) -> Iterator[Path]:
+    """Yield where the journals in `folder` are, those of living processes too."""
+    return (path for path in sorted(folder.glob("journal-*.bin")) if _NAME.fullmatch(path.name))
+
+
+def nonces(folder: Path) -> list[bytes]:
+    """Return the nonces of the journals in `folder`."""
+    return [_nonce(path) for path in paths(folder)]
+
+
+def _nonce(path: Path) -> bytes:
+    return bytes.fromhex(path.stem.removeprefix("journal-"))
+
+
+def _take(file: BinaryIO, path: Path) -> bool:
+    """Lock `file`; return False when another process holds it, or has held and removed it."""
+    if not try_lock(file):
+        return False
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _let_go(file: BinaryIO, path: Path, *, remove: bool) -> None:
+    if os.name == "nt":
+        file.close()  # Windows removes no open file; elsewhere a lock held to the end lets nobody take it meanwhile
+    try:
+        if remove:
+            path.unlink(missing_ok=True)
+    finally:
+        file.close()

@@ -13,11 +13,11 @@ import os
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import NamedTuple, NoReturn, Self, TypeVar
+from typing import Any, NamedTuple, NoReturn, Self, TypeVar
 
 from ..domain.catalogue import Catalogue, parse_catalogue
 from ..domain.errors import CatalogueError, ConfigurationError, ResultError
@@ -29,7 +29,7 @@ from ..domain.wire import format_time
 from . import configuration, identity
 from .clock import Clock, SystemClock
 from .engine import Engine, Service
-from .event import Event
+from .event import Event, Handlers
 from .messages import (
     Answered,
     Changed,
@@ -97,13 +97,16 @@ class AchievementManager:
         allow_insecure_http: bool = False,
     ) -> None:
         self.application_id = configuration.checked_application_id(application_id)
-        self.locale = (
+        self.locale = configuration.checked_locale(
             locale or configuration.from_environment(configuration.LOCALE_VARIABLE) or configuration.DEFAULT_LOCALE
         )
-        timeout_s = configuration.checked_seconds("timeout_s", timeout_s)
+        timeout_s = configuration.checked_timeout("timeout_s", timeout_s)
+        url_source = "base_url" if base_url else configuration.URL_VARIABLE
         base_url = base_url or configuration.from_environment(configuration.URL_VARIABLE)
         if base_url is not None:
-            base_url = configuration.checked_base_url(base_url, allow_insecure_http=allow_insecure_http)
+            base_url = configuration.checked_base_url(
+                base_url, allow_insecure_http=allow_insecure_http, name=url_source
+            )
             token = token or configuration.from_environment(configuration.TOKEN_VARIABLE)
         elif achievements is None:
             raise ConfigurationError(
@@ -138,6 +141,7 @@ class AchievementManager:
         if catalogue is not None and (base_url is None or not self._storage.answered):
             self._storage.define(entry.achievement for entry in catalogue.entries)
 
+        self._callbacks: dict[int, ResultCallback] = {}
         self._inbox: deque[object] = deque()
         outbox: SimpleQueue[object] = SimpleQueue()
         self._tell_worker = outbox.put
@@ -146,7 +150,7 @@ class AchievementManager:
             self._clock,
             self._credentials,
             service,
-            to_game=self._inbox.append,
+            to_game=_awaited(self._inbox, self._callbacks),
             to_worker=outbox.put,
         )
         self._view: View = engine.view(_no_pause)
@@ -155,9 +159,8 @@ class AchievementManager:
         self._worker = Worker(engine, outbox, self._inbox, self._clock)
 
         self._seq = 0
-        self._callbacks: dict[int, ResultCallback] = {}
-        # What was set and the worker may not have seen yet; an achievement where it may be shown at once.
-        self._own: dict[int, tuple[int, UserAchievement | None]] = {}
+        # The sets that were news; the worker may not have seen them yet.
+        self._own: dict[int, Set] = {}
         # After another token came, the list may still be another player's: then every set is news.
         self._token_replaced = False
         self._last_set = 0
@@ -172,7 +175,8 @@ class AchievementManager:
         # The first run_callbacks() finds this and starts the worker; from then on it has nothing to check for.
         self._inbox.append(_Start())
         self._at_exit = _close_at_exit(weakref.ref(self))
-        weakref.finalize(self, self._worker.abandon).atexit = False
+        self._abandon = weakref.finalize(self, _abandon, self._worker)
+        self._abandon.atexit = False
         _managers.add(self)
 
     # The GameSDK's verbs
@@ -195,29 +199,32 @@ class AchievementManager:
         if callback is not None:
             self._callbacks[seq] = callback
         if self._closed:
-            self._inbox.append(Answered(seq, Result.TRANSACTION_ABORTED))
+            self._refuse(seq, Result.TRANSACTION_ABORTED)
             return
         if not (is_snowflake(achievement_id) and is_percent(percent_complete)):
-            self._inbox.append(Answered(seq, Result.INVALID_PAYLOAD))
+            self._refuse(seq, Result.INVALID_PAYLOAD)
             return
         view = self._view
         shown = view.objects.get(achievement_id) or view.look(achievement_id)
-        may_show = shown is not None and not view.is_secure(achievement_id)
+        may_show = shown is not None and achievement_id not in view.secure
         if self._local and not may_show:
-            result = Result.NOT_FOUND if shown is None else Result.UNAUTHORIZED_FOR_ACHIEVEMENT
-            self._inbox.append(Answered(seq, result))
+            self._refuse(seq, Result.NOT_FOUND if shown is None else Result.UNAUTHORIZED_FOR_ACHIEVEMENT)
             return
         at_us = self._clock.at_us()
         own = None
         if may_show and shown is not None and percent_complete > shown.percent_complete:
             unlocked_at = format_time(at_us) if percent_complete == COMPLETE else ""
             own = UserAchievement(shown.user_id, achievement_id, percent_complete, unlocked_at)
-            self._inbox.append(own)
-        if self._journal is not None and (own is not None or not may_show or self._token_replaced):
-            self._journal.write(seq, achievement_id, percent_complete, at_us, self._owner)
-        self._own[achievement_id] = (seq, own)
+        # Half the time of Set(...), on the path that a game may take in every frame.
+        said = tuple.__new__(Set, (seq, achievement_id, percent_complete, at_us, own))
+        if own is not None or not may_show or self._token_replaced:
+            if self._journal is not None:
+                self._journal.write(seq, achievement_id, percent_complete, at_us, self._owner)
+            self._own[achievement_id] = said
+            if own is not None:
+                self._inbox.append(own)
         self._last_set = seq
-        self._tell_worker(Set(seq, achievement_id, percent_complete, at_us))
+        self._tell_worker(said)
         if not self._worker.started:
             self._start()
 
@@ -234,7 +241,7 @@ class AchievementManager:
         if callback is not None:
             self._callbacks[seq] = callback
         if self._closed:
-            self._inbox.append(FetchAnswered(seq, Result.TRANSACTION_ABORTED))
+            self._refuse(seq, Result.TRANSACTION_ABORTED)
             return
         self._tell_worker(Fetch(seq))
         if not self._worker.started:
@@ -313,7 +320,7 @@ class AchievementManager:
         seen_seq, pending = self._worker.engine.backlog
         if seen_seq >= self._last_set:
             return len(pending)
-        return len(pending.union(id_ for id_, (seq, _) in self._own.items() if seq > seen_seq))
+        return len(pending.union(id_ for id_, said in self._own.items() if said.seq > seen_seq))
 
     @property
     def is_online(self) -> bool | None:
@@ -378,7 +385,7 @@ class AchievementManager:
 
         **Blocks** for at most `timeout_s`. Callbacks still need `run_callbacks()`.
         """
-        deadline = time.monotonic() + configuration.checked_seconds("timeout_s", timeout_s)
+        deadline = time.monotonic() + configuration.checked_wait("timeout_s", timeout_s)
         if self._closed:
             return self.pending_count == 0
         if not self._worker.started:
@@ -395,6 +402,7 @@ class AchievementManager:
         Delivers what has arrived, and gives `TRANSACTION_ABORTED` to the callbacks that still wait. Runs by itself at
         exit; a second call does nothing. **Blocks** for at most about `timeout_s`.
         """
+        timeout_s = configuration.checked_wait("timeout_s", timeout_s)
         if self._closed:
             return
         self._closed = True
@@ -418,6 +426,8 @@ class AchievementManager:
     # Inside
 
     def _start(self) -> None:
+        if self._inbox and isinstance(self._inbox[0], _Start):
+            self._inbox.popleft()
         try:
             self._worker.start()
         except RuntimeError as exc:
@@ -426,9 +436,9 @@ class AchievementManager:
     def _deliver(self, budget_s: float | None) -> None:
         if self._delivering:
             return
-        self._delivering = True
-        inbox = self._inbox
         stop_at = None if budget_s is None else time.perf_counter() + budget_s
+        self._delivering = True
+        inbox, updates = self._inbox, self._updates
         left = len(inbox)
         try:
             # A callback may close the manager, which empties the queue.
@@ -436,13 +446,18 @@ class AchievementManager:
                 entry = inbox.popleft()
                 left -= 1
                 if type(entry) is UserAchievement:
+                    # What _take would do with it, for the usual case: one handler, and the list has been looked at.
                     objects = self._view.objects
-                    old = objects.get(entry.achievement_id)
+                    achievement_id = entry.achievement_id
+                    old = objects.get(achievement_id)
                     if old is None:
                         self._show_own(entry)
                     elif entry.percent_complete > old.percent_complete:
-                        objects[entry.achievement_id] = entry
-                        self._call(self._updates.handlers, entry)
+                        objects[achievement_id] = entry
+                        if len(updates.handlers) == 1:
+                            updates.handlers[0](entry)
+                        else:
+                            self._call(updates, entry)
                 else:
                     left += self._take(entry)
                 if stop_at is not None and time.perf_counter() >= stop_at:
@@ -455,21 +470,24 @@ class AchievementManager:
         match entry:
             case Answered(seq, result):
                 self._answer(seq, result)
+            case UserAchievement():
+                self._show_own(entry)
             case FetchAnswered(seq, result):
-                if result is not Result.TRANSACTION_ABORTED:
-                    self._fetched = True
-                    self._show(self._view)
+                self._fetched = True
+                self._show(self._view)
                 self._answer(seq, result)
             case Changed():
                 self._show_change(entry)
             case Listed(view, news):
                 return self._show_list(view, news)
             case ConnectionChanged(online):
-                self._call(self._connection.handlers, online)
+                self._call(self._connection, online)
             case IconStored(achievement_id, icon_hash, path):
                 self._icons[achievement_id] = (icon_hash, path)
-            case _Call(handlers, value):
-                self._call(handlers, value)
+            case _News():
+                return self._show_news(entry)
+            case _Call(event, value, called):
+                self._call(event, value, called)
             case _Start():
                 if not (self._worker.started or self._closed):
                     self._start()
@@ -480,15 +498,20 @@ class AchievementManager:
         if callback is not None:
             callback(result)
 
-    def _call(self, handlers: Sequence[Callable[[T], object]], value: T) -> None:
-        remaining = iter(handlers)
-        try:
-            for handler in remaining:
+    def _refuse(self, seq: int, result: Result) -> None:
+        if seq in self._callbacks:
+            self._inbox.append(Answered(seq, result))
+
+    def _call(self, event: Event[T], value: T, called: Handlers[T] = ()) -> None:
+        """Give `value` to the handlers of `event` that were not `called` yet; those behind one that raises wait."""
+        handlers = tuple(handler for handler in event.handlers if handler not in called)
+        for number, handler in enumerate(handlers, 1):
+            try:
                 handler(value)
-        except BaseException:
-            if rest := tuple(remaining):
-                self._inbox.appendleft(_Call(rest, value))
-            raise
+            except BaseException:
+                if number < len(handlers):
+                    self._inbox.appendleft(_Call(event, value, called + handlers[:number]))
+                raise
 
     def _show_own(self, own: UserAchievement) -> None:
         """An own set of an achievement that is not in the list, or has not been looked at since a new list came."""
@@ -496,48 +519,54 @@ class AchievementManager:
         old = view.look(achievement_id)
         if old is None or own.percent_complete <= old.percent_complete:
             return
-        is_listed = not view.is_secret(achievement_id) or own.unlocked
-        view.put(own, is_listed=is_listed)
-        if is_listed:
-            self._call(self._updates.handlers, own)
+        own = view.put_own(own)
+        if view.is_listed(achievement_id):
+            self._call(self._updates, own)
 
     def _show_change(self, change: Changed) -> None:
         seq, new, state, texts = change
         view, achievement_id = self._view, new.achievement_id
         view.define(achievement_id, state, texts)
-        set_seq, own = self._own.get(achievement_id, (0, None))
-        if set_seq <= seq:
-            self._own.pop(achievement_id, None)
-        elif own is not None and own.percent_complete > new.percent_complete:
+        said = self._own.get(achievement_id)
+        if said is not None and said.seq <= seq:
+            del self._own[achievement_id]
+        elif said is not None and said.own is not None and said.own.percent_complete > new.percent_complete:
             return  # the worker has not seen our latest set yet; what it says of that comes later
         old = view.look(achievement_id)
         is_seen = listed(state) or view.is_listed(achievement_id)
         view.put(new, is_listed=listed(state))
-        if is_seen and (old is None or old.percent_complete != new.percent_complete):
-            self._call(self._updates.handlers, new)
+        if is_seen and new.percent_complete != (0 if old is None else old.percent_complete):
+            self._call(self._updates, new)
 
     def _show_list(self, view: View, news: tuple[UserAchievement, ...]) -> int:
         before = self._view
-        for achievement_id, (seq, own) in list(self._own.items()):
-            if seq <= view.seq:
+        for achievement_id, said in list(self._own.items()):
+            if said.seq <= view.seq:
                 del self._own[achievement_id]
                 continue
-            shown, told = before.look(achievement_id), view.look(achievement_id)
+            own, shown, told = said.own, before.look(achievement_id), view.look(achievement_id)
             if own is None or shown is None or told is None:
                 continue
             # What the game has been shown already stays shown, until the worker has seen it too.
             if told.percent_complete < own.percent_complete <= shown.percent_complete:
-                view.put(own, is_listed=not view.is_secret(achievement_id) or own.unlocked)
+                view.put_own(own)
         self._view = view
         if self._fetched:
             self._show(view)
-        count = 0
-        for one in reversed(news):
-            old, new = before.look(one.achievement_id), view.look(one.achievement_id)
-            if new is not None and (old is None or old.percent_complete != new.percent_complete):
-                self._inbox.appendleft(_Call(self._updates.handlers, new))
-                count += 1
-        return count
+        if not news:
+            return 0
+        self._inbox.appendleft(_News(deque(news)))
+        return 1
+
+    def _show_news(self, entry: _News) -> int:
+        """Tell the next of several values that came with a list, which the game may have set itself meanwhile."""
+        new = entry.waiting.popleft()
+        if entry.waiting:
+            self._inbox.appendleft(entry)
+        said = self._own.get(new.achievement_id)
+        if said is None or said.own is None or said.own.percent_complete < new.percent_complete:
+            self._call(self._updates, new)
+        return 1 if entry.waiting else 0
 
     def _show(self, view: View) -> None:
         self._objects = view.objects
@@ -546,14 +575,15 @@ class AchievementManager:
     def _look_at(self, index: object) -> UserAchievement:
         if self._fetched and isinstance(index, int) and 0 <= index < len(self._visible):
             return self._look(self._visible[index])
-        self._nothing(f"there is no achievement at index {index!r:.40}; the list has {len(self._visible)}")
+        self._nothing(f"there is no achievement at index {index!r:.40}; the list has {len(self._visible)}, from 0 on")
 
     def _look(self, achievement_id: int) -> UserAchievement:
         if self._fetched and self._view.is_listed(achievement_id):
             found = self._view.look(achievement_id)
             if found is not None:
                 return found
-        self._nothing(f"the list has no achievement with id {achievement_id!r:.40}")
+        hint = "it is unknown, or a secret that is still locked" if is_snowflake(achievement_id) else "it is no id"
+        self._nothing(f"the list has no achievement with id {achievement_id!r:.40}: {hint}")
 
     def _nothing(self, why: str) -> NoReturn:
         if self._fetched:
@@ -564,47 +594,83 @@ class AchievementManager:
         )
 
     def _deliver_rest(self) -> None:
-        """Deliver everything that is left, and give the rest of the callbacks up; a mistake in one hinders no other."""
-        first_error: BaseException | None = None
-        while self._inbox or self._callbacks:
-            if not self._inbox:
-                self._inbox.append(Answered(next(iter(self._callbacks)), Result.TRANSACTION_ABORTED))
+        """Deliver what has arrived, and give the calls up that still wait; a mistake in one callback hinders no other.
+
+        What a callback asks for meanwhile is answered by another `run_callbacks()`: one that tries again whenever it
+        has failed would have no end here.
+        """
+        self._inbox.extend([Answered(seq, Result.TRANSACTION_ABORTED) for seq in self._callbacks])
+        self._inbox.append(end := object())
+        error: BaseException | None = None
+        was_delivering, self._delivering = self._delivering, True
+        while (entry := self._inbox.popleft()) is not end:
             try:
-                entry = self._inbox.popleft()
-                if isinstance(entry, UserAchievement):
-                    self._show_own(entry)
-                else:
-                    self._take(entry)
-            except Exception as exc:
-                first_error = first_error or exc
-                _log.debug("a callback raised while the manager was closing", exc_info=exc)
-        if first_error is not None:
-            raise first_error
+                self._take(entry)
+            except BaseException as exc:
+                if error is not None:
+                    _log.error("one more callback raised while the manager was closing", exc_info=exc)
+                error = error or exc
+        self._delivering = was_delivering
+        if error is not None:
+            raise error
+
+    def _forget(self) -> None:
+        """In a forked child: be closed, and touch nothing of what the parent goes on with."""
+        self._closed = True
+        self._callbacks.clear()
+        self._inbox.clear()
+        self._abandon.detach()
+        atexit.unregister(self._at_exit)
+        if self._journal is not None:
+            self._journal.close(remove=False)  # else its lock would outlive the parent
 
 
 class _Start(NamedTuple):
     """Waits for the first `run_callbacks()`."""
 
 
-class _Call(NamedTuple):
-    """An event that is still to be given to some handlers."""
+class _News(NamedTuple):
+    """Changes that came with a list, and are still to be told."""
 
-    handlers: Sequence[Callable[..., object]]
+    waiting: deque[UserAchievement]
+
+
+class _Call(NamedTuple):
+    """An event that is still to be given to the handlers that were not `called` yet."""
+
+    event: Event[Any]
     value: object
+    called: Handlers[Any] = ()
+
+
+def _awaited(inbox: deque[object], callbacks: Container[int]) -> Callable[[object], None]:
+    """Return what puts the worker's messages into `inbox`, save answers to sets for which no callback waits."""
+
+    def post(message: object) -> None:
+        if not isinstance(message, Answered) or message.seq in callbacks:
+            inbox.append(message)
+
+    return post
 
 
 _managers: weakref.WeakSet[AchievementManager] = weakref.WeakSet()
 
 
 def _forget_in_fork() -> None:
-    # The parent keeps the worker, the files and what is under way; the child's copy is as good as closed.
     for manager in _managers:
-        manager._closed = True
-        atexit.unregister(manager._at_exit)
+        manager._forget()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_in_fork)
+
+
+def _abandon(worker: Worker) -> None:
+    """Nobody holds the manager any more: have its worker end, without waiting for it."""
+    if worker.started:
+        worker.abandon()
+    else:
+        worker.stop(0.0)  # there is no thread to end, only files to close
 
 
 def _close_at_exit(manager: weakref.ref[AchievementManager]) -> Callable[[], None]:
@@ -624,18 +690,7 @@ def _no_pause() -> None:
 def _load(achievements: str | os.PathLike[str] | Catalogue | None, application_id: int) -> Catalogue | None:
     if achievements is None:
         return None
-    if isinstance(achievements, Catalogue):
-        catalogue = achievements
-    else:
-        source = os.fspath(achievements)
-        try:
-            with open(source, encoding="utf-8") as file:
-                text = file.read(_MAX_CATALOGUE_CHARACTERS + 1)
-        except (OSError, UnicodeDecodeError) as exc:
-            raise CatalogueError(source, [f"the file cannot be read: {exc}"]) from exc
-        if len(text) > _MAX_CATALOGUE_CHARACTERS:
-            raise CatalogueError(source, [f"the file is longer than {_MAX_CATALOGUE_CHARACTERS} characters"])
-        catalogue = parse_catalogue(text, source=source)
+    catalogue = achievements if isinstance(achievements, Catalogue) else _read(achievements)
     if catalogue.application_id != application_id:
         raise CatalogueError(
             catalogue.source,
@@ -644,6 +699,28 @@ def _load(achievements: str | os.PathLike[str] | Catalogue | None, application_i
     return catalogue
 
 
+def _read(achievements: object) -> Catalogue:
+    if not isinstance(achievements, str | os.PathLike):
+        raise ConfigurationError(
+            f"achievements is a {type(achievements).__name__}; it has to be the path of a catalogue file, such as"
+            " 'achievements.toml'"
+        )
+    source = os.fsdecode(achievements)
+    try:
+        with open(source, encoding="utf-8") as file:
+            text = file.read(_MAX_CATALOGUE_CHARACTERS + 1)
+    except FileNotFoundError as exc:
+        raise CatalogueError(source, [f"there is no such file; looked for {os.path.abspath(source)}"]) from exc
+    except UnicodeDecodeError as exc:
+        raise CatalogueError(source, [f"the file is not UTF-8 ({exc}); save it with that encoding"]) from exc
+    except (OSError, ValueError) as exc:  # ValueError: a path with a null character
+        raise CatalogueError(source, [f"the file cannot be read: {exc}"]) from exc
+    if len(text) > _MAX_CATALOGUE_CHARACTERS:
+        raise CatalogueError(source, [f"the file is longer than {_MAX_CATALOGUE_CHARACTERS} characters"])
+    return parse_catalogue(text, source=source)
+
+
 def _icon_paths(catalogue: Catalogue) -> dict[int, str]:
-    folder = Path(catalogue.source).parent
+    # Absolute, so that a game may change its working directory.
+    folder = Path(catalogue.source).absolute().parent
     return {entry.achievement.id: str(folder / entry.icon) for entry in catalogue.entries if entry.icon}

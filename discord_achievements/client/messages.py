@@ -14,12 +14,13 @@ from .view import TextRow, View
 
 
 class Set(NamedTuple):
-    """The game says that the player has reached `percent`; `seq` numbers the calls."""
+    """The game says that the player has reached `percent`; `seq` numbers the calls, `own` is what it shows of it."""
 
     seq: int
     achievement_id: int
     percent: int
     at_us: int
+    own: UserAchievement | None = None
 
 
 class Fetch(NamedTuple):

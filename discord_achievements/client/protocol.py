@@ -15,6 +15,7 @@ from .transport import Request, Response
 _ME = "@me"
 USER_AGENT = "discord_achievements (Python)"
 _STREAM_SILENCE_S = 45.0  # three of the service's comments missed
+_MAX_HEADER_CHARACTERS = 256
 _SPACE = " \t\r\n"
 _decode_element = json.JSONDecoder().raw_decode
 
@@ -30,7 +31,7 @@ class Protocol:
     def fetch(self, token: str, etag: str | None) -> Request:
         """Ask for the player's list, unless it is still the one that `etag` names."""
         path = routes.GET_USER_ACHIEVEMENTS.path(application_id=self._application_id)
-        return self._request("GET", path, token, {"If-None-Match": etag} if etag else {})
+        return self._request("GET", path, token, {"If-None-Match": etag} if etag and is_sendable(etag) else {})
 
     def update(self, token: str, achievement_id: int, progress: Progress, at_us: int) -> Request:
         """Tell the player's progress; an unlock carries its age, so that a late one keeps its own time."""
@@ -67,6 +68,11 @@ class Protocol:
     ) -> Request:
         always = {"Authorization": f"Bearer {token}", "User-Agent": USER_AGENT, "Accept": "application/json"}
         return Request(method, self._base_url + path, always | headers, body, timeout_s or self._timeout_s)
+
+
+def is_sendable(value: str) -> bool:
+    """Tell whether what a service told can be said back to it in a header."""
+    return len(value) <= _MAX_HEADER_CHARACTERS and value.isascii() and value.isprintable() and value == value.strip()
 
 
 def check(response: Response) -> None:

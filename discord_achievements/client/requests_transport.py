@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import http.client
-import ipaddress
 import os
 import socket
 import threading
@@ -30,13 +29,15 @@ from requests.utils import should_bypass_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from ..domain.errors import TransportError
-from .deadline import DeadlineAnswer, DeadlineStreamAnswer
+from .configuration import is_loopback
 from .sockets import cut
+from .strict_answer import StrictAnswer, StrictStreamAnswer
 from .transport import MAX_BODY_BYTES, Request, Response
 
 _DEFAULTS = {"User-Agent": "discord-achievements", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 _CHUNK_BYTES = 64 * 1024
-_FOREIGN = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError)
+_WAKE_S = 1.0
+_FOREIGN = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError)
 _Opened = Callable[[socket.socket], None]
 _T = TypeVar("_T")
 
@@ -50,7 +51,7 @@ class RequestsTransport:
         self._lock = threading.Lock()
         self._closed = False
         self._lines: weakref.WeakSet[_Line] = weakref.WeakSet()
-        self._line = self._new_line(DeadlineAnswer)
+        self._line = self._new_line(StrictAnswer)
 
     def send(self, request: Request) -> Response:
         """Return the answer, whole. Raises `TransportError`. **Blocks** for three times the time-out at worst."""
@@ -58,7 +59,7 @@ class RequestsTransport:
 
     def open_stream(self, request: Request) -> _Stream:
         """Return the answer once its headers are here, on a connection of its own. Raises `TransportError`."""
-        line = self._new_line(DeadlineStreamAnswer)
+        line = self._new_line(StrictStreamAnswer)
         # An encoder on the other side could hold events back.
         headers = self._headers | {"Accept-Encoding": "identity"}
 
@@ -75,14 +76,14 @@ class RequestsTransport:
             raise
 
     def close(self) -> None:
-        """Cut all connections, for good. **Thread**: any."""
+        """Cut all connections, for good; one that is still being made ends by its time-out. **Thread**: any."""
         with self._lock:
             self._closed = True
             lines = list(self._lines)
         for line in lines:
             line.close()
 
-    def _new_line(self, kind: type[DeadlineAnswer]) -> _Line:
+    def _new_line(self, kind: type[StrictAnswer]) -> _Line:
         with self._lock:
             line = _Line(kind, self._environment)
             line.closed = self._closed
@@ -112,10 +113,14 @@ class _Stream:
 
     def close(self) -> None:
         self._line.close()
-        with self._reading:  # which is over now
+        if not self._reading.acquire(timeout=_WAKE_S):
+            return  # the reader has not noticed, which a SOCKS proxy can bring about; it closes when it does
+        try:
             if self._answer is not None:
                 self._answer.close()
                 self._answer = None
+        finally:
+            self._reading.release()
 
     def _read(self) -> bytes:
         with self._reading:
@@ -129,7 +134,7 @@ class _Stream:
 class _Line:
     """A pool of connections that any thread can cut: the one for requests, or the one of one stream."""
 
-    def __init__(self, kind: type[DeadlineAnswer], environment: _Environment) -> None:
+    def __init__(self, kind: type[StrictAnswer], environment: _Environment) -> None:
         self.closed = False
         self._environment = environment
         self._lock = threading.Lock()
@@ -144,7 +149,7 @@ class _Line:
         headers = CaseInsensitiveDict(defaults)
         headers.update(request.headers)
         return self._adapter.send(
-            requests.Request(request.method, request.url, headers, data=request.body).prepare(),
+            _prepared(request, headers),
             stream=True,
             timeout=request.timeout_s,
             verify=self._environment.verify,
@@ -190,22 +195,15 @@ class _Environment:
         """Return the proxies for `url`; none for this machine itself, whatever the environment says."""
         host = urlsplit(url).hostname
         if host not in self._proxies:
-            direct = not self._configured or _is_loopback(host or "") or should_bypass_proxies(url, no_proxy=None)
+            direct = not self._configured or is_loopback(host or "") or should_bypass_proxies(url, no_proxy=None)
             self._proxies[host] = {} if direct else self._configured
         return self._proxies[host]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 class _Plain(HTTPConnection):
     """Tells about its socket as soon as it is connected."""
 
-    def __init__(self, *args: Any, opened: _Opened, kind: type[DeadlineAnswer], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, opened: _Opened, kind: type[StrictAnswer], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._opened = opened
         self.response_class = kind
@@ -230,7 +228,7 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
 class _Adapter(HTTPAdapter):
     """Makes cuttable connections: one kept for the service, one for the icons' host."""
 
-    def __init__(self, opened: _Opened, kind: type[DeadlineAnswer]) -> None:
+    def __init__(self, opened: _Opened, kind: type[StrictAnswer]) -> None:
         # urllib3 passes what a pool does not know on to its connections.
         extras: dict[str, Any] = {"opened": opened, "kind": kind}
         self._pools: Any = {
@@ -247,6 +245,19 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
+def _prepared(request: Request, headers: CaseInsensitiveDict[str]) -> requests.PreparedRequest:
+    # What Request.prepare() does on top holds the interpreter for a tenth of a millisecond, and a game waits for that:
+    # it looks for cookies, files, parameters and hooks, and checks a URL that has been checked already.
+    prepared = requests.PreparedRequest()
+    prepared.method = request.method
+    prepared.url = request.url
+    prepared.headers = headers
+    prepared.body = request.body
+    if request.body is not None:
+        headers["Content-Length"] = str(len(request.body))
+    return prepared
+
+
 def _unsendable(headers: Mapping[str, str]) -> str | None:
     for name, value in headers.items():
         if not (value.isascii() and value.isprintable() and value == value.strip()):
@@ -258,7 +269,7 @@ def _whole(answer: requests.Response) -> Response:
     # The limit holds for the decompressed body too. Where the length is known, urllib3 need not copy what it has read.
     amount = MAX_BODY_BYTES + 1
     if "content-encoding" not in answer.headers and answer.raw.length_remaining is not None:
-        amount = min(amount, answer.raw.length_remaining)
+        amount = min(amount, answer.raw.length_remaining or 1)  # 0 would leave the connection taken
     with closing(answer):
         body = answer.raw.read(amount, decode_content=True)  # in one go: almost all of it is waiting without a lock
     if len(body) > MAX_BODY_BYTES:
@@ -295,5 +306,8 @@ def _reason(exc: BaseException) -> str:
 
 
 def _place(url: str) -> str:
-    # Without a user name or password that may stand in front of the host.
-    return urlsplit(url).netloc.rpartition("@")[2] or "an address without a host"
+    try:
+        # Without a user name or password that may stand in front of the host.
+        return urlsplit(url).netloc.rpartition("@")[2] or "an address without a host"
+    except ValueError:
+        return "an address that is no URL"

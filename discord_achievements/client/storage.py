@@ -7,21 +7,23 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterable
-from itertools import count, groupby
+from contextlib import suppress
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
 from ..domain.models import Achievement
 from ..domain.progress import Progress, reach
 from . import journal as journals
-from .cache import SLICE, Cache, definition_row
-from .journal import Entry, Journal
-from .state import State, reached
+from .cache import BUSY_TIMEOUT_S, SLICE, Cache, DamagedError, definition_row
+from .filelock import locked
+from .journal import Journal, Orphan
+from .state import State, further, reached
 
 _log = logging.getLogger("discord_achievements")
 _CACHE = "achievements.sqlite3"
 _SERVICE, _ANSWERED = "service", "answered"
-_BUSY_TRIES = 3
 T = TypeVar("T")
 
 
@@ -36,9 +38,20 @@ class Storage:
         self.folder = folder
         self.error: str | None = None
         self.durable = True
-        self.cache = self._open_cache()
-        self.journal = self._open_journal()
+        self.journal: Journal | None = None
+        self._no_journal = ""
+        self._seen_seq = 0
+        self._noted_seq = 0
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.journal = Journal.create(folder)
+        except OSError as exc:
+            self._no_journal = f"no journal can be kept in {folder} ({exc})"
         self.run = self.journal.nonce if self.journal else secrets.token_bytes(journals.NONCE_BYTES)
+        self.cache = self._open_cache()
+        if self._no_journal and self.durable:
+            self._report(f"{self._no_journal}; a crash may lose the last moments")
+            self._no_journal = ""
         self._fold_orphans()
 
     def change(self, what: Callable[[], T]) -> T:
@@ -47,20 +60,46 @@ class Storage:
         A cache that cannot be written any more is replaced by a copy in memory, and `what` is done to that; so it
         has to look up `self.cache` when it is called, and may be called more than once.
         """
-        for attempt in count(1):
-            try:
-                with self.cache.transaction():
-                    return what()
-            except sqlite3.Error as exc:
-                if not self.durable:
-                    raise
-                if _is_busy(exc) and attempt < _BUSY_TRIES:
-                    continue
-                self._go_on_in_memory(exc)
-        raise AssertionError("count() does not end")
+        try:
+            return self._commit(what)
+        except sqlite3.Error as exc:
+            if not self.durable:
+                raise
+            self._go_on_in_memory(exc)
+        return self._commit(what)
 
-    def record(self, player_id: int, sets: dict[int, Progress]) -> dict[int, State]:
-        """Store what a player has reached, inside `change`; return the states that follow."""
+    def _commit(self, what: Callable[[], T]) -> T:
+        with self.cache.transaction():
+            result = what()
+            if self._seen_seq > self._noted_seq:
+                self.cache.commit_journal(self.run, self._seen_seq)
+        self._noted_seq = self._seen_seq
+        return result
+
+    def take(self, player_id: int, sets: dict[int, Progress], seq: int) -> dict[int, State]:
+        """Store what a player has reached up to the call `seq`, and return the states that follow.
+
+        What changes nothing is not written, since a game may say the same in every frame. That it has been seen is
+        noted with the next change: a value that the service refuses or resets then stays away after a crash.
+        """
+        self._seen_seq = seq
+        states = self._unless_new(player_id, sets)
+        if states is None:
+            states = self.change(lambda: self._record(player_id, sets))
+        if self.journal is not None and self.durable:
+            self.journal.committed_seq = seq
+        return states
+
+    def _unless_new(self, player_id: int, sets: dict[int, Progress]) -> dict[int, State] | None:
+        if len(sets) > SLICE:
+            return None
+        try:
+            states = self.cache.states(player_id, list(sets))
+        except sqlite3.Error:
+            return None  # to change it fails too, and that is where it is dealt with
+        return states if all(reached(state, sets[id_]) == state for id_, state in states.items()) else None
+
+    def _record(self, player_id: int, sets: dict[int, Progress]) -> dict[int, State]:
         states: dict[int, State] = {}
         ids = list(sets)
         for start in range(0, len(ids), SLICE):
@@ -69,24 +108,6 @@ class Storage:
             self.cache.write_states(player_id, {id_: s for id_, s in after.items() if s != before[id_]})
             states |= after
         return states
-
-    def unless_new(self, player_id: int, sets: dict[int, Progress]) -> dict[int, State] | None:
-        """Return the states if `sets` change none of them, else None.
-
-        A game may say the same in every frame; that must not cost a write to disk each time.
-        """
-        try:
-            states = self.cache.states(player_id, list(sets)[:SLICE])
-        except sqlite3.Error:
-            return None
-        if len(sets) <= SLICE and all(reached(state, sets[id_]) == state for id_, state in states.items()):
-            return states
-        return None
-
-    def committed(self, seq: int) -> None:
-        """Let the journal use again what is safe in the cache's file."""
-        if self.journal is not None and self.durable:
-            self.journal.committed_seq = seq
 
     def define(self, definitions: Iterable[Achievement]) -> None:
         """Make the catalogue's definitions the only ones."""
@@ -105,11 +126,12 @@ class Storage:
 
     def use_service(self, base_url: str) -> None:
         """Note which service the confirmations are from; a new one has to be told everything."""
-        if self.cache.get_meta(_SERVICE) == base_url:
-            return
 
         def move() -> None:
-            if self.cache.get_meta(_SERVICE) is not None:
+            known = self.cache.get_meta(_SERVICE)
+            if known == base_url:
+                return
+            if known is not None:
                 self.cache.forget_confirmations()
             self.cache.set_meta(_SERVICE, base_url)
             self.cache.set_meta(_ANSWERED, "")
@@ -119,7 +141,7 @@ class Storage:
     @property
     def answered(self) -> bool:
         """Whether the service has told its definitions; from then on they count, not the catalogue's."""
-        return bool(self.cache.get_meta(_ANSWERED))
+        return self.change(lambda: bool(self.cache.get_meta(_ANSWERED)))
 
     def remember_answer(self) -> None:
         """Note that it has, inside `change`."""
@@ -131,62 +153,73 @@ class Storage:
 
     def close(self) -> None:
         """Close everything; the journal goes when the cache's file holds all of it."""
-        try:
-            if self.durable and self.journal is not None:
-                self.change(lambda: self.cache.forget_journal(self.run))
-            self.cache.close()
-        except sqlite3.Error as exc:
-            self._report(f"the cache could not be closed properly ({exc})")
-            self.durable = False
         if self.journal is not None:
-            self.journal.close(remove=self.durable)
+            gone = self.durable and self.journal.is_committed
+            try:
+                self.journal.close(remove=gone)
+                if gone and self._noted_seq:
+                    # Only now: a note has to outlive its journal, which another process may find at any moment.
+                    with self.cache.transaction():
+                        self.cache.forget_journals([self.run])
+            except (OSError, sqlite3.Error) as exc:
+                _log.info("the journal of this run is not tidied up (%s); the next start does it", exc)
+        self.cache.close()
 
     def _open_cache(self) -> Cache:
         path = self.folder / _CACHE
         try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            return Cache(path)
-        except sqlite3.OperationalError as exc:
-            reason = str(exc)
-        except sqlite3.DatabaseError as exc:
-            aside = _set_aside(path)
-            if aside is not None:
-                self._report(f"{path} was damaged ({exc}); it is kept as {aside.name}, and a new one is begun")
-                return self._open_cache()
-            reason = f"it is damaged ({exc}) and cannot be renamed"
-        except OSError as exc:
-            reason = str(exc)
-        self._memory_only(f"{path} cannot be used: {reason}")
-        return Cache(None)
-
-    def _open_journal(self) -> Journal | None:
+            try:
+                return Cache(path)
+            except DamagedError:
+                with locked(path.with_name(f"{path.name}.lock"), BUSY_TIMEOUT_S):
+                    return self._begin_anew(path)
+        except (sqlite3.Error, OSError) as exc:
+            self._memory_only(f"{path} cannot be used: {exc}")
         try:
-            return Journal.create(self.folder)
-        except OSError as exc:
-            self._report(f"no journal can be kept in {self.folder} ({exc}); a crash may lose the last moments")
-            return None
+            return Cache.copied(path)
+        except sqlite3.Error:
+            return Cache(None)
+
+    def _begin_anew(self, path: Path) -> Cache:
+        try:
+            return Cache(path)  # another process has just done it
+        except DamagedError as exc:
+            aside = _set_aside(path)
+            self._report(f"{path} was damaged ({exc}); it is kept as {aside.name}, and a new one is begun")
+        return Cache(path)
 
     def _fold_orphans(self) -> None:
-        try:
-            for orphan in journals.orphans(self.folder):
+        for path in journals.paths(self.folder):
+            try:
+                orphan = Orphan.take(path)
+                if orphan is None:
+                    continue
                 try:
-                    self.change(lambda orphan=orphan: self._fold(orphan.nonce, orphan.entries))  # type: ignore[misc]
+                    self.change(partial(self._fold, orphan))
                 finally:
                     # In memory only, they are safer where they are.
                     orphan.close(remove=self.durable)
-        except OSError as exc:
-            self._report(f"a journal in {self.folder} cannot be taken over ({exc}); it stays for the next start")
+            except OSError as exc:
+                self._report(f"{path} cannot be taken over or removed ({exc}); it stays for the next start")
+        self.change(self._forget_gone_journals)
 
-    def _fold(self, nonce: bytes | None, entries: list[Entry]) -> None:
-        committed_seq = self.cache.committed_seq(nonce) if nonce else 0
-        fresh = [entry for entry in entries if entry.seq > committed_seq]
-        for owner, group in groupby(sorted(fresh, key=lambda entry: entry.owner), key=lambda entry: entry.owner):
-            player = self.cache.player_of(owner, nonce or b"")
-            # In the order of the calls: each one is merged into what was before it.
-            for entry in sorted(group):
-                self.record(player.id, {entry.achievement_id: reach(entry.percent, entry.at_us)})
-        if nonce:
-            self.cache.forget_journal(nonce)
+    def _fold(self, orphan: Orphan) -> None:
+        seen_seq = self.cache.committed_seq(orphan.nonce)
+        fresh = [entry for entry in orphan.entries if entry.seq > seen_seq]
+        sets: dict[bytes, dict[int, Progress]] = {}
+        for entry in fresh:
+            reached_by_owner = sets.setdefault(entry.owner, {})
+            before = reached_by_owner.get(entry.achievement_id)
+            reached_by_owner[entry.achievement_id] = further(before, reach(entry.percent, entry.at_us))
+        for owner, progress in sets.items():
+            self._record(self.cache.player_of(owner, orphan.nonce).id, progress)
+        if fresh:
+            # Should it not be removed, nobody takes it over a second time.
+            self.cache.commit_journal(orphan.nonce, fresh[-1].seq)
+
+    def _forget_gone_journals(self) -> None:
+        noted = self.cache.noted_journals()  # before a look at the folder: a journal is older than its note
+        self.cache.forget_journals(set(noted).difference(journals.nonces(self.folder)))
 
     def _go_on_in_memory(self, exc: sqlite3.Error) -> None:
         broken = self.cache
@@ -199,28 +232,18 @@ class Storage:
 
     def _memory_only(self, what: str) -> None:
         self.durable = False
-        self._report(f"{what}. Progress is kept in memory, and as far as possible in the journal, until the game ends")
+        kept = "in memory and, for the next start, in the journal" if self.journal else "in memory until the game ends"
+        self._report("; ".join(filter(None, (what, self._no_journal))) + f". Progress is kept {kept}")
 
     def _report(self, what: str) -> None:
         self.error = what if self.error is None else f"{self.error}; {what}"
         _log.warning("%s", what)
 
 
-def _is_busy(exc: sqlite3.Error) -> bool:
-    return getattr(exc, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
-def _set_aside(path: Path) -> Path | None:
-    """Rename a damaged cache with its side files; None where that cannot be done."""
-    for number in count(1):
-        aside = path.with_name(f"{path.name}.corrupt-{number}")
-        if not aside.exists():
-            break
-    try:
-        for suffix in ("-wal", "-shm", ""):
-            side = path.with_name(path.name + suffix)
-            if side.exists():
-                os.replace(side, aside.with_name(aside.name + suffix))
-    except OSError:
-        return None
+def _set_aside(path: Path) -> Path:
+    """Rename a damaged cache with its side files. Raises `OSError`."""
+    aside = next(free for n in count(1) if not (free := path.with_name(f"{path.name}.corrupt-{n}")).exists())
+    for suffix in ("-wal", "-shm", ""):
+        with suppress(FileNotFoundError):
+            os.replace(f"{path}{suffix}", f"{aside}{suffix}")
     return aside

@@ -59,9 +59,9 @@ def credentials(token: str | TokenProvider | None) -> Credentials:
     if isinstance(token, str):
         token = checked(token)
         return Credentials(_Fixed(token), identity.of_token(token))
-    if not isinstance(token, TokenProvider):
+    if isinstance(token, type) or not isinstance(token, TokenProvider):
         raise ConfigurationError(
-            f"token is a {type(token).__name__}; allowed are a string and an object with get_token() and refresh()"
+            f"token is {_kind(token)}; allowed are a string and an object with get_token() and refresh()"
         )
     user_id = getattr(token, "user_id", None)
     if user_id is None:
@@ -69,6 +69,10 @@ def credentials(token: str | TokenProvider | None) -> Credentials:
     if not is_snowflake(user_id):
         raise ConfigurationError(f"the token object's user_id is {user_id!r:.40}; allowed are whole numbers above 0")
     return Credentials(token, identity.of_user(user_id))
+
+
+def _kind(token: object) -> str:
+    return f"the class {token.__name__}" if isinstance(token, type) else f"a {type(token).__name__}"
 
 
 def checked(token: object) -> str:

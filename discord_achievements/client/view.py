@@ -12,15 +12,17 @@ import json
 from array import array
 from bisect import insort
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ..domain.localization import resolve
 from ..domain.models import Achievement, UserAchievement
 from ..domain.wire import format_time
 from .state import State, listed, shown
 
-_SECRET, _SECURE, _LISTED, _SYNCED = 1, 2, 4, 8
+_SECRET, _LISTED, _SYNCED = 1, 2, 4
 _LOCKED = -(2**63)
 TextRow = tuple[str | None, ...]
+Row = tuple[int, State, TextRow]
 
 
 def user_achievement(user_id: int, achievement_id: int, state: State, *, fetched: bool) -> UserAchievement:
@@ -37,18 +39,19 @@ def _synced(state: State, fetched: bool) -> bool:
 class View:
     """One player's achievements.
 
-    `seq` is the last set that it takes into account, `visible` the listed ids, ascending, and `objects` what has been
-    looked at or changed of those.
+    `seq` is the last set that it takes into account, `visible` the listed ids, ascending, `objects` what has been
+    looked at or changed of those, `secure` the ids that only the game's server can grant.
     """
 
-    __slots__ = ("_fetched", "_flags", "_hidden", "_index", "_percents", "_texts", "_unlocked", "objects", "seq",
-                 "user_id", "visible")  # fmt: skip
+    __slots__ = ("_fetched", "_flags", "_hidden", "_index", "_percents", "_texts", "_unlocked", "objects",
+                 "secure", "seq", "user_id", "visible")  # fmt: skip
 
     def __init__(self, user_id: int, seq: int, *, fetched: bool) -> None:
         self.user_id = user_id
         self.seq = seq
         self.visible = array("q")
         self.objects: dict[int, UserAchievement] = {}
+        self.secure: set[int] = set()
         self._hidden: dict[int, UserAchievement] = {}
         self._fetched = fetched
         self._index: dict[int, int] = {}
@@ -57,13 +60,15 @@ class View:
         self._flags = bytearray()
         self._texts: list[TextRow] = []
 
-    def add(self, rows: Iterable[tuple[int, State, TextRow]]) -> None:
+    def add(self, rows: Iterable[Row]) -> None:
         """Append achievements, in ascending id."""
         for achievement_id, state, texts in rows:
             percent, unlocked_at_us = shown(state)
             is_listed = listed(state)
             if is_listed:
                 self.visible.append(achievement_id)
+            if state.secure:
+                self.secure.add(achievement_id)
             self._index[achievement_id] = len(self._texts)
             self._percents.append(percent)
             self._unlocked.append(_LOCKED if unlocked_at_us is None else unlocked_at_us)
@@ -89,14 +94,6 @@ class View:
         (self.objects if self._flags[index] & _LISTED else self._hidden)[achievement_id] = found
         return found
 
-    def is_secret(self, achievement_id: int) -> bool:
-        """Tell whether a known achievement is secret."""
-        return bool(self._flags[self._index[achievement_id]] & _SECRET)
-
-    def is_secure(self, achievement_id: int) -> bool:
-        """Tell whether a known achievement is secure."""
-        return bool(self._flags[self._index[achievement_id]] & _SECURE)
-
     def is_listed(self, achievement_id: int) -> bool:
         """Tell whether the player may see an achievement."""
         index = self._index.get(achievement_id)
@@ -116,8 +113,17 @@ class View:
         self._hidden.pop(achievement_id, None)
         (self.objects if is_listed else self._hidden)[achievement_id] = achievement
 
+    def put_own(self, own: UserAchievement) -> UserAchievement:
+        """Take over what the game has set on a known achievement, as this view's player; return what is shown now."""
+        if own.user_id != self.user_id:  # it was set before it was known who plays
+            own = replace(own, user_id=self.user_id)
+        is_secret = self._flags[self._index[own.achievement_id]] & _SECRET
+        self.put(own, is_listed=own.unlocked or not is_secret)
+        return own
+
     def define(self, achievement_id: int, state: State, texts: TextRow) -> None:
         """Take over what the definition of one achievement says; a new one is not listed before it is `put`."""
+        (self.secure.add if state.secure else self.secure.discard)(achievement_id)
         index = self._index.get(achievement_id)
         if index is None:
             self._index[achievement_id] = len(self._texts)
@@ -148,7 +154,7 @@ class View:
             name=resolve(name or "", name_localizations, locale),
             description=resolve(description or "", description_localizations, locale),
             secret=bool(self._flags[index] & _SECRET),
-            secure=bool(self._flags[index] & _SECURE),
+            secure=achievement_id in self.secure,
             icon_hash=icon_hash or "",
             name_localizations=name_localizations,
             description_localizations=description_localizations,
@@ -156,4 +162,4 @@ class View:
 
 
 def _flags(state: State, is_listed: bool) -> int:
-    return _SECRET * state.secret | _SECURE * state.secure | _LISTED * is_listed
+    return _SECRET * state.secret | _LISTED * is_listed

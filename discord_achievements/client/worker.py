@@ -66,26 +66,37 @@ class Worker:
         self.engine.abort()
         self.inbox.put(Wake())
 
+    def run_pending(self) -> float | None:
+        """Do what can be done by now on the calling thread, in place of a thread of its own.
+
+        Return the seconds until there is more to do, None for when something happens.
+        """
+        while (wait_s := self._turn(0.0)) == 0.0 or not self.inbox.empty():
+            pass
+        return wait_s
+
     def _run(self) -> None:
         wait_s: float | None = 0.0
         while not self._stopping:
-            try:
-                self.engine.handle(self._commands(self._sooner(wait_s)))
-                wait_s = self.engine.step()
-            except Exception:
-                # A mistake of ours must not end the game or the thread; what is pending is on disk.
-                _log.exception("the worker failed; it goes on in %s s", _AFTER_FAULT_S)
-                wait_s = _AFTER_FAULT_S
+            wait_s = self._turn(wait_s)
         self._finish()
 
-    def _finish(self) -> None:
+    def _turn(self, wait_s: float | None) -> float | None:
         try:
-            while commands := self._commands(0.0):
-                self.engine.handle(commands)
+            self.engine.handle(self._commands(self._sooner(wait_s)))
+            return self.engine.step()
         except Exception:
-            _log.exception("the worker failed while stopping")
-        finally:
-            self.engine.close()
+            # A mistake of ours must not end the game or the thread; what is pending is on disk.
+            _log.exception("the worker failed; it goes on in %s s", _AFTER_FAULT_S)
+            return _AFTER_FAULT_S
+
+    def _finish(self) -> None:
+        while commands := self._commands(0.0):
+            try:
+                self.engine.handle(commands)
+            except Exception:
+                _log.exception("the worker failed while stopping")
+        self.engine.close()
 
     def _commands(self, wait_s: float | None) -> list[object]:
         commands: list[object] = []

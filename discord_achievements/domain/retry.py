@@ -12,6 +12,7 @@ from .result import Result
 
 _DELAYS_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 120.0)
 _JITTER = 0.25
+_AT_ONCE_S = 1.0
 MAX_RETRY_AFTER_S = 3600.0
 
 
@@ -114,9 +115,10 @@ def delay_s(failures: int, *, jitter: float, retry_after_s: float | None = None)
     """Return the seconds to wait after `failures` failures in a row (1 or more).
 
     The table is 0, 1, 2, 4 … 64, 120, 120 s, lengthened by up to a quarter by `jitter` (0 to 1). What the service
-    asks for outranks it, up to an hour; asked to wait for nothing, the table holds, or we would never pause.
+    asks for outranks it, up to an hour; asked for nothing, the table holds, and for next to nothing again and again,
+    a second, or we would hardly pause.
     """
-    if retry_after_s:
-        return min(max(retry_after_s, 0.0), MAX_RETRY_AFTER_S)
     step = _DELAYS_S[min(failures, len(_DELAYS_S)) - 1]
+    if retry_after_s:
+        return min(max(retry_after_s, min(step, _AT_ONCE_S)), MAX_RETRY_AFTER_S)
     return step * (1.0 + _JITTER * jitter)

@@ -184,6 +184,7 @@ class FakeService(ServiceState):
             raise ApiError.of(ErrorCode.UNKNOWN_ACHIEVEMENT)
         return achievement
 
+
 def route_name(method: str, path: str) -> str | None:
     """Return the name of the route that `method` and the decoded `path` ask for, if there is one."""
     try:

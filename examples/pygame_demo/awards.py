@@ -6,8 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
 
-from discord_achievements import Achievement, AchievementManager, Result, UserAchievement
-from discord_achievements.client.configuration import default_data_dir
+from discord_achievements import Achievement, AchievementManager, Result, UserAchievement, default_data_dir
 from game import LANTERN_SIZE, Game
 
 APPLICATION_ID = 461618159171141643

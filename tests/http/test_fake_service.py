@@ -428,9 +428,7 @@ def test_a_refusal_by_the_service_counts_and_tells(make: Make) -> None:
 
 def test_a_player_has_five_streams(make: Make) -> None:
     client = make(limits=True)
-    streams = [
-        client.transport.open_stream(client.request("GET", EVENTS, "Bearer player", {}, None)) for _ in range(6)
-    ]
+    streams = [client.transport.open_stream(client.request("GET", EVENTS, "Bearer player", {}, None)) for _ in range(6)]
     assert [stream.response.status for stream in streams] == [200] * 5 + [429]
     for stream in streams:
         stream.close()
@@ -453,7 +451,7 @@ def test_a_change_is_an_event(client: Client) -> None:
 
 
 def changes(events: Iterator[dict[str, str]], count: int) -> list[tuple[str, int]]:
-    found = []
+    found: list[tuple[str, int]] = []
     while len(found) < count:
         event = next(events)
         if "data" in event:

@@ -150,9 +150,7 @@ def test_a_fault_before_the_service_has_done_it(
 
 
 @pytest.mark.parametrize("fault", [Fault.CUT_BODY, Fault.DRIP])
-def test_a_fault_after_the_service_has_done_it(
-    server: FaultServer, transport: RequestsTransport, fault: Fault
-) -> None:
+def test_a_fault_after_the_service_has_done_it(server: FaultServer, transport: RequestsTransport, fault: Fault) -> None:
     server.fail(fault)
     with pytest.raises(TransportError) as caught:
         transport.send(put(server, 40, timeout_s=0.2))

@@ -41,7 +41,8 @@ def measure(folder: Path, quick: bool) -> Readings:
             naive += taken
             syncs["naive"] += synced
     expected = rounds * frames * FRAME_S / SYNC_EVERY_S
-    if syncs["ours"] < expected / 4:
+    # A quick run has time for so few that a busy machine may make none; it shows that the bench works, not more.
+    if expected >= 10 and syncs["ours"] < expected / 4:
         raise CouldNotMeasure(f"only {syncs['ours']} of about {expected:.0f} syncs were made while frames were timed")
     usual_ms = median(none)
     none_pp, ours_pp, naive_pp = (_stalled_pp(taken, usual_ms) for taken in (none, ours, naive))

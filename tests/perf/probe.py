@@ -81,7 +81,7 @@ class Waits:
         """Return the longest wait of each window, in milliseconds, less the system's usual lateness."""
         return [max(0.0, max(window) - floor_ms) for window in self.windows]
 
-    def noise(self) -> float:
+    def stray(self) -> float:
         """Return how far the longest wait strays between windows: its 90th percentile over its median."""
         longest = self.longest()
         return p90(longest) - median(longest)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -251,6 +252,8 @@ def main() -> None:
     """Serve until the parent goes away; print the port when ready."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--achievements", type=int, required=True)
+    if hasattr(os, "nice"):
+        os.nice(10)  # in reality it is another machine, and takes no processor from the game
     server = _Server(parser.parse_args().achievements)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_address[1], flush=True)

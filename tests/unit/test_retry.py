@@ -123,9 +123,20 @@ def test_jitter_spreads_clients() -> None:
     assert delay_s(9, jitter=0.2) < delay_s(9, jitter=0.8)
 
 
-@given(st.integers(1, 10_000), st.floats(0, 1), st.floats(0.001, MAX_RETRY_AFTER_S))
+@given(st.integers(1, 10_000), st.floats(0, 1), st.floats(1, MAX_RETRY_AFTER_S))
 def test_the_services_word_outranks_the_table(failures: int, jitter: float, retry_after_s: float) -> None:
     assert delay_s(failures, jitter=jitter, retry_after_s=retry_after_s) == retry_after_s
+
+
+@given(st.floats(0.001, 1))
+def test_a_short_wait_is_believed_once(retry_after_s: float) -> None:
+    assert delay_s(1, jitter=0, retry_after_s=retry_after_s) == retry_after_s
+    assert delay_s(2, jitter=0, retry_after_s=retry_after_s) == 1
+
+
+@pytest.mark.parametrize("retry_after_s", [0.0, 1e-9, 0.5])
+def test_no_service_can_have_a_game_ask_without_a_pause(retry_after_s: float) -> None:
+    assert all(delay_s(failures, jitter=0, retry_after_s=retry_after_s) >= 1 for failures in range(2, 20))
 
 
 def test_a_service_cannot_silence_a_game_for_ever() -> None:

@@ -1,4 +1,8 @@
-"""A deadline for a whole HTTP answer: `requests` times each read by itself, so that one could drip for ever."""
+"""HTTP answers, strict where http.client and `requests` are lenient: about time, and about headers that break off.
+
+`requests` times each read by itself, so an answer could drip for ever. http.client takes a connection that ends
+amid the headers for the end of the headers, so a cut answer could pass for a success without a body.
+"""
 
 from __future__ import annotations
 
@@ -12,32 +16,39 @@ from typing import Any
 _TIMEOUTS = 2
 
 
-class DeadlineAnswer(http.client.HTTPResponse):
+class StrictAnswer(http.client.HTTPResponse):
     """An answer that has to be whole within twice its connection's time-out."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         timeout_s = sock.gettimeout()
         until = math.inf if timeout_s is None else time.monotonic() + _TIMEOUTS * timeout_s
-        self._bytes = _Until(self.fp.detach(), until)
-        self.fp = io.BufferedReader(self._bytes)
+        self._incoming = _Incoming(self.fp.detach(), until)
+        self.fp = io.BufferedReader(self._incoming)
+
+    def begin(self) -> None:
+        """Read the headers."""
+        super().begin()
+        if self._incoming.ended:
+            raise http.client.HTTPException("the connection broke in the middle of the headers")
 
 
-class DeadlineStreamAnswer(DeadlineAnswer):
+class StrictStreamAnswer(StrictAnswer):
     """The same for an answer which may go on for ever after its headers, unless it is a refusal."""
 
     def begin(self) -> None:
         """Read the headers."""
         super().begin()
         if self.status == http.HTTPStatus.OK:
-            self._bytes.until = math.inf
+            self._incoming.until = math.inf
 
 
-class _Until(io.RawIOBase):
-    """The bytes of a connection, up to a moment."""
+class _Incoming(io.RawIOBase):
+    """What comes in, up to a moment; `ended` tells that the other side has ended it."""
 
     def __init__(self, raw: io.RawIOBase, until: float) -> None:
         self.until = until
+        self.ended = False
         self._raw = raw
 
     def readable(self) -> bool:
@@ -46,7 +57,9 @@ class _Until(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int | None:
         if time.monotonic() > self.until:
             raise TimeoutError("the answer came too slowly")
-        return self._raw.readinto(buffer)
+        count = self._raw.readinto(buffer)
+        self.ended = count == 0
+        return count
 
     def close(self) -> None:
         self._raw.close()

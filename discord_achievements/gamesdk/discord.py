@@ -1,0 +1,229 @@
+"""The names of the C#-like wrapper, a folder called `discord`, as far as they are about achievements.
+
+    from discord_achievements.gamesdk.discord import CreateFlags, Discord     # was: from discord import ...
+
+    app = Discord(APPLICATION_ID, CreateFlags.Default)
+    app.GetAchievementManager().SetUserAchievement(ACHIEVEMENT_ID, 100, callback)
+    app.RunCallbacks()     # once per frame
+
+**Source**: github.com/NathaanTFM/discord-game-sdk-python.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+from typing import TYPE_CHECKING
+
+from ..client.manager import AchievementManager as CoreManager
+from ..domain import models
+from ..domain.errors import ResultError
+from .absent import ABSENT_NAMES, NotOfferedError, absent
+from .configuration import configured_manager
+from .log_hook import LogHook
+from .results import DiscordException, exceptions_by_result, named, told
+
+__all__ = [
+    "AchievementManager",
+    "CreateFlags",
+    "Discord",
+    "DiscordException",
+    "LogLevel",
+    "Result",
+    "UserAchievement",
+    "exceptions",
+    "getException",
+]
+
+# The old submodules: `discord.exception.NotFetched` finds its name here.
+achievement = enum = exception = model = sys.modules[__name__]
+
+
+class Result(IntEnum):
+    """The outcome of a call. **Source**: Discord GameSDK, Result."""
+
+    Ok = 0
+    ServiceUnavailable = 1
+    InvalidVersion = 2
+    LockFailed = 3
+    InternalError = 4
+    InvalidPayload = 5
+    InvalidCommand = 6
+    InvalidPermissions = 7
+    NotFetched = 8
+    NotFound = 9
+    Conflict = 10
+    InvalidSecret = 11
+    InvalidJoinSecret = 12
+    NoEligibleActivity = 13
+    InvalidInvite = 14
+    NotAuthenticated = 15
+    InvalidAccessToken = 16
+    ApplicationMismatch = 17
+    InvalidDataUrl = 18
+    InvalidBase64 = 19
+    NotFiltered = 20
+    LobbyFull = 21
+    InvalidLobbySecret = 22
+    InvalidFilename = 23
+    InvalidFileSize = 24
+    InvalidEntitlement = 25
+    NotInstalled = 26
+    NotRunning = 27
+    InsufficientBuffer = 28
+    PurchaseCanceled = 29
+    InvalidGuild = 30
+    InvalidEvent = 31
+    InvalidChannel = 32
+    InvalidOrigin = 33
+    RateLimited = 34
+    OAuth2Error = 35
+    SelectChannelTimeout = 36
+    GetGuildTimeout = 37
+    SelectVoiceForceRequired = 38
+    CaptureShortcutAlreadyListening = 39
+    UnauthorizedForAchievement = 40
+    InvalidGiftCode = 41
+    PurchaseError = 42
+    TransactionAborted = 43
+    DrawingInitFailed = 44
+
+
+class LogLevel(IntEnum):
+    """How grave a message is. **Source**: Discord GameSDK, LogLevel."""
+
+    Error = 0
+    Warning = 1
+    Info = 2
+    Debug = 3
+
+
+class CreateFlags(IntFlag):
+    """Whether Discord has to run; nothing here needs it, so both mean the same. **Source**: GameSDK, CreateFlags."""
+
+    Default = 0
+    NoRequireDiscord = 1
+
+
+exceptions = exceptions_by_result(Result)
+
+
+def getException(result: Result) -> DiscordException:
+    """Return an exception that is named after `result`."""
+    return exceptions.get(result, DiscordException)(f"result {result:d}")
+
+
+@dataclass(frozen=True, slots=True)
+class UserAchievement:
+    """One player's progress on one achievement.
+
+    `UserId` is 0 in local mode; `PercentComplete` is 0 to 100; `UnlockedAt` is ISO 8601 in UTC, empty while locked.
+    """
+
+    UserId: int
+    AchievementId: int
+    PercentComplete: int
+    UnlockedAt: str
+
+
+class AchievementManager:
+    """The achievements of the player. `Discord` makes it; the verbs are those of the manager behind it.
+
+    A subclass serves after `discord.AchievementManager = Subclass`, before `Discord(...)`.
+    """
+
+    _internal: CoreManager
+
+    def SetUserAchievement(
+        self, achievementId: int, percentComplete: int, callback: Callable[[Result], object] | None = None
+    ) -> None:
+        """Say that the player has reached `percentComplete` (0 to 100); the `Result` comes by `callback`."""
+        self._internal.set_user_achievement(achievementId, percentComplete, told(Result, callback))
+
+    def FetchUserAchievements(self, callback: Callable[[Result], object] | None = None) -> None:
+        """Load the player's list; afterwards it can be counted and read."""
+        self._internal.fetch_user_achievements(told(Result, callback))
+
+    def CountUserAchievements(self) -> int:
+        """Return how many achievements the list has; 0 before a fetch has completed."""
+        return self._internal.count_user_achievements()
+
+    def GetUserAchievementAt(self, index: int) -> UserAchievement:
+        """Return the achievement at `index`, 0 to count - 1. Raises `NotFetched` or `NotFound`."""
+        try:
+            return _spelt(self._internal.get_user_achievement_at(index))
+        except ResultError as exc:
+            raise named(exceptions, exc) from exc
+
+    def GetUserAchievement(self, achievementId: int) -> UserAchievement:
+        """Return the player's progress on one achievement. Raises `NotFetched` or `NotFound`."""
+        try:
+            return _spelt(self._internal.get_user_achievement(achievementId))
+        except ResultError as exc:
+            raise named(exceptions, exc) from exc
+
+    def OnUserAchievementUpdate(self, achievement: UserAchievement) -> None:
+        """Called when an achievement has changed: assign a function, or override it."""
+
+
+class Discord:
+    """The GameSDK's entrance: makes the managers, and delivers to them.
+
+    `core` is the `discord_achievements.AchievementManager` behind it, with all that the old wrapper did not have:
+    `core.get_achievement(id).name`, `core.flush()`, `core.close()`.
+
+    Raises `ConfigurationError` or `CatalogueError` where `gamesdk.configure` and the environment give nothing usable.
+    **Thread**: all calls and all callbacks belong to the thread that calls `RunCallbacks()`.
+    """
+
+    def __init__(self, clientId: int, flags: CreateFlags) -> None:
+        self.core = configured_manager(clientId)
+        self._log_hook = LogHook()
+        self._achievementManager = AchievementManager()
+        self._achievementManager._internal = self.core
+        self.core.on_user_achievement_update.connect(self._update)
+
+    def SetLogHook(self, min_level: LogLevel, hook: Callable[[LogLevel, str], object]) -> None:
+        """Have `hook` called, inside `RunCallbacks()`, for messages of `min_level` and graver ones."""
+        self._log_hook.set(LogLevel(min_level), lambda level, message: hook(LogLevel(level), message))
+
+    def RunCallbacks(self) -> None:
+        """Deliver what has arrived: call it once per frame. What the game's own functions raise passes through."""
+        self._log_hook.deliver()
+        self.core.run_callbacks()
+
+    def GetAchievementManager(self) -> AchievementManager:
+        """Return the manager of achievements, always the same."""
+        return self._achievementManager
+
+    GetActivityManager = absent("Discord.GetActivityManager()")
+    GetRelationshipManager = absent("Discord.GetRelationshipManager()")
+    GetImageManager = absent("Discord.GetImageManager()")
+    GetUserManager = absent("Discord.GetUserManager()")
+    GetLobbyManager = absent("Discord.GetLobbyManager()")
+    GetNetworkManager = absent("Discord.GetNetworkManager()")
+    GetOverlayManager = absent("Discord.GetOverlayManager()")
+    GetApplicationManager = absent("Discord.GetApplicationManager()")
+    GetStorageManager = absent("Discord.GetStorageManager()")
+    GetStoreManager = absent("Discord.GetStoreManager()")
+    GetVoiceManager = absent("Discord.GetVoiceManager()")
+
+    def _update(self, achievement: models.UserAchievement) -> None:
+        # Looked up anew each time, for the game may assign its function at any time.
+        self._achievementManager.OnUserAchievementUpdate(_spelt(achievement))
+
+
+def _spelt(one: models.UserAchievement) -> UserAchievement:
+    return UserAchievement(one.user_id, one.achievement_id, one.percent_complete, one.unlocked_at)
+
+
+if not TYPE_CHECKING:  # else a type checker would take any name for one of this module
+
+    def __getattr__(name: str) -> object:
+        if name in Result.__members__:
+            return exceptions[Result[name]]
+        if name in ABSENT_NAMES:
+            raise NotOfferedError(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,99 @@
+"""What the tests of the manager share: a catalogue, a game that writes down what it is told, other processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from discord_achievements import AchievementManager, Result, UserAchievement
+from discord_achievements.testing import run_until
+
+APPLICATION_ID = 461618159171141643
+# Ascending, as the list has to be; the catalogue below has them in another order.
+WALK, WIN, SECRET, SECURE = 580159119969878046, 580159119969878047, 580159119969878048, 580159119969878049
+PLAIN: dict[str, Any] = {"id": WALK, "name": "Walk", "description": "Walk a mile."}
+WIN_ENTRY: dict[str, Any] = {"id": WIN, "name": "Win the Game", "description": "You won!"}
+SECRET_ENTRY: dict[str, Any] = {"id": SECRET, "name": "Psst", "description": "You found it.", "secret": True}
+SECURE_ENTRY: dict[str, Any] = {"id": SECURE, "name": "Champion", "description": "Win a season.", "secure": True}
+ENTRIES = (SECURE_ENTRY, SECRET_ENTRY, WIN_ENTRY, PLAIN)
+
+
+def write_catalogue(folder: Path, entries: Iterable[dict[str, Any]] = ENTRIES, **top: Any) -> Path:
+    """Write a catalogue with `entries` and return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "achievements.json"
+    path.write_text(json.dumps({"application_id": APPLICATION_ID, "achievement": list(entries), **top}))
+    return path
+
+
+class Game:
+    """Plays on a manager: calls its verbs, turns the loop, and writes down results and events in their order."""
+
+    def __init__(self, manager: AchievementManager) -> None:
+        self.manager = manager
+        self.results: list[Result] = []
+        self.events: list[UserAchievement] = []
+        self.connection: list[bool] = []
+        manager.on_user_achievement_update.connect(self.events.append)
+        manager.on_connection_change.connect(self.connection.append)
+
+    def set(self, achievement_id: int, percent: int) -> Result:
+        """Set, wait for the result and return it."""
+        return self._ask(lambda: self.manager.set_user_achievement(achievement_id, percent, self.results.append))
+
+    def fetch(self) -> Result:
+        """Fetch, wait for the result and return it."""
+        return self._ask(lambda: self.manager.fetch_user_achievements(self.results.append))
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Turn the loop until `condition` holds."""
+        run_until(self.manager, condition)
+
+    def percent(self, achievement_id: int) -> int:
+        """Return what the list shows of an achievement."""
+        return self.manager.get_user_achievement(achievement_id).percent_complete
+
+    @property
+    def percents(self) -> dict[int, int]:
+        """The whole list, as the game reads it by index."""
+        found = map(self.manager.get_user_achievement_at, range(self.manager.count_user_achievements()))
+        return {one.achievement_id: one.percent_complete for one in found}
+
+    @property
+    def told(self) -> list[tuple[int, int]]:
+        """The events: id and value."""
+        return [(event.achievement_id, event.percent_complete) for event in self.events]
+
+    def _ask(self, call: Callable[[], None]) -> Result:
+        count = len(self.results)
+        call()
+        self.until(lambda: len(self.results) > count)
+        assert len(self.results) == count + 1
+        return self.results[-1]
+
+
+def python(code: str, *arguments: object) -> subprocess.Popen[str]:
+    """Start `code` in a process of its own."""
+    # Forking beside a thread is what some games do, and Python 3.12 and later warn of it.
+    command = [sys.executable, "-W", "error", "-W", "ignore:::__main__", "-c", textwrap.dedent(code)]
+    return subprocess.Popen(
+        [*command, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+
+
+def run_python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run `code` in a process of its own, to its end."""
+    with python(code, *arguments) as process:
+        out, err = process.communicate(timeout=30)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)

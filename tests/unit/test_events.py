@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from itertools import pairwise
+from queue import SimpleQueue
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from discord_achievements.client.events import (
+    ServerEvent,
+    SseParser,
+    StreamEnded,
+    StreamEvent,
+    StreamOpened,
+    StreamReader,
+)
+from discord_achievements.client.transport import Request, Response
+from discord_achievements.domain.errors import ApiError, TransportError, WireError
+from discord_achievements.testing import ByteStream, ScriptedTransport
+
+LONGEST = 64 * 1024
+STREAM = (
+    ": welcome\n"
+    "retry: 5000\n"
+    "\n"
+    "id: 1\n"
+    "event: USER_ACHIEVEMENT_UPDATE\n"
+    'data: {"name": "Grüße 🏆"}\n'
+    "\n"
+    ":\n"
+    "\n"
+    "data: first\n"
+    "data:second\n"
+    "data\n"
+    "data:  third\n"
+    "\n"
+    "event: RESYNC\n"
+    "id\n"
+    "data: {}\n"
+    "\n"
+    "data: never finished\n"
+)
+EVENTS = [
+    ServerEvent("USER_ACHIEVEMENT_UPDATE", '{"name": "Grüße 🏆"}', "1"),
+    ServerEvent("message", "first\nsecond\n\n third", "1"),
+    ServerEvent("RESYNC", "{}", ""),
+]
+ENDINGS = ["\n", "\r\n", "\r"]
+
+
+def parse(*chunks: bytes) -> list[ServerEvent]:
+    parser = SseParser()
+    return [event for chunk in chunks for event in parser.feed(chunk)]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_whole(ending: str) -> None:
+    assert parse(STREAM.replace("\n", ending).encode()) == EVENTS
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_in_small_chunks(ending: str, size: int) -> None:
+    data = STREAM.replace("\n", ending).encode()
+    assert parse(*(data[start : start + size] for start in range(0, len(data), size))) == EVENTS
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_cut_anywhere(ending: str) -> None:
+    data = STREAM.replace("\n", ending).encode()
+    for cut in range(len(data) + 1):
+        assert parse(data[:cut], b"", data[cut:]) == EVENTS, cut
+
+
+@given(st.text("\r\ndataid:e x\0ü", max_size=60), st.lists(st.integers(0, 120), max_size=8))
+def test_chunks_make_no_difference(text: str, cuts: list[int]) -> None:
+    data = text.encode()
+    edges = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
+    chunks = [data[start:end] for start, end in pairwise(edges)]
+    assert parse(*chunks) == parse(data)
+
+
+FIELDS = [
+    ("an unknown field", "colour: red\ndata: x\n\n", [ServerEvent("message", "x", "")]),
+    ("a field without a colon", "event\ndata: x\n\n", [ServerEvent("message", "x", "")]),
+    ("empty data", "data\n\n", [ServerEvent("message", "", "")]),
+    ("an event without data", "event: hello\n\ndata: x\n\n", [ServerEvent("message", "x", "")]),
+    ("an id with a null", "id: 1\nid: 2\0\ndata: x\n\n", [ServerEvent("message", "x", "1")]),
+    (
+        "an id stays",
+        "id: 1\ndata: x\n\ndata: y\n\n",
+        [ServerEvent("message", "x", "1"), ServerEvent("message", "y", "1")],
+    ),
+    (
+        "a type does not",
+        "event: e\ndata: x\n\ndata: y\n\n",
+        [ServerEvent("e", "x", ""), ServerEvent("message", "y", "")],
+    ),
+    ("a byte order mark", "\ufeffdata: x\n\n", [ServerEvent("message", "x", "")]),
+    ("one blank after the colon is not the value's", "data:  x\n\n", [ServerEvent("message", " x", "")]),
+    ("a colon in the value", "data: a:b\n\n", [ServerEvent("message", "a:b", "")]),
+]
+
+
+@pytest.mark.parametrize(("text", "events"), [row[1:] for row in FIELDS], ids=[row[0] for row in FIELDS])
+def test_fields(text: str, events: list[ServerEvent]) -> None:
+    assert parse(text.encode()) == events
+
+
+def test_what_is_not_utf8_is_replaced() -> None:
+    assert parse(b"data: a\xffb\n\n") == [ServerEvent("message", "a\ufffdb", "")]
+
+
+@pytest.mark.parametrize(
+    ("text", "retry_s"),
+    [("retry: 5000\n", 5.0), ("retry:0\n", 0.0), ("retry: soon\n", None), ("retry: -1\n", None), ("retry: ²\n", None)],
+)
+def test_retry(text: str, retry_s: float | None) -> None:
+    parser = SseParser()
+    parser.feed(text.encode())
+    assert parser.retry_s == retry_s
+
+
+@pytest.mark.parametrize(
+    "chunk", [b"data: xxxxxxxxxxxxxxxxxx", b"data: xxxxxxxxxxxxxxxxxx\n", b"data\n", b"event: x\n", b": xxx", b"\xff"]
+)
+def test_what_has_no_end_is_not_kept(chunk: bytes) -> None:
+    with pytest.raises(WireError, match="longer than"):
+        parse(*[chunk] * (2 * LONGEST // len(chunk)))
+
+
+def test_long_streams_of_short_events_and_comments_are_fine() -> None:
+    parser = SseParser()
+    for _ in range(LONGEST // 10):
+        assert parser.feed(b": ping\r\n: pong\n") == []
+        assert parser.feed(b"data: x\n\n") == [ServerEvent("message", "x", "")]
+
+
+REQUEST = Request("GET", "https://host/api/v10/users/@me/applications/1/achievements/events")
+OPEN = Response(200, {"content-type": "Text/Event-Stream; charset=utf-8"})
+
+
+class OneStream(ScriptedTransport):
+    """Answers with one stream, or raises."""
+
+    def __init__(self, answer: ByteStream | Exception) -> None:
+        super().__init__()
+        self._answer = answer
+
+    def open_stream(self, request: Request) -> ByteStream:
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+def read(answer: ByteStream | Exception) -> list[object]:
+    """Return what a reader posts up to the end."""
+    posted: SimpleQueue[object] = SimpleQueue()
+    StreamReader(OneStream(answer), REQUEST, posted.put)
+    messages: list[object] = []
+    while not (messages and isinstance(messages[-1], StreamEnded)):
+        messages.append(posted.get(timeout=5))
+    return messages
+
+
+def stream(*chunks: bytes, error: TransportError | None = None) -> ByteStream:
+    found = ByteStream(OPEN)
+    for chunk in chunks:
+        found.push(chunk)
+    found.end(error)
+    return found
+
+
+def ended(messages: list[object]) -> StreamEnded:
+    assert isinstance(messages[-1], StreamEnded)
+    return messages[-1]
+
+
+@pytest.mark.parametrize("error", [None, TransportError("cut")])
+def test_a_stream_that_was_up_has_ended(error: TransportError | None) -> None:
+    answer = stream(b"retry: 7000\n\nda", b"ta: x\n\n", error=error)
+    opened, event, end = read(answer)
+    assert isinstance(opened, StreamOpened)
+    assert isinstance(event, StreamEvent)
+    assert event.event == ServerEvent("message", "x", "")
+    assert isinstance(end, StreamEnded)
+    assert end[1:] == (None, 7.0)
+    assert answer.closed
+
+
+def test_one_that_cannot_be_opened() -> None:
+    error = TransportError("no route")
+    messages = read(error)
+    assert len(messages) == 1
+    assert ended(messages).outcome is error
+
+
+@pytest.mark.parametrize(
+    ("response", "kind"),
+    [
+        (Response(404, {}, b'{"message": "404: Not Found", "code": 0}'), ApiError),
+        (Response(302, {"location": "https://elsewhere"}), ApiError),
+        (Response(200, {"content-type": "text/html"}, b"<h1>Sign in</h1>"), WireError),
+        (Response(204, {}), WireError),
+    ],
+)
+def test_one_that_is_refused(response: Response, kind: type[Exception]) -> None:
+    messages = read(ByteStream(response))
+    assert len(messages) == 1
+    assert isinstance(ended(messages).outcome, kind)
+
+
+def test_one_that_has_no_end_of_line() -> None:
+    messages = read(stream(b"x" * (LONGEST + 1)))
+    assert isinstance(ended(messages).outcome, WireError)
+
+
+def test_a_mistake_in_the_transport_is_told_and_does_not_leave_the_stream_open(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Broken(ByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            raise ZeroDivisionError("a mistake")
+
+    answer = Broken(OPEN)
+    messages = read(answer)
+    assert isinstance(ended(messages).outcome, WireError)
+    assert answer.closed
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+def test_stop_ends_it() -> None:
+    posted: SimpleQueue[object] = SimpleQueue()
+    answer = ByteStream(OPEN)
+    reader = StreamReader(OneStream(answer), REQUEST, posted.put)
+    assert isinstance(posted.get(timeout=5), StreamOpened)
+    reader.stop()
+    assert answer.closed
+    assert isinstance(posted.get(timeout=5), StreamEnded)

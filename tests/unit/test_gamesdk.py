@@ -1,0 +1,573 @@
+"""Old code runs by a change of its import: the old names, and what they do, on a real manager in local mode."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from enum import IntEnum
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import discord_achievements
+from discord_achievements import CatalogueError, ConfigurationError, DiscordAchievementsError, gamesdk
+from discord_achievements.gamesdk import NotOfferedError, discord, discordsdk
+from discord_achievements.testing import FakeService, FaultServer, run_until
+from tests.managers import APPLICATION_ID, PLAIN, SECURE, WALK, WIN, write_catalogue
+
+ROOT = Path(__file__).parents[2]
+# Made by reading the sources of both wrappers; neither can be imported without Discord's native library.
+OLD: dict[str, Any] = json.loads((ROOT / "tests" / "data" / "gamesdk_names.json").read_text(encoding="utf-8"))
+SPELLINGS = (discordsdk, discord)
+UNKNOWN = 999
+LOGGER = logging.getLogger("discord_achievements")
+
+
+def short_name(spelling: ModuleType) -> str:
+    return spelling.__name__.rpartition(".")[2]
+
+
+def old(spelling: ModuleType) -> Any:
+    return OLD[short_name(spelling)]
+
+
+def spelt(spelling: ModuleType, name: str) -> str:
+    """Spell a name of discordsdk as `spelling` does: get_user_achievement becomes GetUserAchievement."""
+    return name if spelling is discordsdk else "".join(word.capitalize() for word in name.split("_"))
+
+
+def each(kind: str) -> list[Any]:
+    """Return a parameter for each name of a kind in each spelling."""
+    return [pytest.param(one, name, id=f"{short_name(one)}-{name}") for one in SPELLINGS for name in old(one)[kind]]
+
+
+class OldGame:
+    """A game that was written for one of the wrappers; its tests name things as discordsdk does."""
+
+    def __init__(self, spelling: Any, flags: int = 0) -> None:
+        self.spelling = spelling
+        self.app = spelling.Discord(APPLICATION_ID, spelling.CreateFlags(flags))
+        self.manager = self.call(self.app, "get_achievement_manager")
+        self.results: list[Any] = []
+
+    def call(self, owner: object, verb: str, *arguments: object) -> Any:
+        return getattr(owner, spelt(self.spelling, verb))(*arguments)
+
+    def run_callbacks(self) -> None:
+        self.call(self.app, "run_callbacks")
+
+    def result(self, name: str) -> Any:
+        return self.spelling.Result[spelt(self.spelling, name)]
+
+    def exception(self, name: str) -> Any:
+        return getattr(self.spelling.exception, spelt(self.spelling, name))
+
+    def ask(self, verb: str, *arguments: object) -> Any:
+        """Call a verb that takes a callback, and return the result that this got."""
+        count = len(self.results)
+        self.call(self.manager, verb, *arguments, self.results.append)
+        run_until(self, lambda: len(self.results) > count)
+        return self.results[-1]
+
+    def listen(self, function: Callable[[Any], object]) -> None:
+        setattr(self.manager, spelt(self.spelling, "on_user_achievement_update"), function)
+
+    def fields(self, achievement: object) -> tuple[object, ...]:
+        return tuple(getattr(achievement, name) for name in old(self.spelling)["fields"]["UserAchievement"])
+
+
+Play = Callable[..., OldGame]
+
+
+@pytest.fixture(autouse=True)
+def no_configuration(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for variable in ("DISCORD_ACHIEVEMENTS_URL", "DISCORD_ACCESS_TOKEN", "DISCORD_CURRENT_LOCALE"):
+        monkeypatch.delenv(variable, raising=False)
+    level = LOGGER.level
+    yield
+    LOGGER.setLevel(level)
+    gamesdk.configure()
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Iterator[Play]:
+    """Starts a game in a spelling, on a catalogue and a data folder of the test's own."""
+    gamesdk.configure(achievements=write_catalogue(tmp_path), data_dir=tmp_path / "data")
+    games: list[OldGame] = []
+
+    def play(spelling: ModuleType, flags: int = 0) -> OldGame:
+        games.append(OldGame(spelling, flags))
+        return games[-1]
+
+    yield play
+    for game in games:
+        game.app.core.close()
+
+
+@pytest.fixture(params=SPELLINGS, ids=short_name)
+def spelling(request: pytest.FixtureRequest) -> ModuleType:
+    module: ModuleType = request.param
+    return module
+
+
+@pytest.fixture
+def game(play: Play, spelling: ModuleType) -> OldGame:
+    return play(spelling)
+
+
+# The names
+
+
+@pytest.mark.parametrize(("spelling", "name"), each("names"))
+def test_every_old_name_is_here_or_says_that_it_is_not(spelling: ModuleType, name: str) -> None:
+    achievements = {
+        "AchievementManager", "CreateFlags", "Discord", "DiscordException", "LogLevel", "Result", "UserAchievement",
+        "achievement", "discord", "enum", "exception", "exceptions", "getException", "get_exception", "model",
+    }  # fmt: skip
+    if name in achievements:
+        assert getattr(spelling, name)
+    else:
+        with pytest.raises(NotOfferedError, match=f"{name} is not here"):
+            getattr(spelling, name)
+
+
+@pytest.mark.parametrize(("spelling", "name"), each("enums"))
+def test_enums_have_the_old_members_and_numbers(spelling: ModuleType, name: str) -> None:
+    members = getattr(spelling, name).__members__  # iterating over flags leaves out the one that is 0
+    assert {key: member.value for key, member in members.items()} == old(spelling)["enums"][name]
+
+
+@pytest.mark.parametrize(
+    ("spelling", "class_name", "method"),
+    [
+        (one, class_name, method)
+        for one in SPELLINGS
+        for class_name, methods in old(one)["methods"].items()
+        for method in methods
+    ],
+)
+def test_methods_take_the_old_arguments(spelling: ModuleType, class_name: str, method: str) -> None:
+    wanted = old(spelling)["methods"][class_name][method]
+    bound = (None,) * len(wanted)
+    signature = inspect.signature(getattr(getattr(spelling, class_name), method))
+    if wanted == ["self"]:
+        signature.bind(*bound)
+    else:
+        assert list(signature.parameters) == wanted
+
+
+@pytest.mark.parametrize(("spelling", "name"), each("functions"))
+def test_functions_take_the_old_arguments(spelling: ModuleType, name: str) -> None:
+    assert list(inspect.signature(getattr(spelling, name)).parameters) == old(spelling)["functions"][name]
+
+
+def test_a_name_that_never_was_is_an_attribute_error(spelling: ModuleType) -> None:
+    assert not hasattr(spelling, "get_achievment_manager")
+
+
+def test_results_have_the_numbers_of_the_new_ones(spelling: Any) -> None:
+    assert {int(one) for one in spelling.Result} == {int(one) for one in discord_achievements.Result}
+
+
+def test_every_result_has_an_exception_of_its_name(spelling: Any) -> None:
+    for result in spelling.Result:
+        kind = getattr(spelling.exception, result.name)
+        assert kind.__name__ == result.name
+        assert kind is spelling.exceptions[result]
+        assert issubclass(kind, spelling.DiscordException)
+        make = getattr(spelling, spelt(spelling, "get_exception").replace("GetE", "getE"))
+        assert type(make(result)) is kind
+        assert str(make(result)) == f"result {result.value}"
+    assert issubclass(spelling.DiscordException, DiscordAchievementsError)
+
+
+@pytest.mark.parametrize(
+    ("spelling", "method"),
+    [
+        (one, method)
+        for one in SPELLINGS
+        for method in old(one)["methods"]["Discord"]
+        if method.endswith(("Manager", "_manager")) and "chievement" not in method
+    ],
+)
+def test_another_manager_is_one_clear_error(play: Play, spelling: ModuleType, method: str) -> None:
+    game = play(spelling)
+    with pytest.raises(NotOfferedError) as caught:
+        getattr(game.app, method)()
+    assert str(caught.value).startswith(f"Discord.{method}() is not here")
+    assert isinstance(caught.value, NotImplementedError)
+
+
+# What Discord's page shows, in both spellings
+
+SNAKE_PROGRAM = """
+import time
+import discordsdk as dsdk
+
+app = dsdk.Discord(461618159171141643, dsdk.CreateFlags.default)
+achievement_manager = app.get_achievement_manager()
+done = []
+
+def on_set(res):
+    if res == dsdk.Result.ok:
+        print("Achievement updated for user")
+    achievement_manager.fetch_user_achievements(on_fetch)
+
+def on_fetch(res):
+    if res == dsdk.Result.ok:
+        print("User has {0} achievements for this game".format(achievement_manager.count_user_achievements()))
+        for i in range(achievement_manager.count_user_achievements()):
+            show(achievement_manager.get_user_achievement_at(i))
+        show(achievement_manager.get_user_achievement(580159119969878046))
+    done.append(res)
+
+def show(achievement):
+    print("Achievement progress for {0} for user {1}: {2}".format(
+        achievement.achievement_id, achievement.user_id, achievement.percent_complete))
+
+def on_user_achievement_update(achievement):
+    print("Updated: {0}".format(achievement.percent_complete))
+
+achievement_manager.on_user_achievement_update = on_user_achievement_update
+achievement_manager.set_user_achievement(580159119969878046, 25, on_set)
+while not done:
+    time.sleep(1 / 100)
+    app.run_callbacks()
+"""
+SHARP_PROGRAM = """
+import time
+from discord import Discord, Result, CreateFlags
+
+app = Discord(461618159171141643, CreateFlags.Default)
+achievementManager = app.GetAchievementManager()
+done = []
+
+def onSet(res):
+    if res == Result.Ok:
+        print("Achievement updated for user")
+    achievementManager.FetchUserAchievements(onFetch)
+
+def onFetch(res):
+    if res == Result.Ok:
+        print("User has {0} achievements for this game".format(achievementManager.CountUserAchievements()))
+        for i in range(achievementManager.CountUserAchievements()):
+            show(achievementManager.GetUserAchievementAt(i))
+        show(achievementManager.GetUserAchievement(580159119969878046))
+    done.append(res)
+
+def show(achievement):
+    print("Achievement progress for {0} for user {1}: {2}".format(
+        achievement.AchievementId, achievement.UserId, achievement.PercentComplete))
+
+def onUserAchievementUpdate(achievement):
+    print("Updated: {0}".format(achievement.PercentComplete))
+
+achievementManager.OnUserAchievementUpdate = onUserAchievementUpdate
+achievementManager.SetUserAchievement(580159119969878046, 25, onSet)
+while not done:
+    time.sleep(1 / 100)
+    app.RunCallbacks()
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "old_import", "new_import"),
+    [
+        (SNAKE_PROGRAM, "import discordsdk as", "from discord_achievements.gamesdk import discordsdk as"),
+        (SHARP_PROGRAM, "from discord import", "from discord_achievements.gamesdk.discord import"),
+    ],
+)
+def test_the_samples_of_discords_page_run_by_changing_one_import(
+    tmp_path: Path, program: str, old_import: str, new_import: str
+) -> None:
+    (tmp_path / "achievements.toml").write_text(
+        'application_id = 461618159171141643\n[[achievement]]\nid = 580159119969878046\nname = "Walk"\n'
+        'description = "Walk a mile."\n[[achievement]]\nid = 580159119969878047\nname = "Win"\ndescription = "Win."\n'
+    )
+    assert program.count(old_import) == 1
+    home = dict.fromkeys(("HOME", "USERPROFILE", "XDG_DATA_HOME", "LOCALAPPDATA"), str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program.replace(old_import, new_import)],
+        cwd=tmp_path,
+        env={**os.environ, **home, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert sorted(lines[:2]) == ["Achievement updated for user", "Updated: 25"]
+    assert lines[2:] == [
+        "User has 2 achievements for this game",
+        "Achievement progress for 580159119969878046 for user 0: 25",
+        "Achievement progress for 580159119969878047 for user 0: 0",
+        "Achievement progress for 580159119969878046 for user 0: 25",
+    ]
+
+
+# What the verbs do
+
+
+def test_results_are_those_of_the_spelling(game: OldGame) -> None:
+    assert game.ask("set_user_achievement", WALK, 25) is game.result("ok")
+    assert game.ask("set_user_achievement", UNKNOWN, 25) is game.result("not_found")
+    assert game.ask("set_user_achievement", SECURE, 25) is game.result("unauthorized_for_achievement")
+
+
+def test_a_percentage_that_does_not_exist_is_refused_and_not_cut_to_a_byte(game: OldGame) -> None:
+    assert game.ask("set_user_achievement", WALK, 300) is game.result("invalid_payload")
+    assert game.ask("fetch_user_achievements") is game.result("ok")
+    assert game.fields(game.call(game.manager, "get_user_achievement", WALK)) == (0, WALK, 0, "")
+
+
+def test_an_unlock_can_be_read_whole(game: OldGame) -> None:
+    game.ask("set_user_achievement", WIN, 100)
+    game.ask("fetch_user_achievements")
+    user_id, achievement_id, percent, unlocked_at = game.fields(game.call(game.manager, "get_user_achievement", WIN))
+    assert (user_id, achievement_id, percent) == (0, WIN, 100)
+    assert isinstance(unlocked_at, str)
+    assert "T" in unlocked_at
+
+
+def test_before_a_fetch_there_is_nothing(game: OldGame) -> None:
+    assert game.call(game.manager, "count_user_achievements") == 0
+    with pytest.raises(game.exception("not_fetched"), match=r"result 8: .*fetch_user_achievements"):
+        game.call(game.manager, "get_user_achievement", WALK)
+    with pytest.raises(game.exception("not_fetched")):
+        game.call(game.manager, "get_user_achievement_at", 0)
+
+
+@pytest.mark.parametrize(
+    ("verb", "argument"),
+    [("get_user_achievement", UNKNOWN), ("get_user_achievement_at", 3), ("get_user_achievement_at", -1)],
+)
+def test_what_is_not_in_the_list_is_not_found(game: OldGame, verb: str, argument: int) -> None:
+    game.ask("fetch_user_achievements")
+    with pytest.raises(game.exception("not_found"), match=r"result 9: .*list"):
+        game.call(game.manager, verb, argument)
+
+
+def test_a_mistake_in_a_callback_comes_out_of_run_callbacks_and_hinders_nothing(game: OldGame) -> None:
+    def mistaken(result: IntEnum) -> None:
+        raise ZeroDivisionError("in the game's code")
+
+    game.call(game.manager, "set_user_achievement", WALK, 25, mistaken)
+    with pytest.raises(ZeroDivisionError, match="in the game's code"):
+        run_until(game, lambda: False)
+    assert game.ask("set_user_achievement", WALK, 50) is game.result("ok")
+
+
+def test_a_callback_may_be_left_out_but_not_be_anything(game: OldGame) -> None:
+    game.call(game.manager, "set_user_achievement", WALK, 25, None)
+    game.call(game.manager, "fetch_user_achievements", None)
+    run_until(game, lambda: game.call(game.manager, "count_user_achievements"))
+    assert game.fields(game.call(game.manager, "get_user_achievement", WALK))[2] == 25
+    with pytest.raises(TypeError, match="'no function', which cannot be called"):
+        game.call(game.manager, "set_user_achievement", WALK, 50, "no function")
+    with pytest.raises(TypeError, match="7, which cannot be called"):
+        game.call(game.manager, "fetch_user_achievements", 7)
+
+
+def test_the_achievement_manager_is_always_the_same(game: OldGame) -> None:
+    assert game.call(game.app, "get_achievement_manager") is game.manager
+
+
+def test_discord_need_not_run_whatever_the_flag_says(play: Play, spelling: ModuleType) -> None:
+    assert play(spelling, flags=1).ask("set_user_achievement", WALK, 25) == 0
+
+
+# The update event
+
+
+def test_updates_reach_a_function_that_was_assigned_and_then_another(game: OldGame) -> None:
+    first: list[Any] = []
+    second: list[Any] = []
+    game.listen(first.append)
+    game.ask("set_user_achievement", WALK, 25)
+    game.listen(second.append)
+    game.ask("set_user_achievement", WALK, 50)
+    assert [game.fields(one) for one in first] == [(0, WALK, 25, "")]
+    assert [game.fields(one) for one in second] == [(0, WALK, 50, "")]
+    assert all(type(one) is game.spelling.UserAchievement for one in first + second)
+
+
+def test_updates_reach_a_subclass_of_discordsdk(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+
+    class Listening(discordsdk.AchievementManager):
+        def on_user_achievement_update(self, achievement: discordsdk.UserAchievement) -> None:
+            told.append(achievement.percent_complete)
+
+    monkeypatch.setattr(discordsdk.discord, "AchievementManager", Listening)
+    play(discordsdk).ask("set_user_achievement", WALK, 25)
+    assert told == [25]
+
+
+def test_updates_reach_a_subclass_of_discord(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+
+    class Listening(discord.AchievementManager):
+        def OnUserAchievementUpdate(self, achievement: discord.UserAchievement) -> None:
+            told.append(achievement.PercentComplete)
+
+    monkeypatch.setattr(discord, "AchievementManager", Listening)
+    play(discord).ask("set_user_achievement", WALK, 25)
+    assert told == [25]
+
+
+def test_a_mistake_in_an_update_handler_comes_out_of_run_callbacks(game: OldGame) -> None:
+    def mistaken(achievement: object) -> None:
+        raise ZeroDivisionError("in the game's code")
+
+    game.listen(mistaken)
+    game.call(game.manager, "set_user_achievement", WALK, 25, None)
+    with pytest.raises(ZeroDivisionError, match="in the game's code"):
+        run_until(game, lambda: False)
+
+
+# The log
+
+
+def broken_icon(folder: Path) -> Path:
+    """Write a catalogue with an icon that is none: asked for, it has the worker log a warning."""
+    (folder / "walk.png").write_text("not a picture")
+    return write_catalogue(folder, [{**PLAIN, "icon": "walk.png"}])
+
+
+def test_the_log_hook_is_called_on_the_games_thread(tmp_path: Path, spelling: Any, play: Play) -> None:
+    gamesdk.configure(achievements=broken_icon(tmp_path), data_dir=tmp_path / "data")
+    game = play(spelling)
+    replaced: list[str] = []
+    heard: list[tuple[Any, str, threading.Thread]] = []
+    warning = spelling.LogLevel(1)
+    game.call(game.app, "set_log_hook", warning, lambda level, message: replaced.append(message))
+    game.call(
+        game.app,
+        "set_log_hook",
+        warning,
+        lambda level, message: heard.append((level, message, threading.current_thread())),
+    )
+    game.app.core.get_icon(WALK)
+    run_until(game, lambda: heard)
+    ((level, message, thread),) = heard
+    assert level is warning
+    assert "walk.png, is not a PNG" in message
+    assert thread is threading.current_thread()
+    assert replaced == []
+
+
+def test_the_log_hook_leaves_out_what_is_less_grave(tmp_path: Path, spelling: Any, play: Play) -> None:
+    gamesdk.configure(achievements=broken_icon(tmp_path), data_dir=tmp_path / "data")
+    careless, careful = play(spelling), play(spelling)
+    heard: list[str] = []
+    barely: list[str] = []
+    careless.call(careless.app, "set_log_hook", spelling.LogLevel(0), lambda level, message: barely.append(message))
+    careful.call(careful.app, "set_log_hook", spelling.LogLevel(3), lambda level, message: heard.append(message))
+    careful.app.core.get_icon(WALK)
+    run_until(careful, lambda: heard)
+    careless.run_callbacks()
+    assert barely == []
+
+
+def test_a_hook_that_raises_is_heard_of(game: OldGame) -> None:
+    def mistaken(level: int, message: str) -> None:
+        raise ZeroDivisionError(message)
+
+    game.call(game.app, "set_log_hook", game.spelling.LogLevel(0), mistaken)
+    LOGGER.error("the disk is %s", "full")
+    with pytest.raises(ZeroDivisionError, match="the disk is full"):
+        game.run_callbacks()
+    game.run_callbacks()
+
+
+def test_the_log_hook_goes_with_its_discord(tmp_path: Path, spelling: ModuleType) -> None:
+    gamesdk.configure(achievements=write_catalogue(tmp_path), data_dir=tmp_path / "data")
+    before = set(LOGGER.handlers)
+    game = OldGame(spelling)
+    game.call(game.app, "set_log_hook", game.spelling.LogLevel(0), print)
+    assert set(LOGGER.handlers) - before
+    game.app.core.close()
+    del game
+    gc.collect()
+    assert not set(LOGGER.handlers) - before
+
+
+def test_an_unknown_log_level_is_refused(game: OldGame) -> None:
+    with pytest.raises(ValueError, match="7 is not a valid LogLevel"):
+        game.call(game.app, "set_log_hook", 7, print)
+
+
+# The configuration
+
+
+def test_a_misspelt_option_is_found_at_once() -> None:
+    with pytest.raises(TypeError, match="achievments"):
+        gamesdk.configure(achievments="achievements.toml")
+
+
+def test_configuring_again_replaces_everything(
+    tmp_path: Path, spelling: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    gamesdk.configure(achievements=write_catalogue(tmp_path))
+    gamesdk.configure(locale="de")
+    with pytest.raises(ConfigurationError):
+        OldGame(spelling)
+
+
+def test_without_configuration_the_error_says_what_to_do(
+    tmp_path: Path, spelling: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError) as caught:
+        OldGame(spelling)
+    for hint in (str(tmp_path / "achievements.toml"), "gamesdk.configure(", "DISCORD_ACHIEVEMENTS_URL"):
+        assert hint in str(caught.value)
+
+
+def test_a_catalogue_with_mistakes_says_so(tmp_path: Path, spelling: ModuleType) -> None:
+    gamesdk.configure(achievements=write_catalogue(tmp_path, application_id=UNKNOWN), data_dir=tmp_path)
+    with pytest.raises(CatalogueError, match="application_id"):
+        OldGame(spelling)
+
+
+def test_a_service_from_the_environment_knows_the_player(
+    tmp_path: Path, spelling: ModuleType, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = FakeService(APPLICATION_ID)
+    service.add_achievement(WALK, "Walk", "Walk a mile.")
+    service.add_player("a-token", user_id=53908232506183680)
+    gamesdk.configure(data_dir=tmp_path / "data")
+    with FaultServer(service) as server:
+        monkeypatch.setenv("DISCORD_ACHIEVEMENTS_URL", server.base_url)
+        monkeypatch.setenv("DISCORD_ACCESS_TOKEN", "a-token")
+        game = play(spelling)
+        assert game.ask("set_user_achievement", WALK, 25) is game.result("ok")
+        assert game.ask("fetch_user_achievements") is game.result("ok")
+        game.app.core.close()
+    assert service.progress(user_id=53908232506183680)[WALK].percent == 25
+    achievement = game.call(game.manager, "get_user_achievement_at", 0)
+    assert game.fields(achievement) == (53908232506183680, WALK, 25, "")
+
+
+def test_a_game_that_does_not_use_them_does_not_load_them() -> None:
+    code = "import sys, discord_achievements; print([name for name in sys.modules if 'gamesdk' in name])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"

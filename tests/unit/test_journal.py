@@ -1,0 +1,319 @@
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from discord_achievements.client import identity
+from discord_achievements.client.journal import FILE_BYTES, SLOTS, Entry, Journal, Orphan, nonces, paths, read
+
+ROOT = Path(__file__).parents[2]
+ANNA, BERT = identity.of_user(1), identity.of_user(2)
+AT_US = 1_700_000_000_000_000
+CELL_BYTES = 64
+RECORD_BYTES = 45
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    journal = Journal.create(tmp_path)
+    yield journal
+    journal.close(remove=True)
+
+
+def entry(seq: int, achievement_id: int, percent: int, owner: bytes = ANNA) -> Entry:
+    return Entry(seq, achievement_id, AT_US + percent, owner, percent)
+
+
+def write(journal: Journal, one: Entry) -> bool:
+    return journal.write(one.seq, one.achievement_id, one.percent, one.at_us, one.owner)
+
+
+def content(folder: Path) -> bytes:
+    (path,) = paths(folder)
+    return path.read_bytes()
+
+
+def crashed(folder: Path, *entries: Entry) -> Path:
+    """Leave the journal of a process that wrote `entries` and was killed."""
+    folder.mkdir(exist_ok=True)
+    journal = Journal.create(folder)
+    for one in entries:
+        assert write(journal, one)
+    journal.close(remove=False)
+    return folder / f"journal-{journal.nonce.hex()}.bin"
+
+
+SEVERAL = [
+    entry(1, 10, 1),
+    entry(2, 20, 100),
+    entry(3, 10, 2),
+    entry(4, 2**63 - 1, 0, BERT),
+    entry(5, 10, 100, BERT),
+    entry(2**64 - 1, 20, 50, BERT),
+]
+SEVERAL_BYTES = 10 * CELL_BYTES  # five slots
+
+
+@pytest.fixture
+def several(tmp_path: Path) -> bytes:
+    """The part of a journal with several records that is not empty."""
+    whole = crashed(tmp_path, *SEVERAL).read_bytes()
+    assert not any(whole[SEVERAL_BYTES:])
+    return whole[:SEVERAL_BYTES]
+
+
+def at(data: bytes) -> dict[int, Entry]:
+    """Return where in a journal's bytes each entry stands."""
+    cells = range(0, len(data), CELL_BYTES)
+    return {start: found for start in cells for found in read(data[start : start + CELL_BYTES])}
+
+
+def test_what_was_written_is_read_back_in_the_order_of_the_calls(several: bytes) -> None:
+    assert read(several) == SEVERAL
+
+
+def test_a_new_journal_is_empty(journal: Journal, tmp_path: Path) -> None:
+    assert len(content(tmp_path)) == FILE_BYTES
+    assert read(content(tmp_path)) == []
+    assert journal.is_committed
+
+
+def test_a_record_is_in_the_file_when_write_returns(journal: Journal, tmp_path: Path) -> None:
+    for one in SEVERAL:
+        assert write(journal, one)
+        assert one in read(content(tmp_path))
+
+
+def test_a_flipped_byte_costs_its_own_record_and_no_other(several: bytes) -> None:
+    where = at(several)
+    assert sorted(where.values()) == SEVERAL
+    for offset in range(len(several)):
+        others = [found for start, found in where.items() if not start <= offset < start + RECORD_BYTES]
+        for flip in (1, 2, 4, 8, 16, 32, 64, 128, 255):
+            damaged = bytearray(several)
+            damaged[offset] ^= flip
+            assert read(bytes(damaged)) == sorted(others), f"byte {offset} xor {flip}"
+
+
+def test_a_truncated_journal_keeps_every_whole_record(several: bytes) -> None:
+    where = at(several)
+    for length in range(len(several) + 1):
+        kept = [found for start, found in where.items() if start + RECORD_BYTES <= length]
+        assert read(several[:length]) == sorted(kept), f"{length} bytes"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_garbage_is_no_record(seed: int) -> None:
+    assert read(random.Random(seed).randbytes(64 * 1024)) == []
+
+
+@pytest.mark.parametrize(("achievement_id", "percent"), [(0, 50), (-1, 50), (-(2**63), 50), (10, 101), (10, 255)])
+def test_a_record_of_what_no_game_can_set_is_passed_over(tmp_path: Path, achievement_id: int, percent: int) -> None:
+    good = entry(2, 20, 100)
+    assert read(crashed(tmp_path, entry(1, achievement_id, percent), good).read_bytes()) == [good]
+
+
+def test_a_torn_overwrite_keeps_the_record_before_it(tmp_path: Path) -> None:
+    first, second, third, other = entry(1, 10, 1), entry(2, 10, 2), entry(3, 10, 3), entry(4, 20, 4)
+    before = crashed(tmp_path / "before", first, second, other).read_bytes()[: 4 * CELL_BYTES]
+    after = crashed(tmp_path / "after", first, second, third, other).read_bytes()[: 4 * CELL_BYTES]
+    changed = [offset for offset in range(len(before)) if before[offset] != after[offset]]
+    for torn_at in range(changed[0], changed[-1] + 1):
+        found = read(after[:torn_at] + before[torn_at:])
+        assert second in found
+        assert other in found
+        assert set(found) <= {first, second, third, other}
+    assert third in read(after)
+
+
+def test_a_torn_first_write_is_no_record(tmp_path: Path) -> None:
+    whole = crashed(tmp_path, entry(1, 10, 100)).read_bytes()[:CELL_BYTES]
+    for length in range(RECORD_BYTES - 1):
+        assert read(whole[:length].ljust(CELL_BYTES, b"\0")) == []
+
+
+def test_each_achievement_of_each_owner_has_room_of_its_own(journal: Journal, tmp_path: Path) -> None:
+    written = [
+        entry(2 * number + turn, 10 + number % 3, percent=number, owner=owner)
+        for number in range(12)
+        for turn, owner in enumerate((ANNA, BERT))
+    ]
+    for one in written:
+        write(journal, one)
+    latest = {(one.owner, one.achievement_id): one for one in written}
+    assert set(latest.values()) <= set(read(content(tmp_path)))
+
+
+def test_less_said_after_more_does_not_push_it_out(journal: Journal, tmp_path: Path) -> None:
+    more = entry(1, 10, 100)
+    write(journal, more)
+    for seq in range(2, 6):
+        assert write(journal, entry(seq, 10, 50))
+        assert more in read(content(tmp_path))
+
+
+def test_less_said_after_more_was_committed_is_recorded(journal: Journal, tmp_path: Path) -> None:
+    # The service may have refused what was more.
+    less = entry(2, 10, 50)
+    write(journal, entry(1, 10, 100))
+    journal.committed_seq = 1
+    write(journal, less)
+    assert less in read(content(tmp_path))
+
+
+def test_a_full_journal_refuses_until_everything_is_committed(journal: Journal, tmp_path: Path) -> None:
+    for number in range(1, SLOTS + 1):
+        assert write(journal, entry(number, number, 50))
+    full = content(tmp_path)
+    assert not write(journal, entry(SLOTS + 1, SLOTS + 1, 50))
+    journal.committed_seq = SLOTS - 1
+    assert not write(journal, entry(SLOTS + 2, SLOTS + 1, 50))
+    assert content(tmp_path) == full
+
+    assert write(journal, entry(SLOTS + 3, 1, 60)), "an achievement that has its room keeps it"
+    journal.committed_seq = SLOTS
+    assert not write(journal, entry(SLOTS + 4, SLOTS + 1, 50)), "and counts as not committed again"
+
+    journal.committed_seq = SLOTS + 3
+    assert journal.is_committed
+    latest = entry(SLOTS + 5, SLOTS + 1, 50)
+    assert write(journal, latest)
+    assert latest in read(content(tmp_path))
+    assert not journal.is_committed
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_that_is_not_committed_is_ever_overwritten(journal: Journal, tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    waiting: dict[tuple[bytes, int], Entry] = {}
+    refused = 0
+    for seq in range(1, 12_000):
+        owner = rng.choice((ANNA, BERT)) if seq % 100 == 0 else ANNA
+        one = entry(seq, rng.randrange(1, 3000), rng.randrange(101), owner)
+        if write(journal, one):
+            before = waiting.get((one.owner, one.achievement_id), one)
+            waiting[one.owner, one.achievement_id] = one if one.percent > before.percent else before
+        else:
+            refused += 1
+        if rng.random() < 0.0005:
+            journal.committed_seq = seq
+            waiting.clear()
+        if seq % 1000 == 0:
+            assert set(waiting.values()) <= set(read(content(tmp_path)))
+    assert refused, "the journal was never full"
+
+
+def test_only_the_journals_of_processes_that_are_gone_can_be_taken(tmp_path: Path) -> None:
+    mine, theirs = Journal.create(tmp_path), Journal.create(tmp_path)
+    dead = crashed(tmp_path, *SEVERAL)
+    assert {mine.nonce, theirs.nonce} < set(nonces(tmp_path))
+    taken = [orphan for path in paths(tmp_path) if (orphan := Orphan.take(path)) is not None]
+    assert [(orphan.nonce, orphan.entries) for orphan in taken] == [(bytes.fromhex(dead.stem[8:]), SEVERAL)]
+
+    assert Orphan.take(dead) is None, "it is held while it is being folded"
+    taken[0].close(remove=False)
+    again = Orphan.take(dead)
+    assert again is not None, "it stays for the next start where it could not be folded"
+    again.close(remove=True)
+    assert not dead.exists()
+    assert Orphan.take(dead) is None
+    for journal in (mine, theirs):
+        journal.close(remove=True)
+    assert nonces(tmp_path) == []
+
+
+def test_a_journal_that_was_never_filled_is_taken_and_removed(tmp_path: Path) -> None:
+    path = tmp_path / f"journal-{bytes(16).hex()}.bin"
+    path.touch()
+    orphan = Orphan.take(path)
+    assert orphan is not None
+    assert orphan.entries == []
+    orphan.close(remove=True)
+    assert not path.exists()
+
+
+def test_files_with_other_names_are_left_alone(tmp_path: Path) -> None:
+    nonce = bytes(16).hex()
+    for name in (f"journal-{nonce} - Copy.bin", f"journal-{nonce}.bin.part", "journal-.bin", f"journal2-{nonce}.bin"):
+        (tmp_path / name).touch()
+    assert list(paths(tmp_path)) == []
+
+
+@pytest.mark.parametrize("folder", ["missing", "a_file", "a_file/below"])
+def test_a_journal_needs_a_folder(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "a_file").touch()
+    with pytest.raises(OSError, match=r"\[Errno"):
+        Journal.create(tmp_path / folder)
+    assert nonces(tmp_path / folder) == []
+
+
+CREATE_ON_A_FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from discord_achievements.client.journal import FILE_BYTES, Journal
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES - 1, FILE_BYTES - 1))
+try:
+    Journal.create(Path(sys.argv[1]))
+except OSError as exc:
+    print("OSError", exc.errno)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of a process's files")
+def test_a_disk_without_room_shows_when_the_journal_is_created(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", CREATE_ON_A_FULL_DISK, tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert ended.stdout.startswith("OSError"), ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+TAKE_ALL = """
+import sys
+from pathlib import Path
+from discord_achievements.client.journal import Orphan, paths
+
+print("ready", flush=True)
+sys.stdin.readline()
+for path in paths(Path(sys.argv[1])):
+    orphan = Orphan.take(path)
+    if orphan is not None:
+        print(orphan.nonce.hex())
+        orphan.close(remove=True)
+"""
+
+
+def test_of_processes_that_start_at_once_exactly_one_takes_each_orphan(tmp_path: Path) -> None:
+    orphans = sorted(crashed(tmp_path, entry(1, 10, 50)).stem[8:] for _ in range(200))
+    starters = [
+        subprocess.Popen(
+            [sys.executable, "-c", TAKE_ALL, tmp_path],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    for process in starters:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in starters:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    taken = [process.communicate(timeout=30)[0].split() for process in starters]
+    assert sorted(nonce for one in taken for nonce in one) == orphans
+    assert list(tmp_path.iterdir()) == []

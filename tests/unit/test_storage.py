@@ -1,0 +1,852 @@
+from __future__ import annotations
+
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discord_achievements import Achievement, AchievementManager, Result
+from discord_achievements.client import identity
+from discord_achievements.client.cache import SCHEMA_VERSION, SLICE, Cache
+from discord_achievements.client.journal import paths
+from discord_achievements.client.state import State, refused, told
+from discord_achievements.client.storage import Storage
+from discord_achievements.domain.catalogue import Catalogue, CatalogueEntry
+from discord_achievements.domain.progress import NO_PROGRESS, Progress, reach
+from discord_achievements.testing import run_until
+
+ROOT = Path(__file__).parents[2]
+ANNA, BERT = identity.of_user(1), identity.of_user(2)
+AT_US = 1_700_000_000_000_000
+HALF, DONE = reach(50, AT_US), reach(100, AT_US)
+CACHE = "achievements.sqlite3"
+POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX users and limits")
+
+
+class Game:
+    """A game on a storage: `play` is what a set does, up to where the worker has stored it."""
+
+    def __init__(self, folder: Path, owner: bytes = ANNA) -> None:
+        self.storage = Storage(folder)
+        self.owner = owner
+        self.seq = 0
+        self.player = self.storage.change(lambda: self.storage.cache.player_of(owner, self.storage.run))
+
+    def say(self, achievement_id: int, progress: Progress = HALF) -> None:
+        """Write to the journal only, as the game's thread does."""
+        self.seq += 1
+        assert self.storage.journal is not None
+        at_us = progress.unlocked_at_us or AT_US
+        assert self.storage.journal.write(self.seq, achievement_id, progress.percent, at_us, self.owner)
+
+    def take(self, achievement_id: int, progress: Progress = HALF) -> State:
+        """Store what has been said, as the worker does."""
+        return self.storage.take(self.player.id, {achievement_id: progress}, self.seq)[achievement_id]
+
+    def play(self, achievement_id: int, progress: Progress = HALF) -> State:
+        self.say(achievement_id, progress)
+        return self.take(achievement_id, progress)
+
+    def apply(self, achievement_id: int, change: Callable[[State], State]) -> None:
+        """Have the service change one state."""
+
+        def commit() -> None:
+            cache = self.storage.cache
+            before = cache.states(self.player.id, [achievement_id])[achievement_id]
+            cache.write_states(self.player.id, {achievement_id: change(before)})
+
+        self.storage.change(commit)
+
+    def pending(self) -> dict[int, Progress]:
+        return self.storage.cache.pending(self.player.id)
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Game]]:
+    """Starts games, and closes them after the test."""
+    games: list[Game] = []
+
+    def start(folder: Path, owner: bytes = ANNA) -> Game:
+        games.append(Game(folder, owner))
+        return games[-1]
+
+    yield start
+    for game in games:
+        game.storage.close()
+
+
+Start = Callable[..., Game]
+
+
+def left_by_crash(game: Game, to: Path) -> Path:
+    """Return a folder with what is on disk if `game` is killed now."""
+    shutil.copytree(game.storage.folder, to)
+    return to
+
+
+def played(folder: Path, *achievement_ids: int) -> Path:
+    """Play and close; return the cache's file."""
+    game = Game(folder)
+    if achievement_ids:
+        game.storage.take(game.player.id, dict.fromkeys(achievement_ids, HALF), 1)
+    game.storage.close()
+    return folder / CACHE
+
+
+def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", script, *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+# A day like any other
+
+
+def test_progress_is_there_after_the_next_start(start: Start, tmp_path: Path) -> None:
+    played(tmp_path / "new" / "folder", 10, 20)
+    game = start(tmp_path / "new" / "folder")
+    assert game.pending() == {10: HALF, 20: HALF}
+    assert game.storage.error is None
+
+
+def test_nothing_but_the_cache_is_left_behind(tmp_path: Path) -> None:
+    path = played(tmp_path, 10)
+    assert list(tmp_path.iterdir()) == [path]
+    with closing(sqlite3.connect(tmp_path / CACHE)) as file:
+        assert file.execute("SELECT count(*) FROM journal").fetchone() == (0,)
+
+
+@POSIX_ONLY
+def test_a_new_folder_is_the_players_own(tmp_path: Path) -> None:
+    played(tmp_path / "new")
+    assert (tmp_path / "new").stat().st_mode & 0o077 == 0
+
+
+def test_what_is_taken_is_committed_when_take_returns(start: Start, tmp_path: Path) -> None:
+    game, other = start(tmp_path), start(tmp_path)
+    for percent in range(1, 50):
+        game.play(10, reach(percent, AT_US))
+        assert other.pending() == {10: reach(percent, AT_US)}
+
+
+def test_each_commit_is_synchronized_with_the_disk(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def recording(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        connections.append(connect(*args, **kwargs))
+        return connections[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", recording)
+    start(tmp_path)
+    (connection,) = connections
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,), "FULL: nothing less syncs the log each time"
+
+
+def test_ok_is_said_after_the_commit(tmp_path: Path) -> None:
+    definitions = (CatalogueEntry(Achievement(1, 10, "Name", "What to do"), None, None),)
+    with AchievementManager(1, achievements=Catalogue(1, definitions, "a test"), data_dir=tmp_path) as manager:
+        seen: list[tuple[Result, dict[int, Progress]]] = []
+
+        def look(result: Result) -> None:
+            with closing(Cache(tmp_path / CACHE)) as on_disk:
+                seen.append((result, on_disk.pending(on_disk.player_of(identity.LOCAL, b"").id)))
+
+        for percent in (1, 50, 99):
+            manager.set_user_achievement(10, percent, look)
+            run_until(manager, lambda: seen)
+            assert seen.pop() == (Result.OK, {10: Progress(percent, None)})
+
+
+def test_saying_the_same_in_every_frame_writes_nothing(start: Start, tmp_path: Path) -> None:
+    game, other = start(tmp_path), start(tmp_path)
+    game.play(10)
+    other.storage.cache.changed_elsewhere()
+    for _ in range(5):
+        assert game.play(10).pending == HALF
+        assert game.play(10, reach(20, AT_US)).pending == HALF
+    assert not other.storage.cache.changed_elsewhere()
+    assert game.storage.journal is not None
+    assert game.storage.journal.is_committed
+
+
+def test_many_sets_are_taken_at_once(start: Start, tmp_path: Path) -> None:
+    game = start(tmp_path)
+    sets = {number: reach(number % 101, AT_US) for number in range(1, 4 * SLICE)}
+    states = game.storage.take(game.player.id, sets, 1)
+    assert {number: state.pending for number, state in states.items()} == sets
+    assert game.pending() == sets
+
+
+# Crashes
+
+
+def test_what_the_worker_had_not_stored_yet_is_folded_in(start: Start, tmp_path: Path) -> None:
+    game = start(tmp_path / "before")
+    game.play(10)
+    for number in range(11, 11 + 3 * SLICE):
+        game.say(number)
+    game.say(10, DONE)
+    folder = left_by_crash(game, tmp_path / "after")
+    after = start(folder)
+    assert after.pending() == {10: DONE} | dict.fromkeys(range(11, 11 + 3 * SLICE), HALF)
+    assert after.storage.error is None
+    after.storage.close()
+    assert [path.name for path in folder.iterdir()] == [CACHE]
+
+
+def test_each_player_gets_their_own_out_of_a_journal(start: Start, tmp_path: Path) -> None:
+    game = start(tmp_path / "before")
+    game.say(10)
+    game.owner = BERT
+    game.say(20)
+    folder = left_by_crash(game, tmp_path / "after")
+    assert start(folder, ANNA).pending() == {10: HALF}
+    assert start(folder, BERT).pending() == {20: HALF}
+
+
+def test_an_unlock_in_the_journal_keeps_its_first_time(start: Start, tmp_path: Path) -> None:
+    game = start(tmp_path / "before")
+    game.say(10, reach(100, AT_US))
+    game.say(10, reach(100, AT_US - 1_000_000))
+    assert start(left_by_crash(game, tmp_path / "after")).pending() == {10: DONE}
+
+
+@pytest.mark.parametrize("change", [refused, lambda state: told(refused(state), NO_PROGRESS, 9)], ids=["no", "reset"])
+@pytest.mark.parametrize("said_again", [0, 1, 3])
+def test_what_the_service_took_back_is_not_in_the_journal_any_more(
+    start: Start, tmp_path: Path, change: Callable[[State], State], said_again: int
+) -> None:
+    game = start(tmp_path / "before")
+    game.play(10)
+    for _ in range(said_again):
+        game.play(10)
+    game.apply(10, change)
+    assert start(left_by_crash(game, tmp_path / "after")).pending() == {}
+
+
+def test_what_was_said_after_a_refusal_counts(start: Start, tmp_path: Path) -> None:
+    game = start(tmp_path / "before")
+    game.play(10)
+    game.apply(10, refused)
+    game.say(10, DONE)
+    assert start(left_by_crash(game, tmp_path / "after")).pending() == {10: DONE}
+
+
+def test_the_journal_of_a_game_that_runs_is_left_alone(start: Start, tmp_path: Path) -> None:
+    first = start(tmp_path)
+    first.say(10)
+    assert start(tmp_path).pending() == {}
+    first.take(10)
+    assert start(tmp_path).pending() == {10: HALF}
+
+
+def test_a_journal_that_is_not_wholly_stored_survives_a_close(start: Start, tmp_path: Path) -> None:
+    game = Game(tmp_path)
+    game.play(10)
+    game.say(20)
+    game.storage.close()
+    assert len(list(paths(tmp_path))) == 1
+    assert start(tmp_path).pending() == {10: HALF, 20: HALF}
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_damaged_journal_gives_what_it_can_and_goes(start: Start, tmp_path: Path, seed: int) -> None:
+    game = start(tmp_path / "before")
+    for number in range(1, 9):
+        game.say(number)
+    folder = left_by_crash(game, tmp_path / "after")
+    (journal,) = paths(folder)
+    damaged = bytearray(journal.read_bytes())
+    rng = random.Random(seed)
+    for number in (0, 2, 3, 4, 5, 6, 7):
+        damaged[number * 128 + rng.randrange(45)] ^= rng.randrange(1, 256)
+    journal.write_bytes(damaged[: rng.randrange(256, len(damaged))])
+    after = start(folder)
+    assert after.storage.error is None
+    assert after.pending() == {2: HALF}
+    assert not journal.exists()
+
+
+START_AND_PLAY = """
+import sys
+from pathlib import Path
+from discord_achievements.client import identity
+from discord_achievements.client.storage import Storage
+from discord_achievements.domain.progress import reach
+
+print("ready", flush=True)
+for line in sys.stdin:
+    folder, achievement_id = line.split()
+    storage = Storage(Path(folder))
+    player = storage.change(lambda: storage.cache.player_of(identity.of_user(1), storage.run))
+    storage.take(player.id, {int(achievement_id): reach(50, 1)}, 1)
+    storage.close()
+    print(storage.durable, flush=True)
+"""
+
+
+@pytest.fixture
+def processes() -> Iterator[Callable[[Path], None]]:
+    """Two processes; each call has both start at once on a folder, and play achievement 101 or 102."""
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", START_AND_PLAY],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+
+    def read(child: subprocess.Popen[str]) -> str:
+        assert child.stdout is not None
+        return child.stdout.readline().strip()
+
+    assert [read(child) for child in children] == ["ready", "ready"]
+
+    def both(folder: Path) -> None:
+        for number, child in enumerate(children, 101):
+            assert child.stdin is not None
+            child.stdin.write(f"{folder} {number}\n")
+            child.stdin.flush()
+        assert [read(child) for child in children] == ["True", "True"]
+
+    yield both
+    for child in children:
+        child.communicate(timeout=30)
+        assert child.returncode == 0
+
+
+def test_two_processes_that_start_at_once_lose_nothing_of_what_a_crash_left(
+    start: Start, tmp_path: Path, processes: Callable[[Path], None]
+) -> None:
+    for round_ in range(10):
+        folder = tmp_path / str(round_)
+        folder.mkdir()
+        for number in range(1, 11):
+            game = Game(folder)
+            game.say(number)
+            game.storage.close()
+        processes(folder)
+        assert start(folder).pending().keys() == {*range(1, 11), 101, 102}
+        start(folder).storage.close()
+
+
+def test_two_processes_that_start_at_once_on_a_damaged_cache_set_aside_that_one_only(
+    start: Start, tmp_path: Path, processes: Callable[[Path], None]
+) -> None:
+    for round_ in range(10):
+        folder = tmp_path / str(round_)
+        folder.mkdir()
+        (folder / CACHE).write_bytes(b"no cache" * 1000)
+        processes(folder)
+        assert start(folder).pending().keys() == {101, 102}
+        asides = {path.name: path.read_bytes() for path in folder.glob("*corrupt*")}
+        assert asides == {f"{CACHE}.corrupt-1": b"no cache" * 1000}
+
+
+# A damaged cache
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda good: b"this is no database, and never was one",
+        lambda good: random.Random(1).randbytes(len(good)),
+        lambda good: bytes(len(good)),
+        lambda good: good[: len(good) // 2],
+        lambda good: good[:1000],
+        lambda good: good[:4096] + bytes(4096) + good[8192:],
+        lambda good: good[:4096] + random.Random(2).randbytes(len(good) - 4096),
+        lambda good: good[4096:] + good[:4096],
+        lambda good: good.replace(b"pending_percent", b"pending_\xff\x00rcent"),
+        lambda good: good.replace(b"pending_percent", b"pending_percens"),
+    ],
+    ids=["text", "garbage", "zeros", "half", "first_bytes", "zero_page", "garbage_pages", "turned", "schema", "column"],
+)
+def test_a_damaged_cache_is_set_aside_and_a_new_one_begun(
+    start: Start, tmp_path: Path, damage: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = played(tmp_path, *range(1, 200))
+    damaged = damage(path.read_bytes())
+    path.write_bytes(damaged)
+    game = start(tmp_path)
+    aside = tmp_path / f"{CACHE}.corrupt-1"
+    assert aside.read_bytes() == damaged
+    assert game.storage.error is not None
+    assert aside.name in game.storage.error
+    assert caplog.messages == [game.storage.error]
+    game.play(10, DONE)
+    game.storage.close()
+
+    again = start(tmp_path)
+    assert again.storage.error is None
+    assert again.pending() == {10: DONE}
+
+
+def test_every_damaged_cache_is_kept(start: Start, tmp_path: Path) -> None:
+    for number in range(1, 4):
+        (tmp_path / CACHE).write_text(f"damaged {number}")
+        start(tmp_path).storage.close()
+    kept = {path.name: path.read_text() for path in tmp_path.glob("*corrupt*")}
+    assert kept == {f"{CACHE}.corrupt-{number}": f"damaged {number}" for number in range(1, 4)}
+
+
+def test_what_the_journal_holds_outlives_a_damaged_cache(start: Start, tmp_path: Path) -> None:
+    game = start(tmp_path / "before")
+    game.say(10)
+    folder = left_by_crash(game, tmp_path / "after")
+    (folder / CACHE).write_bytes(b"damaged")
+    assert start(folder).pending() == {10: HALF}
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_whatever_is_damaged_the_game_goes_on_and_no_byte_is_deleted(start: Start, tmp_path: Path, seed: int) -> None:
+    path = played(tmp_path, *range(1, 200))
+    rng = random.Random(seed)
+    damaged = bytearray(path.read_bytes())
+    offset, length = rng.randrange(len(damaged)), rng.choice((1, 1, 1, 16, 512))
+    damaged[offset : offset + length] = rng.randbytes(len(damaged[offset : offset + length]))
+    path.write_bytes(damaged)
+    game = start(tmp_path)
+    game.play(500, DONE)
+    for slices in game.storage.cache.rows(game.player.id):
+        assert slices
+    assert game.pending()[500] == DONE
+    if game.storage.error is not None and game.storage.durable:
+        assert (tmp_path / f"{CACHE}.corrupt-1").read_bytes() == damaged
+    game.storage.close()
+    assert start(tmp_path).pending()[500] == DONE
+
+
+@pytest.mark.parametrize("side", ["-wal", "-shm"])
+@pytest.mark.parametrize("seed", range(5))
+def test_garbage_beside_the_cache_costs_at_most_what_stood_there(
+    start: Start, tmp_path: Path, side: str, seed: int
+) -> None:
+    played(tmp_path / "before", 10)
+    game = start(tmp_path / "before")
+    game.play(20)
+    folder = left_by_crash(game, tmp_path / "after")
+    file = folder / f"{CACHE}{side}"
+    rng = random.Random(seed)
+    data = bytearray(file.read_bytes())
+    begin = rng.randrange(len(data))
+    data[begin:] = rng.randbytes(len(data) - begin)
+    file.write_bytes(data)
+    after = start(folder)
+    assert after.pending()[10] == HALF
+    assert after.play(30).pending == HALF
+
+
+def test_a_cache_of_a_later_version_is_neither_used_nor_touched(start: Start, tmp_path: Path) -> None:
+    path = played(tmp_path, 10)
+    for version in (SCHEMA_VERSION + 1, SCHEMA_VERSION):
+        with closing(sqlite3.connect(path)) as file:
+            file.execute(f"PRAGMA user_version = {version}")
+        if version == SCHEMA_VERSION:
+            break
+        before = path.read_bytes()
+        for number in (20, 30):
+            game = start(tmp_path)
+            assert game.storage.error is not None
+            assert f"schema {version}" in game.storage.error
+            game.play(number)
+            game.storage.close()
+        assert path.read_bytes() == before
+    assert start(tmp_path).pending() == {10: HALF, 20: HALF, 30: HALF}
+
+
+# A folder that cannot be used
+
+
+@pytest.mark.parametrize("below", ["a_file", "a_file/folder", "a_file/a/b"])
+def test_where_there_can_be_no_folder_the_game_goes_on_in_memory(
+    start: Start, tmp_path: Path, below: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a_file").touch()
+    game = start(tmp_path / below)
+    assert game.storage.journal is None
+    assert game.storage.take(game.player.id, {10: HALF}, 1)[10].pending == HALF
+    assert game.pending() == {10: HALF}
+    assert game.storage.error is not None
+    assert str(tmp_path / below) in game.storage.error
+    assert caplog.messages == [game.storage.error], "it says so once"
+    game.storage.close()
+
+
+def test_where_there_can_be_no_cache_the_journal_keeps_everything(start: Start, tmp_path: Path) -> None:
+    (tmp_path / CACHE).mkdir()
+    for number in (10, 20):
+        game = start(tmp_path)
+        assert game.storage.error is not None
+        game.play(number)
+        assert number in game.pending()
+        game.storage.close()
+    (tmp_path / CACHE).rmdir()
+    game = start(tmp_path)
+    assert game.storage.error is None
+    assert game.pending() == {10: HALF, 20: HALF}
+
+
+PLAY_AS_NOBODY = """
+import os, sys
+from pathlib import Path
+from discord_achievements.client import identity
+from discord_achievements.client.storage import Storage
+from discord_achievements.domain.progress import reach
+
+if os.getuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+storage = Storage(Path(sys.argv[1]))
+player = storage.change(lambda: storage.cache.player_of(identity.of_user(1), storage.run))
+for seq, achievement_id in enumerate(map(int, sys.argv[2:]), 1):
+    if storage.journal is not None:
+        assert storage.journal.write(seq, achievement_id, 50, 1, identity.of_user(1))
+    storage.take(player.id, {achievement_id: reach(50, 1)}, seq)
+print(*sorted(storage.cache.pending(player.id)))
+print(storage.error)
+storage.close()
+"""
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that every user of this machine can reach."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+        for path in (folder, *folder.rglob("*")):
+            path.chmod(0o755)
+
+
+def play_as_nobody(folder: Path, *achievement_ids: int) -> tuple[list[int], str, list[str]]:
+    """Return what the game has then, its `error`, and what it logged."""
+    ended = run(PLAY_AS_NOBODY, folder, *achievement_ids)
+    assert ended.returncode == 0, ended.stderr
+    pending, error = ended.stdout.splitlines()
+    return [int(number) for number in pending.split()], error, ended.stderr.splitlines()
+
+
+@POSIX_ONLY
+def test_in_a_read_only_folder_the_game_goes_on_with_what_is_there(start: Start, public: Path) -> None:
+    folder = public / "data"
+    path = played(folder, 10)
+    path.chmod(0o444)
+    folder.chmod(0o555)
+    pending, error, log = play_as_nobody(folder, 20)
+    assert pending == [10, 20]
+    assert str(path) in error
+    assert log == [error], "it says so once"
+    assert list(folder.iterdir()) == [path]
+    folder.chmod(0o755)
+    path.chmod(0o644)
+    assert start(folder).pending() == {10: HALF}
+
+
+@POSIX_ONLY
+def test_where_no_folder_can_be_made_the_game_goes_on(public: Path) -> None:
+    public.chmod(0o555)
+    pending, error, log = play_as_nobody(public / "data", 20)
+    assert pending == [20]
+    assert str(public / "data") in error
+    assert log == [error]
+
+
+@POSIX_ONLY
+def test_a_cache_that_can_only_be_read_is_shown_and_the_journal_keeps_the_rest(start: Start, public: Path) -> None:
+    folder = public / "data"
+    path = played(folder, 10)
+    path.chmod(0o444)
+    folder.chmod(0o777)
+    pending, error, log = play_as_nobody(folder, 20, 30)
+    assert pending == [10, 20, 30]
+    assert log == [error]
+    path.chmod(0o666)
+    assert start(folder).pending().keys() == {10, 20, 30}
+
+
+def test_a_journal_that_cannot_be_taken_over_hinders_no_other(start: Start, tmp_path: Path) -> None:
+    odd = tmp_path / f"journal-{bytes(16).hex()}.bin"
+    odd.mkdir()
+    for number in (10, 20):
+        game = Game(tmp_path)
+        game.say(number)
+        game.storage.close()
+    game = start(tmp_path)
+    assert game.pending() == {10: HALF, 20: HALF}
+    assert game.storage.error is not None
+    assert str(odd) in game.storage.error
+    assert game.storage.durable
+
+
+FOLD_REFUSE_AND_START_AGAIN = """
+import os, sys
+from pathlib import Path
+from discord_achievements.client import identity
+from discord_achievements.client.state import refused
+from discord_achievements.client.storage import Storage
+
+if os.getuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+for _ in range(2):
+    storage = Storage(Path(sys.argv[1]))
+    cache = storage.cache
+    player = storage.change(lambda: cache.player_of(identity.of_user(1), storage.run))
+    states = cache.states(player.id)
+    print(*cache.pending(player.id))
+    storage.change(lambda: cache.write_states(player.id, {number: refused(one) for number, one in states.items()}))
+    storage.close()
+"""
+
+
+@POSIX_ONLY
+def test_a_journal_that_cannot_be_removed_is_folded_once(start: Start, public: Path) -> None:
+    folder = public / "data"
+    start(folder)  # keeps the cache's side files there, which nobody can make then
+    game = Game(folder)
+    game.say(10)
+    game.storage.close()
+    for path in folder.iterdir():
+        path.chmod(0o666)
+    folder.chmod(0o555)
+    ended = run(FOLD_REFUSE_AND_START_AGAIN, folder)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines() == ["10", ""]
+
+
+# A full disk
+
+
+PLAY_ON_A_FULL_DISK = """
+import os, sys
+from pathlib import Path
+from discord_achievements.client import identity
+from discord_achievements.client.storage import Storage
+from discord_achievements.domain.progress import reach
+
+def limit(folder):
+    import resource, signal
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    size = (folder / "achievements.sqlite3-wal").stat().st_size + 20_000
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+def fill(folder):
+    with (folder / "filling").open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            file.truncate(max(0, file.tell() - 20_000))
+
+folder, fault = Path(sys.argv[1]), sys.argv[2]
+storage = Storage(folder)
+player = storage.change(lambda: storage.cache.player_of(identity.of_user(1), storage.run))
+assert storage.error is None
+globals()[fault](folder)
+for number in range(1, 101):
+    assert storage.journal.write(number, number, 50, 1, identity.of_user(1))
+    storage.take(player.id, {number: reach(50, 1)}, number)
+assert len(storage.cache.pending(player.id)) == 100
+print(storage.error)
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+@POSIX_ONLY
+def test_on_a_full_disk_the_game_goes_on_and_loses_nothing(start: Start, tmp_path: Path) -> None:
+    ended = run(PLAY_ON_A_FULL_DISK, tmp_path, "limit")
+    assert ended.returncode == 0, ended.stderr
+    assert str(tmp_path / CACHE) in ended.stdout
+    assert ended.stderr.splitlines() == ended.stdout.splitlines(), "it says so once"
+    game = start(tmp_path)
+    assert game.storage.error is None
+    assert game.pending() == dict.fromkeys(range(1, 101), HALF)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, check=False
+    )
+    if not mounted or mounted.returncode != 0:
+        pytest.skip("only root can mount a small disk; the test above fills one by a limit")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+@POSIX_ONLY
+def test_on_a_small_disk_that_is_full_the_game_goes_on_and_loses_nothing(start: Start, small_disk: Path) -> None:
+    ended = run(PLAY_ON_A_FULL_DISK, small_disk, "fill")
+    assert ended.returncode == 0, ended.stderr
+    assert str(small_disk / CACHE) in ended.stdout
+    while_full = Game(small_disk)
+    assert while_full.pending() == dict.fromkeys(range(1, 101), HALF)
+    assert while_full.storage.error is not None
+    while_full.storage.close()
+    (small_disk / "filling").unlink()
+    again = Game(small_disk)
+    assert again.pending() == dict.fromkeys(range(1, 101), HALF)
+    assert again.storage.error is None
+    again.storage.close()
+
+
+# A cache that another process holds
+
+
+HOLD = """
+import sqlite3, sys
+
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+sys.stdin.readline()
+database.rollback()
+database.close()
+"""
+
+
+class Holder:
+    """Another program that holds the cache until `release`."""
+
+    def __init__(self, path: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", HOLD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "held\n"
+
+    def release(self) -> None:
+        self._process.communicate("\n", timeout=30)
+
+
+def test_a_cache_that_is_held_in_play_costs_nothing(start: Start, tmp_path: Path) -> None:
+    game = start(tmp_path)
+    game.play(10)
+    holder = Holder(tmp_path / CACHE)
+    try:
+        game.play(20)
+        game.play(30)
+        assert game.pending().keys() == {10, 20, 30}
+        assert game.storage.error is not None
+        assert "locked" in game.storage.error
+        game.storage.close()
+    finally:
+        holder.release()
+    again = start(tmp_path)
+    assert again.storage.error is None
+    assert again.pending().keys() == {10, 20, 30}
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_cache_that_is_held_at_the_start_costs_nothing(start: Start, tmp_path: Path, is_new: bool) -> None:
+    if not is_new:
+        played(tmp_path, 10)
+    holder = Holder(tmp_path / CACHE)
+    try:
+        game = start(tmp_path)
+        game.play(20)
+        assert game.pending().keys() == ({20} if is_new else {10, 20})
+        assert game.storage.error is not None
+        assert "locked" in game.storage.error
+        game.storage.close()
+    finally:
+        holder.release()
+    again = start(tmp_path)
+    assert again.storage.error is None
+    assert again.pending().keys() == ({20} if is_new else {10, 20})
+
+
+def test_a_cache_that_is_held_for_a_moment_is_waited_for(start: Start, tmp_path: Path) -> None:
+    game = start(tmp_path)
+    holder = Holder(tmp_path / CACHE)
+    taking = threading.Thread(target=game.play, args=(10,))
+    taking.start()
+    holder.release()
+    taking.join(30)
+    assert game.storage.error is None
+    assert game.pending() == {10: HALF}
+
+
+# Definitions, and moving to a service
+
+
+def definition(number: int, name: str = "Name") -> Achievement:
+    return Achievement(1, number, name, "What to do")
+
+
+def test_the_catalogues_definitions_are_the_only_ones(start: Start, tmp_path: Path) -> None:
+    game = start(tmp_path)
+    game.storage.define(definition(number) for number in range(1, 3 * SLICE))
+    game.play(10)
+    game.storage.define([definition(10, "New"), definition(1000)])
+    assert game.storage.cache.definition_ids().keys() == {10, 1000}
+    texts = game.storage.cache.texts(10)
+    assert texts is not None
+    assert texts.name == "New"
+    assert game.pending() == {10: HALF}
+
+
+def test_definitions_that_are_there_already_are_not_written(start: Start, tmp_path: Path) -> None:
+    game, other = start(tmp_path), start(tmp_path)
+    game.storage.define([definition(10), definition(20)])
+    other.storage.cache.changed_elsewhere()
+    game.storage.define([definition(10), definition(20)])
+    assert not other.storage.cache.changed_elsewhere()
+
+
+def test_the_first_service_is_told_what_local_mode_has_recorded(start: Start, tmp_path: Path) -> None:
+    played(tmp_path, 10)
+    game = start(tmp_path)
+    game.storage.use_service("https://one.example/api/v10")
+    assert game.pending() == {10: HALF}
+
+
+def test_another_service_is_told_what_the_first_had_confirmed(start: Start, tmp_path: Path) -> None:
+    game = start(tmp_path)
+    game.storage.define([definition(10)])
+    game.storage.use_service("https://one.example/api/v10")
+    game.play(10)
+    game.apply(10, lambda state: told(state, HALF, 5))
+    game.storage.change(game.storage.remember_answer)
+    assert game.pending() == {}
+
+    game.storage.use_service("https://one.example/api/v10")
+    assert (game.storage.answered, game.pending()) == (True, {})
+    game.storage.use_service("https://two.example/api/v10")
+    assert (game.storage.answered, game.pending()) == (False, {10: HALF})
+
+
+def test_the_runs_of_games_that_go_on_are_known(start: Start, tmp_path: Path) -> None:
+    first, second = start(tmp_path), start(tmp_path)
+    third = Game(tmp_path)
+    third.storage.close()
+    for game in (first, second):
+        assert set(game.storage.other_runs()) == {first.storage.run, second.storage.run}
