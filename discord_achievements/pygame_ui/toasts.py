@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pygame
 from pygame import Rect, Surface
@@ -220,7 +221,8 @@ class Toasts:
             self._active = bool(queue.waiting) or self._reading is not None
         elif self._toast is not None:
             if not shown.is_unlock and self._toast.achievement is not shown.achievement:
-                self._toast = self._describe(shown.achievement)
+                percent = shown.achievement.percent_complete
+                self._toast = replace(self._toast, achievement=shown.achievement, percent_complete=percent)
             goal = float(shown.achievement.percent_complete)
             step = goal if self.reduced_motion else _BAR_PERCENT_PER_S * dt_s
             shown.shown_percent = min(goal, shown.shown_percent + step)

@@ -1,6 +1,7 @@
 """The widgets look as they were looked at: each picture is compared with the stored one, within a tolerance.
 
-The pictures are those of pygame-ce; plain pygame 2 has other line heights. When a change is meant: `python -m tests.pictures.scenes`, then look at every picture before it goes in.
+The pictures are those of pygame-ce; plain pygame 2 has other line heights. When a change is meant:
+`python -m tests.pictures.scenes`, then look at every picture before it goes in.
 """
 
 from __future__ import annotations

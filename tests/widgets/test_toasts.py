@@ -208,6 +208,25 @@ def test_the_game_may_change_a_toast_or_refuse_it(game: Game) -> None:
     assert heard == ["Achievement unlocked: Trophy. Do it 1 times."]
 
 
+def test_what_the_game_changed_stays_changed_while_progress_moves_on(game: Game) -> None:
+    calls: list[str] = []
+
+    def rename(toast: Toast) -> Toast:
+        calls.append(toast.name)
+        return dataclasses.replace(toast, name="Trophy")
+
+    toasts = Toasts(game.manager, on_toast=rename, progress_step=1)
+    game.widgets = [toasts]
+    game.until(game.manager.count_user_achievements)
+    game.frames(5)
+    for percent in (10, 20, 30):
+        game.manager.set_user_achievement(100, percent)
+        game.play(0.5)
+    assert calls == ["Number 0"]
+    assert toasts._toast is not None
+    assert (toasts._toast.name, toasts._toast.percent_complete) == ("Trophy", 30)
+
+
 def test_a_mistake_in_a_hook_comes_through_and_the_next_toast_is_shown(game: Game) -> None:
     said = Announcements()
 
