@@ -335,6 +335,11 @@ class AchievementManager:
         return self._worker.engine.is_online
 
     @property
+    def data_dir(self) -> Path:
+        """The folder in which progress is kept."""
+        return self._storage.folder
+
+    @property
     def storage_error(self) -> str | None:
         """What is wrong with the data folder, so that progress may not outlive the game; None while all is well."""
         return self._storage.error
