@@ -11,7 +11,16 @@ _Handler = TypeVar("_Handler", bound=Callable[..., object])
 
 
 class Event(Generic[T]):
-    """Handlers, called in the order in which they came. **Thread**: the game's."""
+    """Something that happens, and the functions to call then: one that is assigned, and any number of connected ones.
+
+        manager.on_user_achievement_update = show_toast
+
+        @manager.on_user_achievement_update.connect
+        def play_sound(achievement):
+            ...
+
+    The assigned one is called first, then the connected ones in the order in which they came. **Thread**: the game's.
+    """
 
     __slots__ = ("_assigned", "_connected", "_name", "handlers")
 
@@ -22,7 +31,10 @@ class Event(Generic[T]):
         self.handlers: Handlers[T] = ()
 
     def connect(self, handler: _Handler) -> _Handler:
-        """Add a handler and return it, so that it serves as a decorator; one that is connected already stays once."""
+        """Add a handler and return it, so that this serves as a decorator; one that is connected already stays once.
+
+        Raises `TypeError` for something that cannot be called.
+        """
         self._check(handler)
         if handler not in self._connected:
             self._connected += (handler,)
@@ -41,7 +53,10 @@ class Event(Generic[T]):
         self._rebuild()
 
     def assign(self, handler: Callable[[T], object] | None) -> None:
-        """Replace the assigned handler, or remove it with None; the connected ones stay."""
+        """Replace the assigned handler, or remove it with None; the connected ones stay.
+
+        Raises `TypeError` for something that cannot be called.
+        """
         if handler is not None:
             self._check(handler)
         self._assigned = handler

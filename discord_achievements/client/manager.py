@@ -24,7 +24,7 @@ from ..domain.errors import CatalogueError, ConfigurationError, ResultError
 from ..domain.models import Achievement, UserAchievement
 from ..domain.progress import COMPLETE, is_percent
 from ..domain.result import Result
-from ..domain.snowflake import is_snowflake
+from ..domain.snowflake import MAX_SNOWFLAKE, is_snowflake
 from ..domain.wire import format_time
 from . import configuration, identity
 from .clock import Clock, SystemClock
@@ -169,6 +169,7 @@ class AchievementManager:
         self._visible: Sequence[int] = ()
         self._objects: dict[int, UserAchievement] = {}
         self._delivering = False
+        self._started = False
         self._closed = False
         self._updates: Event[UserAchievement] = Event("on_user_achievement_update")
         self._connection: Event[bool] = Event("on_connection_change")
@@ -201,7 +202,12 @@ class AchievementManager:
         if self._closed:
             self._refuse(seq, Result.TRANSACTION_ABORTED)
             return
-        if not (is_snowflake(achievement_id) and is_percent(percent_complete)):
+        # Plain integers, which is what games pass, are checked on the spot: two calls would cost a tenth of it all.
+        if type(achievement_id) is int and type(percent_complete) is int:
+            is_valid = 0 < achievement_id <= MAX_SNOWFLAKE and 0 <= percent_complete <= COMPLETE
+        else:
+            is_valid = is_snowflake(achievement_id) and is_percent(percent_complete)
+        if not is_valid:
             self._refuse(seq, Result.INVALID_PAYLOAD)
             return
         view = self._view
@@ -210,7 +216,8 @@ class AchievementManager:
         if self._local and not may_show:
             self._refuse(seq, Result.NOT_FOUND if shown is None else Result.UNAUTHORIZED_FOR_ACHIEVEMENT)
             return
-        at_us = self._clock.at_us()
+        # Only an unlock has a time.
+        at_us = self._clock.at_us() if percent_complete == COMPLETE else 0
         own = None
         if may_show and shown is not None and percent_complete > shown.percent_complete:
             unlocked_at = format_time(at_us) if percent_complete == COMPLETE else ""
@@ -225,7 +232,7 @@ class AchievementManager:
                 self._inbox.append(own)
         self._last_set = seq
         self._tell_worker(said)
-        if not self._worker.started:
+        if not self._started:
             self._start()
 
     def fetch_user_achievements(self, callback: ResultCallback | None = None) -> None:
@@ -244,7 +251,7 @@ class AchievementManager:
             self._refuse(seq, Result.TRANSACTION_ABORTED)
             return
         self._tell_worker(Fetch(seq))
-        if not self._worker.started:
+        if not self._started:
             self._start()
 
     def count_user_achievements(self) -> int:
@@ -328,6 +335,11 @@ class AchievementManager:
         return self._worker.engine.is_online
 
     @property
+    def data_dir(self) -> Path:
+        """The folder in which progress is kept."""
+        return self._storage.folder
+
+    @property
     def storage_error(self) -> str | None:
         """What is wrong with the data folder, so that progress may not outlive the game; None while all is well."""
         return self._storage.error
@@ -355,7 +367,7 @@ class AchievementManager:
         if (path or icon_hash) and not self._closed:
             self._icons[achievement_id] = (icon_hash, None)
             self._tell_worker(WantIcon(achievement_id, icon_hash, None if icon_hash else path))
-            if not self._worker.started:
+            if not self._started:
                 self._start()
         return None
 
@@ -372,7 +384,7 @@ class AchievementManager:
         self._owner = self._credentials.owner
         self._token_replaced = True
         self._tell_worker(SignIn(self._credentials))
-        if not self._worker.started:
+        if not self._started:
             self._start()
 
     def flush(self, timeout_s: float = 5.0) -> bool:
@@ -383,7 +395,7 @@ class AchievementManager:
         deadline = time.monotonic() + configuration.checked_wait("timeout_s", timeout_s)
         if self._closed:
             return self.pending_count == 0
-        if not self._worker.started:
+        if not self._started:
             self._start()
         while self._worker.engine.backlog[0] < self._last_set or self.pending_count:
             if time.monotonic() >= deadline:
@@ -425,6 +437,7 @@ class AchievementManager:
             self._inbox.popleft()
         try:
             self._worker.start()
+            self._started = True
         except RuntimeError as exc:
             _log.warning("no worker can be started any more (%s); what was set is sent after the next start", exc)
 
@@ -484,7 +497,7 @@ class AchievementManager:
             case _Call(event, value, called):
                 self._call(event, value, called)
             case _Start():
-                if not (self._worker.started or self._closed):
+                if not (self._started or self._closed):
                     self._start()
         return 0
 

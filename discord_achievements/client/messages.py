@@ -14,7 +14,10 @@ from .view import TextRow, View
 
 
 class Set(NamedTuple):
-    """The game says that the player has reached `percent`; `seq` numbers the calls, `own` is what it shows of it."""
+    """The game says that the player has reached `percent`; `seq` numbers the calls, `own` is what it shows of it.
+
+    `at_us` counts for an unlock only.
+    """
 
     seq: int
     achievement_id: int

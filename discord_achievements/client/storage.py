@@ -128,13 +128,10 @@ class Storage:
         """Note which service the confirmations are from; a new one has to be told everything."""
 
         def move() -> None:
-            known = self.cache.get_meta(_SERVICE)
-            if known == base_url:
-                return
-            if known is not None:
+            if self.cache.get_meta(_SERVICE) != base_url:
                 self.cache.forget_confirmations()
-            self.cache.set_meta(_SERVICE, base_url)
-            self.cache.set_meta(_ANSWERED, "")
+                self.cache.set_meta(_SERVICE, base_url)
+                self.cache.set_meta(_ANSWERED, "")
 
         self.change(move)
 

@@ -49,7 +49,7 @@ class View:
     def __init__(self, user_id: int, seq: int, *, fetched: bool) -> None:
         self.user_id = user_id
         self.seq = seq
-        self.visible = array("q")
+        self.visible: list[int] = []
         self.objects: dict[int, UserAchievement] = {}
         self.secure: set[int] = set()
         self._hidden: dict[int, UserAchievement] = {}

@@ -2,7 +2,7 @@
 
 game.py      the rules, and an autopilot that plays by them
 awards.py    everything the game says to the achievements SDK
-scene.py     draws the night; screens.py the words over it; toasts.py and icons.py the achievements
+scene.py     draws the night; screens.py the words over it; icons.py the medals
 paint.py     text, soft shapes and light for all of them
 __main__.py  the options and the loop
 """
@@ -13,6 +13,8 @@ import argparse
 import io
 import os
 import sys
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from time import perf_counter, sleep
@@ -23,15 +25,16 @@ try:
     from pygame import Surface, Vector2
 
     from discord_achievements import DiscordAchievementsError
+    from discord_achievements.pygame_ui import DARK, AchievementsScreen, Toasts
 except ModuleNotFoundError as error:
     sys.exit(f"The demo needs {error.name}. In the project's folder: python -m pip install -e .[pygame]")
 
 from awards import Awards, reset
 from game import HEIGHT, STEPS_PER_SECOND, WIDTH, Game, autopilot
-from icons import app_icon
+from icons import app_icon, icon
+from paint import GOLD, INK
 from scene import Scene
-from screens import Status, draw_counters, draw_hints, draw_list, draw_morning, draw_status, draw_title, words
-from toasts import Toasts
+from screens import Status, draw_counters, draw_hints, draw_morning, draw_status, draw_title, words
 
 KEYS = {
     pygame.K_LEFT: (-1, 0), pygame.K_RIGHT: (1, 0), pygame.K_UP: (0, -1), pygame.K_DOWN: (0, 1),
@@ -40,6 +43,9 @@ KEYS = {
 NIGHTS_MAX_S = 600  # a game without a window ends by now, even if something is still locked
 PAUSE_BETWEEN_NIGHTS_S = 3
 MEASURED_FRAMES = 30
+PICTURE_FRAMES = 30  # for the list to paint all its entries, some in each frame
+# SDK: the colours of toasts and list are the game's.
+NIGHT = replace(DARK, panel=(26, 26, 54), panel_unlocked=(36, 34, 66), border=(64, 66, 104), accent=GOLD, backdrop=INK)
 
 
 class Demo:
@@ -52,11 +58,12 @@ class Demo:
         self.rng = Random(options.seed)
         self.game = Game(self.rng)
         self.scene = Scene()
-        self.toasts = Toasts()
+        # SDK: what draws the achievements; both need a call of update() and draw() in each frame.
+        sound = not options.headless
+        self.toasts = Toasts(awards.manager, icon=icon, theme=NIGHT, scale=1.1, progress_step=50, sound=sound)
+        self.list = AchievementsScreen(awards.manager, icon=icon, theme=NIGHT, scale=0.95)
         self.running = True
         self.flying = options.autoplay  # False while the title is shown
-        self.list_open = False
-        self.list_first = 0
         self.frames = 0
         self.morning_s = 0.0
         self.frame_s = self.sdk_s = 0.0  # of the frames since the status was last worked out
@@ -81,7 +88,11 @@ class Demo:
                 if self._finished_alone():
                     break
         if self.options.screenshot is not None:
-            self.list_open = self.list_open or self.options.show_list
+            if self.options.show_list:
+                self.list.open()
+                for _ in range(PICTURE_FRAMES):
+                    self._step()
+                    self._draw()
             self._draw()
             save_png(self.screen, self.options.screenshot)
 
@@ -89,48 +100,40 @@ class Demo:
         for event in pygame.event.get():
             if event.type == pygame.QUIT:
                 self.running = False
+            elif event.type == pygame.KEYDOWN and event.key == pygame.K_TAB:
+                (self.list.close if self.list.is_open else self.list.open)()
+            elif self.list.handle_event(event):
+                pass  # SDK: the list is open, and this was for it
             elif event.type == pygame.KEYDOWN:
                 self._handle_key(event.key)
             elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
                 self._start()
-            elif event.type == pygame.MOUSEWHEEL:
-                self._scroll(-event.y)
 
     def _handle_key(self, key: int) -> None:
-        if key == pygame.K_TAB:
-            self.list_open = not self.list_open
-        elif key == pygame.K_l:
+        if key == pygame.K_l:
             self.locale = "en-US" if self.locale.startswith("de") else "de"
             self.say = words(self.locale)
             self.awards.speak(self.locale)
         elif key == pygame.K_ESCAPE:
-            self.running, self.list_open = self.list_open, False
+            self.running = False
         elif key in (pygame.K_SPACE, pygame.K_RETURN):
             self._start()
-        elif key in (pygame.K_DOWN, pygame.K_UP):
-            self._scroll(1 if key == pygame.K_DOWN else -1)
 
     def _start(self) -> None:
-        if self.list_open:
-            return
         if self.game.over:
             self.awards.night_is_over(self.game)
             self.game = Game(self.rng)
             self.morning_s = 0.0
         self.flying = True
 
-    def _scroll(self, rows: int) -> None:
-        if self.list_open:
-            self.list_first = max(0, self.list_first + rows * 2)
-
     def _step(self) -> None:
         self.frames += 1
-        if not self.list_open:  # the list pauses the game
+        if not self.list.is_open:  # the list pauses the game
             self._play()
         # SDK: once per frame, paused or not.
         self.awards.frame()
-        while self.awards.fresh:
-            self.toasts.add(self.awards.fresh.popleft())
+        self.toasts.update(1 / STEPS_PER_SECOND)
+        self.list.update(1 / STEPS_PER_SECOND)
 
     def _play(self) -> None:
         if self.flying:
@@ -141,7 +144,6 @@ class Demo:
             if self.options.autoplay and self.morning_s > PAUSE_BETWEEN_NIGHTS_S:
                 self._start()
         self.scene.step(self.game)
-        self.toasts.step(1 / STEPS_PER_SECOND)
 
     def _steer(self) -> Vector2:
         if pygame.mouse.get_pressed()[0]:
@@ -153,11 +155,13 @@ class Demo:
 
     def _draw(self) -> None:
         self.scene.draw(self.screen, self.game)
+        if not self.list.is_open:
+            self._draw_words()
+        self.list.draw(self.screen)
+        self.toasts.draw(self.screen)
+
+    def _draw_words(self) -> None:
         seconds = self.frames / STEPS_PER_SECOND
-        if self.list_open:
-            rows = self.awards.listed()
-            self.list_first = draw_list(self.screen, rows, self.list_first, self.say, self.locale)
-            return
         if not self.flying:
             draw_title(self.screen, self.say, seconds)
         elif self.game.over:
@@ -165,9 +169,8 @@ class Demo:
         else:
             draw_counters(self.screen, self.game, self.say)
         draw_status(self.screen, self.status, self.say)
-        if not self.toasts.queue:
+        if not self.toasts.is_visible:
             draw_hints(self.screen, self.say)
-        self.toasts.draw(self.screen, self.say["unlocked"])
 
     def _measure(self, frame_s: float) -> None:
         self.frame_s += frame_s
@@ -279,6 +282,9 @@ def main(arguments: list[str]) -> int:
         if not options.headless:
             print(f"No display ({why_no_window}): playing by itself, without a window.", flush=True)
         options.headless = options.autoplay = True
+    if not options.headless:
+        with suppress(pygame.error):  # without a sound card there is no chime
+            pygame.mixer.init()
     pygame.display.set_caption("Firefly Night")
     pygame.display.set_icon(app_icon())
     try:

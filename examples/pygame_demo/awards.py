@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
@@ -12,7 +11,8 @@ from game import LANTERN_SIZE, Game
 
 APPLICATION_ID = 461618159171141643
 CATALOGUE = Path(__file__).with_name("achievements.toml")
-KEPT_FILES = ("achievements.sqlite3*", "journal-*.bin", "icons/*.png*")  # what the SDK keeps in its folder
+# What the SDK keeps in its folder.
+KEPT_FILES = ("achievements.sqlite3*", "journal-*.bin", "icons/*.png*", "announced.json*")
 # SDK: progress is safe with each of these; out of reach or at the end of the game, it is sent later.
 FINE = (Result.OK, Result.SERVICE_UNAVAILABLE, Result.TRANSACTION_ABORTED)
 
@@ -49,7 +49,6 @@ class Awards:
 
     def __init__(self, *, data_dir: Path | None, locale: str, url: str | None, token: str | None) -> None:
         self.ready = False  # the player's list is here
-        self.fresh: deque[Achievement] = deque()  # unlocked, and not yet shown by a toast
         self._unlocked_before: set[int] = set()
         self._unlocked_now: dict[int, str] = {}  # id: name
         self._reported: dict[int, int] = {}
@@ -165,7 +164,6 @@ class Awards:
         if progress.unlocked and not known and (ours or self.ready):
             achievement = self.manager.get_achievement(achievement_id)
             self._unlocked_now[achievement_id] = achievement.name
-            self.fresh.append(achievement)
             print(f"Unlocked: {achievement.name} - {achievement.description}", flush=True)
 
 

@@ -10,6 +10,7 @@ import pygame
 from pygame import Surface, Vector2
 
 import awards
+from discord_achievements import UserAchievement
 from paint import EMBER, GOLD, Color, arc_points, mix, paint_bat, smooth
 
 RIM, FACE = (72, 74, 116), (34, 34, 66)
@@ -131,19 +132,9 @@ def medal(achievement_id: int, percent: int, size: int) -> Surface:
     return smooth((size, size), RIM, paint)
 
 
-@cache
-def shield(size: int, color: Color) -> Surface:
-    """The badge of an achievement that only the game's server can grant."""
-
-    def paint(surface: Surface, k: int) -> None:
-        g = Glyph(surface, (size * k / 2, size * k / 2), size * k / 2, color)
-        half = [(0.78, -0.66), (0.72, 0.1), (0.42, 0.62)]
-        g.polygon((0, -0.95), *half, (0, 0.95), *[(-x, y) for x, y in reversed(half)])
-        g.color = FACE
-        g.line((-0.32, 0.02), (-0.06, 0.3), 0.2)
-        g.line((-0.06, 0.3), (0.36, -0.3), 0.2)
-
-    return smooth((size, size), color, paint)
+def icon(achievement: UserAchievement, size: int) -> Surface:
+    # SDK: toasts and list draw this instead of the icons that a catalogue or a service can give.
+    return medal(achievement.achievement_id, achievement.percent_complete, size)
 
 
 def app_icon() -> Surface:

@@ -165,20 +165,3 @@ def moon_icon(size: int, color: Color) -> Surface:
         pygame.draw.circle(image, (0, 0, 0, 0), (size * k * 0.72, size * k * 0.36), size * k * 0.4)
 
     return smooth((size, size), color, paint)
-
-
-def fitted(words: str, width: int, sizes: tuple[int, ...]) -> int:
-    """The largest of `sizes` in which `words` fit into `width`; the last one if none does."""
-    return next((size for size in sizes if width_of(words, size) <= width), sizes[-1])
-
-
-def wrapped(words: str, width: int, size: int) -> list[str]:
-    """Break `words` into lines no wider than `width`."""
-    lines = [""]
-    for word in words.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if width_of(longer, size) <= width or not lines[-1]:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return lines

@@ -1,37 +1,15 @@
-"""What lies over the landscape: the counters, the title, the morning, and the list of achievements."""
+"""What lies over the landscape: the counters, the title and the morning."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cache
 from math import sin
 
 import pygame
 from pygame import Surface
 
-from discord_achievements import Achievement, UserAchievement
 from game import HEIGHT, LANTERN_SIZE, WIDTH, Game
-from icons import medal, shield
-from paint import (
-    EMBER,
-    GOLD,
-    INK,
-    MUTED,
-    WHITE,
-    coarse,
-    dot,
-    fitted,
-    key_hint,
-    mix,
-    moon_icon,
-    panel,
-    shine,
-    text,
-    width_of,
-    wrapped,
-)
+from paint import EMBER, GOLD, INK, MUTED, WHITE, coarse, dot, key_hint, mix, moon_icon, panel, shine, text, width_of
 
 WORDS = {
     "en": {
@@ -45,14 +23,6 @@ WORDS = {
         "morning": "Good morning",
         "night_score": "{n} sparks came home",
         "again": "Press Space for another night",
-        "unlocked": "Achievement unlocked",
-        "list": "Achievements",
-        "list_count": "{n} of {total} unlocked",
-        "close": "back to the game",
-        "secure": "Only the game's server can grant this",
-        "secret": "Secret",
-        "done_at": "Unlocked {date}",
-        "loading": "Waiting for the list …",
         "frame": "frame",
         "pending": "{n} pending",
         "local": "on this machine",
@@ -72,14 +42,6 @@ WORDS = {
         "morning": "Guten Morgen",
         "night_score": "{n} Funken sind daheim",
         "again": "Leertaste: noch eine Nacht",
-        "unlocked": "Erfolg freigeschaltet",
-        "list": "Erfolge",
-        "list_count": "{n} von {total} freigeschaltet",
-        "close": "zurück zum Spiel",
-        "secure": "Kann nur der Server des Spiels verleihen",
-        "secret": "Geheim",
-        "done_at": "Freigeschaltet am {date}",
-        "loading": "Die Liste kommt gleich …",
         "frame": "Bild",
         "pending": "{n} ausstehend",
         "local": "auf diesem Rechner",
@@ -172,78 +134,3 @@ def draw_morning(target: Surface, game: Game, say: dict[str, str], seconds: floa
 def _draw_prompt(target: Surface, line: str, seconds: float, y: int) -> None:
     color = coarse(mix(GOLD, (255, 246, 220), 0.5 + 0.5 * sin(seconds * 4)))
     text(target, line, (WIDTH / 2, y), 20, color, "center", shadow=True)
-
-
-CARD = (438, 86)
-CARDS_SHOWN = 10
-Row = tuple[Achievement, UserAchievement]
-
-
-@cache
-def _shade() -> Surface:
-    image = Surface((WIDTH, HEIGHT), pygame.SRCALPHA)
-    image.fill((*INK, 205))
-    return image
-
-
-def draw_list(target: Surface, rows: Sequence[Row], first: int, say: dict[str, str], language: str) -> int:
-    """The achievements in two columns, beginning with number `first` (returned, corrected)."""
-    first = max(0, min(first, (len(rows) + 1) // 2 * 2 - CARDS_SHOWN))
-    target.blit(_shade(), (0, 0))
-    done = sum(progress.unlocked for _, progress in rows)
-    text(target, say["list"], (36, 26), 34, WHITE)
-    if rows:
-        count = say["list_count"].format(n=done, total=len(rows))
-        text(target, count, (WIDTH - 36, 32), 16, GOLD, "topright")
-        _draw_bar(target, pygame.Rect(WIDTH - 236, 58, 200, 5), done / len(rows))
-    else:
-        text(target, say["loading"], (WIDTH / 2, HEIGHT / 2), 20, MUTED, "center")
-    for index, row in enumerate(rows[first : first + CARDS_SHOWN]):
-        left, top = 36 + index % 2 * (CARD[0] + 12), 84 + index // 2 * (CARD[1] + 9)
-        _draw_card(target, pygame.Rect((left, top), CARD), row, say, language)
-    key_hint(target, "Tab", say["close"], (36, HEIGHT - 12), "bottomleft")
-    key_hint(target, "L", say["other_language"], (WIDTH - 36, HEIGHT - 12), "bottomright")
-    return first
-
-
-def _draw_card(target: Surface, box: pygame.Rect, row: Row, say: dict[str, str], language: str) -> None:
-    achievement, progress = row
-    done = progress.unlocked
-    panel(target, box, GOLD if done else (64, 66, 104), (36, 34, 66) if done else (24, 25, 50))
-    icon = medal(achievement.id, progress.percent_complete, 58)
-    target.blit(icon, icon.get_rect(midleft=(box.x + 14, box.centery)))
-    left, right = box.x + 88, box.right - 18
-
-    name_width = right - left
-    if achievement.secret:
-        tag = text(target, say["secret"], (right, box.y + 20), 12, (190, 170, 255), "midright")
-        name_width -= tag.width + 10
-    if achievement.secure:
-        target.blit(shield(18, (150, 190, 255)), (right - 18, box.y + 11))
-        name_width -= 28
-    size = fitted(achievement.name, name_width, (18, 17, 16, 15, 14))
-    text(target, achievement.name, (left, box.y + 19), size, WHITE if done else (214, 214, 236), "midleft")
-    for number, line in enumerate(wrapped(achievement.description, right - left, 13)[:2]):
-        text(target, line, (left, box.y + 32 + number * 16), 13, MUTED)
-
-    foot = box.y + 71
-    if done:
-        when = say["done_at"].format(date=_date(progress.unlocked_at, language))
-        text(target, when, (left, foot), 12, GOLD, "midleft")
-    elif achievement.secure:
-        text(target, say["secure"], (left, foot), 12, (150, 190, 255), "midleft")
-    else:
-        percent = text(target, f"{progress.percent_complete} %", (right, foot), 12, MUTED, "midright")
-        bar = pygame.Rect(left, foot - 2, right - left - max(percent.width, 36) - 8, 5)
-        _draw_bar(target, bar, progress.percent_complete / 100)
-
-
-def _draw_bar(target: Surface, box: pygame.Rect, share: float) -> None:
-    pygame.draw.rect(target, (58, 60, 98), box, border_radius=3)
-    if share > 0:
-        pygame.draw.rect(target, GOLD, (box.x, box.y, max(5, box.width * share), box.height), border_radius=3)
-
-
-def _date(unlocked_at: str, language: str) -> str:
-    day = datetime.fromisoformat(unlocked_at).astimezone()
-    return f"{day:%d.%m.%Y}" if language.startswith("de") else f"{day:%Y-%m-%d}"

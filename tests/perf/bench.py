@@ -24,12 +24,20 @@ from time import monotonic
 from . import cold, durable, frames, game_thread, goals, sync
 from .measure import CouldNotMeasure, Readings
 
+
+def _pygame_ui(folder: Path, quick: bool) -> Readings:
+    from . import pygame_ui  # pygame comes into this process when everything else has been measured
+
+    return pygame_ui.measure(folder, quick)
+
+
 GROUPS: dict[str, Callable[[Path, bool], Readings]] = {
     "game_thread": game_thread.measure,
     "sync": sync.measure,
     "frames": frames.measure,
     "durable": durable.measure,
     "cold": cold.measure,
+    "pygame_ui": _pygame_ui,
 }
 OUTPUT = Path("build/bench.json")
 

@@ -37,6 +37,9 @@ GOALS = (
     Goal("cold_list_growth", 1.7, "start to usable cached list: 1000 / 10"),
     Goal("durable_ratio", 3.0, "set to durable in SQLite without the hand-off / append and fdatasync"),
     Goal("import_ms", None, "import discord_achievements, milliseconds"),
+    Goal("toast_idle_us", 2.0, "toasts with nothing to show, a frame, microseconds"),
+    Goal("toast_draw_ms", 0.3, "one toast on 1280x720, a frame"),
+    Goal("screen_draw_ms", 4.0, "the list of 1000 on 1280x720 while it scrolls, a frame, median"),
     Goal("rss_mb", None, "resident memory added in local mode with 1000 achievements"),
 )
 

@@ -32,6 +32,9 @@ KEYS = {
     "durable_ratio",
     "import_ms",
     "rss_mb",
+    "toast_idle_us",
+    "toast_draw_ms",
+    "screen_draw_ms",
 }
 
 

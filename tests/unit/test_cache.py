@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -293,6 +294,15 @@ def test_the_rows_of_a_list_come_in_slices_by_ascending_id(cache: Cache) -> None
     assert [row[0] for row in rows] == sorted(numbers)
     assert rows[4] == (5, State(HALF, known=True), ("Name 5", '{"de": "Näme"}', "What to do", None, ""))
     assert rows[5][1] == State(known=True)
+
+
+def test_a_damaged_text_is_shown_damaged(cache: Cache, path: Path) -> None:
+    cache.write_definitions([definition_row(definition(10))])
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("UPDATE definition SET name = CAST(x'ff4e616d65' AS TEXT)")
+        file.commit()
+    ((row,),) = cache.rows(cache.player_of(identity.LOCAL, THIS_RUN).id)
+    assert row[2][0] == "\ufffdName"
 
 
 def test_an_achievement_without_its_definition_keeps_its_progress(cache: Cache) -> None:

@@ -29,7 +29,7 @@ import pytest
 from discord_achievements import AchievementManager, ResultError
 from discord_achievements.client.transport import Response
 from discord_achievements.testing import FakeService, InProcessTransport, ManualClock
-from tests.managers import APPLICATION_ID, ENTRIES, PLAIN, SECRET, SECURE, WALK, WIN, Game, write_catalogue
+from tests.managers import APPLICATION_ID, ENTRIES, PATIENCE_S, PLAIN, SECRET, SECURE, WALK, WIN, Game, write_catalogue
 
 UNKNOWN = 999
 AUDITED = (
@@ -118,7 +118,7 @@ class Watched:
 
     def until(self, condition: Callable[[], object]) -> None:
         """Turn the loop until `condition` holds."""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + PATIENCE_S
         while not condition():
             assert time.monotonic() < deadline
             self("run_callbacks")
@@ -319,7 +319,7 @@ def test_what_another_thread_does_is_its_own_affair(watch: Watch, misdeed: Calla
     go, gone = threading.Event(), threading.Event()
 
     def other() -> None:
-        go.wait(5)
+        go.wait(PATIENCE_S)
         misdeed()
         gone.set()
 

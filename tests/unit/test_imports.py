@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2] / PACKAGE
 
 TRANSPORT = f"{PACKAGE}.client.requests_transport"
 HTTP_LIBRARIES = {"requests", "urllib3"}
+DRAWS = "pygame_ui"
 STANDARD_LIBRARY = set(sys.stdlib_module_names)
 # The standard library's modules that do input or output, read a clock, draw lots or start threads.
 IMPURE = {
@@ -57,6 +58,8 @@ def objection(module: str, target: str) -> str | None:
             return "domain is pure"
         if is_within(target, HTTP_LIBRARIES) and module != TRANSPORT:
             return f"only {TRANSPORT} talks HTTP"
+        if is_within(target, {"pygame"}) and here != DRAWS:
+            return f"only {DRAWS} draws"
         return None
     there = part(target)
     if here == "domain" and there != "domain":
@@ -65,6 +68,8 @@ def objection(module: str, target: str) -> str | None:
         return "the server knows domain only"
     if there == "server" and here not in SEES_THE_SERVER:
         return "a game never loads the server"
+    if there == DRAWS != here:
+        return f"a game asks for {DRAWS} itself"
     if there in SEES_TOOLS and here not in SEES_TOOLS:
         return "a game never loads the tools"
     return None
@@ -109,6 +114,9 @@ def test_the_package_keeps_its_arrows() -> None:
         ("__init__.py", "from . import testing"),
         ("gamesdk.py", "import discord_achievements.server.app"),
         ("testing/fakes.py", "import requests"),
+        ("client/view.py", "import pygame"),
+        ("__init__.py", "from .pygame_ui import Toasts"),
+        ("pygame_ui/toasts.py", "from ..testing import ManualClock"),
     ],
 )
 def test_a_wrong_arrow_is_found(path: str, source: str) -> None:
@@ -126,6 +134,7 @@ def test_a_wrong_arrow_is_found(path: str, source: str) -> None:
         ("testing/world.py", "from ..client import sync\nfrom ..server import app"),
         ("cli/main.py", "from ..server import app\nfrom ..testing import FaultServer"),
         ("__main__.py", "from .cli import main"),
+        ("pygame_ui/toasts.py", "import pygame\nfrom ..client.manager import AchievementManager\nfrom . import paint"),
     ],
 )
 def test_a_right_arrow_passes(path: str, source: str) -> None:

@@ -27,9 +27,11 @@ from discord_achievements import (
     ResultError,
     UserAchievement,
 )
+from discord_achievements.domain.catalogue import parse_catalogue
 from discord_achievements.testing import ManualClock
 from tests.managers import (
     APPLICATION_ID,
+    PATIENCE_S,
     PLAIN,
     SECRET,
     SECRET_ENTRY,
@@ -798,7 +800,7 @@ def test_a_manager_that_is_thrown_away_keeps_what_was_set(tmp_path: Path) -> Non
     worker = [thread for thread in threading.enumerate() if "discord_achievements" in thread.name]
     del game, manager
     for thread in worker:
-        thread.join(10)
+        thread.join(PATIENCE_S)
         assert not thread.is_alive()
     with AchievementManager(APPLICATION_ID, achievements=catalogue, data_dir=tmp_path / "data") as again:
         game = Game(again)
@@ -955,6 +957,15 @@ def test_a_changed_catalogue_counts_from_the_next_start_on(start: Start, tmp_pat
     again = start(achievements=write_catalogue(tmp_path / "2", [PLAIN | {"name": "March", "secure": True}]))
     assert again.manager.get_achievement(WALK).name == "March"
     assert again.set(WALK, 10) is Result.UNAUTHORIZED_FOR_ACHIEVEMENT
+
+
+def test_a_catalogue_may_have_been_read_before(start: Start, tmp_path: Path) -> None:
+    catalogue = parse_catalogue(write_catalogue(tmp_path).read_text(), source="achievements.json")
+    game = start(achievements=catalogue)
+    assert game.fetch() is OK
+    assert game.percents == {WALK: 0, WIN: 0, SECURE: 0}
+    with pytest.raises(CatalogueError):
+        AchievementManager(5, achievements=catalogue, data_dir=tmp_path / "other")
 
 
 def test_an_icon_of_the_catalogue_is_a_file_beside_it(
@@ -1217,7 +1228,7 @@ class Warnings:
         return sum("run_callbacks()" in record.getMessage() for record in self._caplog.records)
 
     def eventually(self, count: int) -> None:
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + PATIENCE_S
         while self.count < count:
             assert time.monotonic() < deadline, "no warning"
             time.sleep(0.001)
@@ -1243,7 +1254,7 @@ def test_a_game_that_delivers_nothing_for_five_seconds_is_warned_once(start: Sta
     pass_time(game, clock, 0)
     pass_time(game, clock, 4.9)
     assert warnings.count == 0
-    clock.advance(0.2)
+    clock.advance(5.1)  # the five seconds may have begun only after those 4.9
     warnings.eventually(1)
     pass_time(game, clock, 60)
     game.manager.run_callbacks()
@@ -1349,7 +1360,7 @@ def test_a_child_that_outlives_its_parent_keeps_nothing_from_the_next_start(tmp_
     with python(FORK, *arguments) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == CHILD + "\n"
-        process.wait(10)  # the parent is gone; the child still holds what it has inherited
+        process.wait(PATIENCE_S)  # the parent is gone; the child still holds what it has inherited
         journals = list((tmp_path / "data").glob("journal-*"))
         assert len(journals) == 1
         game = start()

@@ -22,6 +22,7 @@ from discord_achievements.testing import FakeService, InProcessTransport, Manual
 from tests.managers import (
     APPLICATION_ID,
     ENTRIES,
+    PATIENCE_S,
     SECRET,
     SECURE,
     WALK,
@@ -72,7 +73,7 @@ class Line:
         self.requests.append(request)
         if request.url.endswith("/events"):
             return None if self._streams else NO_STREAM
-        if not self._free.wait(10):
+        if not self._free.wait(PATIENCE_S):
             raise AssertionError("the test has not released the line")
         if self.answers and request.method == "PUT":
             answer = self.answers.popleft()
@@ -151,7 +152,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def eventually(condition: Callable[[], object]) -> None:
     """Wait for what another thread does, while the game stands still."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.001)
@@ -1006,9 +1007,10 @@ def test_a_short_wait_is_sat_out(world: World) -> None:
     world.clock.advance(2.9)
     game.manager.run_callbacks()
     assert len(line.put) == 1
-    world.clock.advance(0.2)
+    world.clock.advance(3.1)  # those three seconds may have begun only now
     game.until(lambda: game.results)
     assert game.results == [OK]
+    assert len(line.put) == 2
 
 
 def test_a_long_wait_is_given_up_and_done_later(world: World) -> None:
@@ -1343,7 +1345,7 @@ def never(line: Line) -> Callable[[Request], Response]:
         close()
 
     def intercept(request: Request) -> Response:
-        assert closed.wait(10)
+        assert closed.wait(PATIENCE_S)
         raise TransportError("the connection was cut")
 
     line.transport.close = closing  # type: ignore[method-assign]

@@ -140,6 +140,11 @@ def test_an_unlock_keeps_the_time_that_the_player_has_seen(service_at_us: int | 
         assert after == KNOWN._replace(confirmed=DONE, revision=1)
 
 
+def test_an_unlock_that_was_clearly_earlier_than_the_service_thinks_is_told() -> None:
+    state = KNOWN._replace(pending=DONE)
+    assert told(state, Progress(100, T2 + 60_000_000), 1).pending == DONE
+
+
 def test_an_unlock_on_another_device_counts_from_then() -> None:
     for state in (KNOWN, KNOWN._replace(pending=DONE), KNOWN._replace(confirmed=DONE)):
         assert told(state, Progress(100, T1), 1).confirmed == Progress(100, T1)

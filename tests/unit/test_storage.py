@@ -212,6 +212,15 @@ def test_what_the_worker_had_not_stored_yet_is_folded_in(start: Start, tmp_path:
     assert [path.name for path in folder.iterdir()] == [CACHE]
 
 
+def test_the_next_start_tidies_up_after_a_crash(start: Start, tmp_path: Path) -> None:
+    game = start(tmp_path / "before")
+    game.play(10)
+    folder = left_by_crash(game, tmp_path / "after")
+    start(folder).storage.close()
+    with closing(sqlite3.connect(folder / CACHE)) as file:
+        assert file.execute("SELECT count(*) FROM journal").fetchone() == (0,)
+
+
 def test_each_player_gets_their_own_out_of_a_journal(start: Start, tmp_path: Path) -> None:
     game = start(tmp_path / "before")
     game.say(10)
@@ -649,10 +658,9 @@ from discord_achievements.client import identity
 from discord_achievements.client.storage import Storage
 from discord_achievements.domain.progress import reach
 
-def limit(folder):
+def limit(size):
     import resource, signal
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    size = (folder / "achievements.sqlite3-wal").stat().st_size + 20_000
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 def fill(folder):
@@ -664,12 +672,17 @@ def fill(folder):
             file.truncate(max(0, file.tell() - 20_000))
 
 folder, fault = Path(sys.argv[1]), sys.argv[2]
+if fault == "small from the start":
+    limit(200_000)
 storage = Storage(folder)
 player = storage.change(lambda: storage.cache.player_of(identity.of_user(1), storage.run))
-assert storage.error is None
-globals()[fault](folder)
+if fault == "full":
+    fill(folder)
+elif fault == "small":
+    limit((folder / "achievements.sqlite3-wal").stat().st_size + 20_000)
 for number in range(1, 101):
-    assert storage.journal.write(number, number, 50, 1, identity.of_user(1))
+    if storage.journal is not None:
+        assert storage.journal.write(number, number, 50, 1, identity.of_user(1))
     storage.take(player.id, {number: reach(50, 1)}, number)
 assert len(storage.cache.pending(player.id)) == 100
 print(storage.error)
@@ -680,13 +693,22 @@ os._exit(0)
 
 @POSIX_ONLY
 def test_on_a_full_disk_the_game_goes_on_and_loses_nothing(start: Start, tmp_path: Path) -> None:
-    ended = run(PLAY_ON_A_FULL_DISK, tmp_path, "limit")
+    ended = run(PLAY_ON_A_FULL_DISK, tmp_path, "small")
     assert ended.returncode == 0, ended.stderr
     assert str(tmp_path / CACHE) in ended.stdout
     assert ended.stderr.splitlines() == ended.stdout.splitlines(), "it says so once"
     game = start(tmp_path)
     assert game.storage.error is None
     assert game.pending() == dict.fromkeys(range(1, 101), HALF)
+
+
+@POSIX_ONLY
+def test_on_a_disk_without_room_for_a_journal_the_game_goes_on(tmp_path: Path) -> None:
+    ended = run(PLAY_ON_A_FULL_DISK, tmp_path, "small from the start")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("no journal") == 1
+    assert "in memory until the game ends" in ended.stdout
+    assert "; ".join(ended.stderr.splitlines()) == ended.stdout.strip(), "it says each once"
 
 
 @pytest.fixture
@@ -704,7 +726,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @POSIX_ONLY
 def test_on_a_small_disk_that_is_full_the_game_goes_on_and_loses_nothing(start: Start, small_disk: Path) -> None:
-    ended = run(PLAY_ON_A_FULL_DISK, small_disk, "fill")
+    ended = run(PLAY_ON_A_FULL_DISK, small_disk, "full")
     assert ended.returncode == 0, ended.stderr
     assert str(small_disk / CACHE) in ended.stdout
     while_full = Game(small_disk)

@@ -1,0 +1,94 @@
+"""Which unlocks a player has been shown, remembered in a file beside the progress."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from .background import Background
+
+_log = logging.getLogger("discord_achievements")
+_FILE = "announced.json"
+_MAX_CHARACTERS = 4_000_000
+_LOCAL = 0
+Players = dict[int, set[int]]
+
+
+class Announced:
+    """The achievements that have been announced, for each player on this machine.
+
+    Read in the constructor, written on the background thread after each change: all of it, to a new file that then
+    takes the old one's place. What another process of the game has announced meanwhile is kept. Of a player who is
+    not `known` yet nothing is written before `settle`: half a memory would make old news look new.
+
+    **Blocks**: the constructor, to read a small file.
+    """
+
+    def __init__(self, folder: Path, background: Background) -> None:
+        self._path = folder / _FILE
+        self._background = background
+        background.settle()  # what a manager before this one has announced may still be on its way to the file
+        self._players = self._usable()
+        self._unsettled: Players = {}
+        self._is_queued = False
+
+    def known(self, user_id: int) -> bool:
+        """Tell whether it is remembered what a player has been shown."""
+        if user_id not in self._players and self._players.keys() == {_LOCAL}:
+            # Progress made alone goes to the first player who signs in, and so does what was shown of it.
+            self._players[user_id] = set(self._players[_LOCAL])
+        return user_id in self._players
+
+    def has(self, user_id: int, achievement_id: int) -> bool:
+        """Tell whether an unlock has been announced to a player."""
+        players = self._players if self.known(user_id) else self._unsettled
+        return achievement_id in players.get(user_id, ())
+
+    def add(self, user_id: int, achievement_id: int) -> None:
+        """Remember an unlock as announced."""
+        if self.known(user_id):
+            self._players[user_id].add(achievement_id)
+            self._save()
+        else:
+            self._unsettled.setdefault(user_id, set()).add(achievement_id)
+
+    def settle(self, user_id: int, achievement_ids: Iterable[int]) -> None:
+        """Get to know a player; `achievement_ids`, and what has been added, is old news from now on."""
+        self._players[user_id] = self._unsettled.pop(user_id, set()).union(achievement_ids)
+        self._save()
+
+    def _save(self) -> None:
+        if not self._is_queued:
+            self._is_queued = True
+            self._background.run("remembering which achievements were announced", self._write)
+
+    def _write(self) -> None:
+        self._is_queued = False  # what is added from here on is written next time
+        merged = self._usable()
+        for user_id, ids in self._players.copy().items():
+            merged.setdefault(user_id, set()).update(ids.copy())
+        text = json.dumps({"version": 1, "players": {str(user_id): sorted(ids) for user_id, ids in merged.items()}})
+        part = self._path.with_name(f"{_FILE}.{os.getpid()}.part")
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, self._path)
+
+    def _usable(self) -> Players:
+        try:
+            return _read(self._path)
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as exc:
+            _log.warning("%s cannot be read (%s); it is begun anew", self._path, exc)
+            return {}
+
+
+def _read(path: Path) -> Players:
+    with path.open(encoding="utf-8") as file:
+        kept = json.loads(file.read(_MAX_CHARACTERS))
+    try:
+        return {int(user_id): {int(one) for one in ids} for user_id, ids in kept["players"].items()}
+    except (KeyError, TypeError, AttributeError) as exc:
+        raise ValueError(f"it does not hold lists of ids: {exc!r}") from exc

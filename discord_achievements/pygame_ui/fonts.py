@@ -1,0 +1,204 @@
+"""Which font draws which letter: the theme's, pygame's own, or one of the player's system.
+
+Discord's list of locales needs nothing written from right to left. Latin, Greek and Cyrillic letters are in pygame's
+own font; for the other scripts in the list a system font is looked for, once, in the background, when a text needs it.
+Joining vowels and stacked marks (Hindi, Thai) are SDL_ttf's work, with the HarfBuzz that pygame's wheels contain.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import IO
+
+import pygame
+from pygame import pkgdata
+
+from .background import Background
+from .cmap import characters
+
+_log = logging.getLogger("discord_achievements")
+_MAX_FONT_BYTES = 64 * 1024 * 1024
+
+# Families as `pygame.font.match_font` knows them: Windows, macOS, then what Linux distributions have.
+_ANY = ("segoeui", "helveticaneue", "notosans", "dejavusans", "freesans", "arialunicodems", "arial")
+_CHINESE = ("microsoftyahei", "pingfangsc", "hiraginosansgb", "notosanscjksc", "notosanssc", "sourcehansanssc",
+            "wenquanyimicrohei", "wenquanyizenhei", "droidsansfallback")  # fmt: skip
+_TRADITIONAL = ("microsoftjhenghei", "pingfangtc", "heititc", "notosanscjktc", "notosanstc", "sourcehansanstc")
+_JAPANESE = ("yugothic", "meiryo", "msgothic", "hiraginosans", "hiraginokakugothicpron", "notosanscjkjp",
+             "notosansjp", "sourcehansansjp", "ipagothic", "ipaexgothic", "takaogothic", "vlgothic")  # fmt: skip
+_KOREAN = ("malgungothic", "applesdgothicneo", "notosanscjkkr", "notosanskr", "nanumgothic", "undotum")
+_THAI = ("leelawadeeui", "leelawadee", "tahoma", "thonburi", "notosansthai", "notosansthaiui", "garuda", "loma",
+         "waree")  # fmt: skip
+_HINDI = ("nirmalaui", "mangal", "kohinoordevanagari", "devanagarimt", "notosansdevanagari",
+          "notosansdevanagariui", "lohitdevanagari", "gargi")  # fmt: skip
+# Thai vowels and signs that are written after their consonant, and those written before it.
+_THAI_AFTER, _THAI_BEFORE = "\u0e2f\u0e30\u0e32\u0e33\u0e45\u0e46", "\u0e40\u0e41\u0e42\u0e43\u0e44"
+_HAN_BY_LOCALE = {"zh-TW": _TRADITIONAL, "ja": _JAPANESE, "ko": _KOREAN}
+
+
+def families(char: str, locale: str) -> tuple[str, ...]:
+    """Return the system's font families to try for a letter, best first."""
+    code = ord(char)
+    if 0x0E00 <= code < 0x0E80:
+        return _THAI + _ANY
+    if 0x0900 <= code < 0x0980:
+        return _HINDI + _ANY
+    if 0x1100 <= code < 0x1200 or 0x3130 <= code < 0x3190 or 0xAC00 <= code < 0xD7B0:
+        return _KOREAN + _CHINESE + _ANY
+    if 0x3040 <= code < 0x3100:
+        return _JAPANESE + _CHINESE + _ANY
+    if 0x2E80 <= code < 0xA000 or 0xF900 <= code < 0xFB00 or 0xFF00 <= code < 0xFFF0 or code >= 0x20000:
+        # One Chinese character is drawn differently in each of these languages: the player's goes first.
+        return _HAN_BY_LOCALE.get(locale, ()) + _CHINESE + _TRADITIONAL + _JAPANESE + _KOREAN + _ANY
+    return _ANY
+
+
+class Face:
+    """A font file in memory, opened once for each size."""
+
+    def __init__(self, data: bytes) -> None:
+        self.letters = characters(data)
+        self._data = data
+        self._open = lru_cache(maxsize=24)(self._opened)
+
+    def at(self, pixels: int, words: str = "") -> pygame.font.Font:
+        """Return the font, `pixels` to the em, set to shape the script of `words`."""
+        return self._open(pixels, _script(words))
+
+    def _opened(self, pixels: int, script: str) -> pygame.font.Font:
+        font = pygame.font.Font(io.BytesIO(self._data), pixels)
+        if script:
+            try:
+                font.set_script(script)
+            except (AttributeError, pygame.error) as exc:
+                _log.warning("this pygame cannot shape the script %s (%s); its letters stand apart", script, exc)
+        return font
+
+
+class Fonts:
+    """The faces that are open, in the order in which they are asked.
+
+    Raises `OSError` or `ValueError` for a file in `paths` that is no font. **Blocks**: the constructor, to read them.
+    """
+
+    def __init__(self, paths: Sequence[str], background: Background) -> None:
+        pygame.font.init()
+        self._background = background
+        self.faces = [*(_theme_face(path) for path in paths), _default_face()]
+        self.version = 0
+        self._asked: set[tuple[str, ...]] = set()
+
+    def face_of_all(self, words: str) -> Face | None:
+        """Return the first face that has every letter of `words`; a line in one hand looks better than in two."""
+        codes = _drawn(words)
+        return next((face for face in self.faces if face.letters.issuperset(codes)), None)
+
+    def face(self, cluster: str, locale: str) -> Face:
+        """Return the first face that has all letters of `cluster`; the first of all where none has.
+
+        In that case a font of the system is looked for, and `version` rises if there is one.
+        """
+        codes = _drawn(cluster)
+        for face in self.faces:
+            if face.letters.issuperset(codes):
+                return face
+        self._look_for(cluster[0], locale)
+        return self.faces[0]
+
+    def _look_for(self, char: str, locale: str) -> None:
+        names = families(char, locale)
+        if names in self._asked:
+            return
+        self._asked.add(names)
+        self._background.run(f"looking for a font with {char!r}", lambda: _system_face(names, ord(char)), self._add)
+
+    def _add(self, face: Face | None) -> None:
+        if face is not None:
+            self.faces.append(face)
+            self.version += 1
+
+
+def _script(words: str) -> str:
+    """Return the ISO 15924 code that HarfBuzz has to be told; the other scripts in the list need no joining."""
+    if any("\u0900" <= char < "\u0980" for char in words):
+        return "Deva"
+    return "Thai" if any("\u0e00" <= char < "\u0e80" for char in words) else ""
+
+
+def _drawn(words: str) -> set[int]:
+    return {ord(char) for char in words if not (char.isspace() or _is_joiner(char))}
+
+
+def clusters(words: str) -> Iterator[str]:
+    """Split a text into what must not be torn apart: a letter with its marks, and whole words of Indic scripts."""
+    start = 0
+    for index in range(1, len(words)):
+        if not _belongs(words[index - 1], words[index]):
+            yield words[start:index]
+            start = index
+    if words:
+        yield words[start:]
+
+
+def _belongs(before: str, char: str) -> bool:
+    return (
+        _is_mark(char)
+        or _is_joiner(char)
+        or _is_joiner(before)
+        or (_is_shaped(before) and _is_shaped(char))
+        or char in _THAI_AFTER
+        or before in _THAI_BEFORE
+    )
+
+
+def _is_mark(char: str) -> bool:
+    return unicodedata.category(char) in ("Mn", "Mc", "Me")
+
+
+def _is_joiner(char: str) -> bool:
+    return char in "\u200c\u200d\ufe0e\ufe0f"
+
+
+def _is_shaped(char: str) -> bool:
+    return 0x0900 <= ord(char) < 0x0D80 and not char.isspace()
+
+
+def _theme_face(path: str) -> Face:
+    data = Path(path).read_bytes()
+    try:
+        return Face(data)
+    except ValueError as exc:
+        raise ValueError(f"the theme's font {path} cannot be used: {exc}") from exc
+
+
+@lru_cache(maxsize=1)
+def _default_face() -> Face:
+    found: IO[bytes] = pkgdata.getResource(pygame.font.get_default_font(), "pygame")  # type: ignore[no-untyped-call]
+    with found as file:
+        return Face(file.read())
+
+
+def _system_face(names: Sequence[str], code: int) -> Face | None:
+    # Finding the system's fonts may start a program or read the registry: not for the game's thread.
+    for name in names:
+        found = pygame.font.match_font(name)
+        if found is None or Path(found).stat().st_size > _MAX_FONT_BYTES:
+            continue
+        try:
+            face = Face(Path(found).read_bytes())
+        except (OSError, ValueError) as exc:
+            _log.info("the font %s cannot be used (%s)", found, exc)
+            continue
+        if code in face.letters:
+            return face
+    _log.warning(
+        "no font on this system has %r: name one in Theme(fonts=...), or install one of: %s",
+        chr(code),
+        ", ".join(names[:6]),
+    )
+    return None

@@ -1,0 +1,43 @@
+"""A chime of three bells, made of sine waves."""
+
+from __future__ import annotations
+
+from array import array
+from math import exp, pi, sin
+
+import pygame
+
+_NOTES = ((0.0, 1046.5), (0.09, 1318.5), (0.18, 1568.0))  # seconds, hertz: C, E, G
+_LENGTH_S = 0.9
+_VOLUME = 0.22
+
+
+def samples(rate_hz: int) -> array[float]:
+    """Return the chime, -1 to 1, `rate_hz` samples a second."""
+    chime = array("d", bytes(8 * round(rate_hz * _LENGTH_S)))
+    for start_s, pitch_hz in _NOTES:
+        first = round(start_s * rate_hz)
+        turn = 2 * pi * pitch_hz / rate_hz
+        for index in range(len(chime) - first):
+            seconds = index / rate_hz
+            loudness = _VOLUME * min(1.0, seconds * 200) * exp(-6 * seconds)
+            angle = turn * index
+            chime[first + index] += loudness * (sin(angle) + 0.35 * sin(2 * angle) * exp(-8 * seconds))
+    fade = round(rate_hz * 0.05)
+    for index in range(fade):
+        chime[-1 - index] *= index / fade
+    return chime
+
+
+def chime_bytes(rate_hz: int, channels: int) -> bytes:
+    """Return the chime as signed 16-bit samples, the same on each channel."""
+    mono = [round(32767 * max(-1.0, min(value, 1.0))) for value in samples(rate_hz)]
+    return array("h", [value for value in mono for _ in range(channels)]).tobytes()
+
+
+def mixer_takes_it() -> tuple[int, int] | None:
+    """Return the mixer's rate in hertz and its channels; None where it is off or wants other samples."""
+    found = pygame.mixer.get_init()
+    if not found or found[1] != -16:
+        return None
+    return found[0], found[2]

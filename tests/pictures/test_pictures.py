@@ -1,0 +1,73 @@
+"""The widgets look as they were looked at: each picture is compared with the stored one, within a tolerance.
+
+The pictures are those of pygame-ce; plain pygame 2 has other line heights. When a change is meant:
+`python -m tests.pictures.scenes`, then look at every picture before it goes in.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pygame
+import pytest
+from pygame import Surface
+
+from tests.pictures.scenes import FOLDER, LOCALES, PAINTERS, SIZES, THEMES, name_of
+
+# Other versions of the font library place a letter's edge a little differently; a block of 8x8 pixels hardly changes.
+BLOCK = 8
+MEAN_MAX = 1.5
+BLOCK_MAX = 44
+
+
+def _plain(picture: Surface) -> Surface:
+    plain = Surface(picture.get_size(), 0, 32)
+    plain.blit(picture, (0, 0))
+    return plain
+
+
+def differences(picture: Surface, stored: Surface) -> tuple[float, int]:
+    """Return how far two pictures are apart, 0 to 255: the mean over all blocks, and the worst block."""
+    size = (picture.get_width() // BLOCK, picture.get_height() // BLOCK)
+    one, other = (
+        pygame.image.tobytes(pygame.transform.smoothscale(_plain(each), size), "RGB") for each in (picture, stored)
+    )
+    apart = [abs(a - b) for a, b in zip(one, other, strict=True)]
+    return sum(apart) / len(apart), max(apart)
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("scene", PAINTERS)
+def test_it_looks_as_stored(scene: str, size: tuple[int, int], theme: str, locale: str, tmp_path: Path) -> None:
+    name = name_of(scene, size, theme, locale)
+    picture = PAINTERS[scene](tmp_path, size, THEMES[theme], locale)
+    stored = pygame.image.load(FOLDER / name)
+    assert picture.get_size() == stored.get_size()
+    mean, worst = differences(picture, stored)
+    if mean > MEAN_MAX or worst > BLOCK_MAX:
+        pygame.image.save(picture, tmp_path / name)
+        pytest.fail(f"{name} differs from the stored one (mean {mean:.2f}, worst block {worst}): {tmp_path / name}")
+
+
+def test_a_moved_or_missing_thing_would_be_noticed() -> None:
+    stored = pygame.image.load(FOLDER / name_of("toasts", (1280, 720), "dark", "de"))
+    moved = stored.copy()
+    moved.scroll(0, 6)
+    without = stored.copy()
+    without.fill((70, 104, 128), (0, 0, 400, 120))
+    assert differences(stored, stored) == (0, 0)
+    assert differences(moved, stored)[1] > BLOCK_MAX
+    assert differences(without, stored)[1] > BLOCK_MAX
+
+
+def test_every_stored_picture_is_compared() -> None:
+    wanted = {
+        name_of(scene, size, theme, locale)
+        for scene in PAINTERS
+        for size in SIZES
+        for theme in THEMES
+        for locale in LOCALES
+    }
+    assert {path.name for path in FOLDER.iterdir()} == wanted

@@ -1,0 +1,133 @@
+"""Words in all of Discord's locales, dates as each writes them, and the font for every letter."""
+
+from __future__ import annotations
+
+import json
+import string
+import struct
+from pathlib import Path
+
+import pygame
+import pytest
+
+from discord_achievements.domain.localization import LOCALES
+from discord_achievements.pygame_ui import Theme
+from discord_achievements.pygame_ui.background import Background
+from discord_achievements.pygame_ui.cmap import characters
+from discord_achievements.pygame_ui.fonts import Fonts, clusters, families
+from discord_achievements.pygame_ui.text import Writer
+from discord_achievements.pygame_ui.words import ENGLISH, Words, date_of, words_for
+
+LISTED = json.loads((Path(__file__).parents[1] / "data" / "locales.json").read_text("utf-8"))["locales"]
+PLACES = {"tally": {"n", "total"}, "unlocked_on": {"date"}, "failed": {"why"}}
+
+
+@pytest.mark.parametrize("locale", LISTED)
+def test_every_locale_has_its_words(locale: str) -> None:
+    words = words_for(locale)
+    assert (words == ENGLISH) is locale.startswith("en")
+    for name, text in words._asdict().items():
+        assert text.strip()
+        assert {field for _, field, _, _ in string.Formatter().parse(text) if field} == PLACES.get(name, set()), name
+    assert len({words.all, words.unlocked, words.locked}) == 3
+
+
+def test_unknown_languages_get_english_and_relatives_their_own() -> None:
+    assert words_for("xx") == ENGLISH
+    assert words_for("es-419") == words_for("es-ES")
+    assert words_for("de_AT") == words_for("de")
+    assert isinstance(words_for("ja"), Words)
+
+
+@pytest.mark.parametrize(
+    ("locale", "date"),
+    [("en-US", "5/2/2023"), ("en-GB", "02/05/2023"), ("de", "02.05.2023"), ("sv-SE", "2023-05-02"),
+     ("hu", "2023. 05. 02."), ("ja", "2023/05/02"), ("ko", "2023. 5. 2."), ("th", "2/5/2566"),
+     ("nl", "02-05-2023"), ("xx", "2023-05-02")],
+)  # fmt: skip
+def test_dates_are_written_as_the_player_writes_them(locale: str, date: str) -> None:
+    assert date_of("2023-05-02T12:00:00.000000+00:00", locale) == date
+
+
+def test_every_locale_has_a_date() -> None:
+    assert all("2023" in date_of("2023-05-02T12:00:00+00:00", locale) for locale in LOCALES - {"th"})
+
+
+@pytest.fixture
+def writer() -> Writer:
+    return Writer((), Background(), "en-US")
+
+
+@pytest.mark.parametrize("locale", ["da", "de", "fr", "hr", "lt", "hu", "pl", "ro", "tr", "cs", "el", "bg", "ru", "uk"])
+def test_pygames_own_font_has_latin_greek_and_cyrillic(locale: str) -> None:
+    fonts = Fonts((), Background())
+    assert all(fonts.face_of_all(text) for text in words_for(locale))
+
+
+def test_lines_fit_and_a_cut_one_says_so(writer: Writer) -> None:
+    text = "Bring a hundred sparks home, all nights together, and do not lose a single one on the way."
+    lines = writer.wrapped(text, 200, 14, 2)
+    assert len(lines) == 2
+    assert lines[-1].endswith("…")
+    assert all(writer.width(line, 14) <= 200 for line in lines)
+    assert " ".join(writer.wrapped(text, 200, 14, 99)) == text
+    assert writer.fitted(text, 200, (20, 14), (255, 255, 255)).get_width() <= 200
+
+
+def test_text_without_spaces_is_broken_too(writer: Writer) -> None:
+    text = "夜明けまでに百の火花を家に持ち帰り、一つも失わないようにしてください。"
+    lines = writer.wrapped(text, 100, 14, 99)
+    assert len(lines) > 2
+    assert "".join(lines) == text
+    assert not any(line[0] in "、。" for line in lines)
+
+
+def test_a_letter_and_its_marks_are_never_torn_apart() -> None:
+    assert list(clusters("ที่นี่")) == ["ที่", "นี่"]
+    assert list(clusters("उपलब्धि है")) == ["उपलब्धि", " ", "है"]
+    assert list(clusters("และไป")) == ["และ", "ไป"]
+    assert list(clusters("e\u0301a")) == ["e\u0301", "a"]
+    assert list(clusters("")) == []
+
+
+def test_control_characters_are_harmless(writer: Writer) -> None:
+    assert writer.line("a\nb\x00c\t", 14, (255, 255, 255)).get_width() > 10
+    assert writer.line("", 14, (255, 255, 255)).get_width() == 1
+
+
+def test_a_script_has_its_own_families_and_han_those_of_the_players_language() -> None:
+    assert families("ก", "th")[0] == "leelawadeeui"
+    assert families("ह", "hi")[0] == "nirmalaui"
+    assert families("업", "ko")[0] == "malgungothic"
+    assert families("実", "ja")[0] == "yugothic"
+    assert families("实", "zh-CN")[0] == "microsoftyahei"
+    assert families("實", "zh-TW")[0] == "microsoftjhenghei"
+
+
+def small_font(*code_points: int) -> bytes:
+    """A font file with nothing but a cmap (format 12)."""
+    groups = b"".join(struct.pack(">III", code, code, number + 1) for number, code in enumerate(code_points))
+    table = struct.pack(">HHIII", 12, 0, 16 + len(groups), 0, len(code_points)) + groups
+    cmap = struct.pack(">HHHHI", 0, 1, 3, 10, 12) + table
+    return struct.pack(">IHHHH4sIII", 0x10000, 1, 0, 0, 0, b"cmap", 0, 28, len(cmap)) + cmap
+
+
+def test_a_cmap_says_which_letters_there_are() -> None:
+    assert characters(small_font(0x41, 0x1F600)) == {0x41, 0x1F600}
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00" * 40, small_font(0x41)[:50], b"OTTO" + b"\xff" * 60])
+def test_what_is_no_font_is_refused(data: bytes, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="font"):
+        characters(data)
+    path = tmp_path / "broken.ttf"
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"broken\.ttf"):
+        Fonts(Theme(fonts=(str(path),)).fonts, Background())
+
+
+def test_the_themes_font_is_asked_first() -> None:
+    bundled = Path(pygame.__file__).with_name(pygame.font.get_default_font())
+    fonts = Fonts((str(bundled),), Background())
+    assert fonts.face_of_all("Abc") is fonts.faces[0]
+    assert len(fonts.faces) == 2

@@ -1,0 +1,449 @@
+"""Toasts, as a game has them: what is announced, once, and what becomes of it on the surface."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pygame
+import pytest
+from pygame import Surface
+
+from discord_achievements import AchievementManager
+from discord_achievements.pygame_ui import Toast, Toasts
+from discord_achievements.pygame_ui.toast import ANCHORS, Anchor
+from discord_achievements.pygame_ui.words import ENGLISH
+from discord_achievements.testing import FakeService, InProcessTransport
+from tests.widgets.stage import APPLICATION_ID, Game, catalogue, local_game
+
+SIZE = (1280, 720)
+
+
+class Announcements(list[str]):
+    """The names that toasts have shown, in order."""
+
+    def hook(self, toast: Toast) -> Toast | None:
+        self.append(toast.name if toast.percent_complete is None else f"{toast.name} {toast.percent_complete}")
+        return toast
+
+
+@pytest.fixture
+def game(tmp_path: Path) -> Iterator[Game]:
+    with local_game(tmp_path) as game:
+        yield game
+
+
+def started(game: Game, said: Announcements, **options: bool | int) -> Toasts:
+    """Toasts on a game whose list has been read."""
+    toasts = Toasts(game.manager, on_toast=said.hook, **options)  # type: ignore[arg-type]
+    game.widgets = [toasts]
+    game.until(lambda: game.manager.count_user_achievements() > 0)
+    game.frames(5 + game.manager.count_user_achievements() // 10)
+    return toasts
+
+
+def kept(folder: Path) -> dict[str, list[int]]:
+    path = folder / "data" / "announced.json"
+    found = json.loads(path.read_text("utf-8"))["players"] if path.exists() else {}
+    return found if isinstance(found, dict) else {}
+
+
+def test_five_unlocks_at_once_show_five(game: Game) -> None:
+    said = Announcements()
+    started(game, said)
+    for achievement_id in range(100, 105):
+        game.manager.set_user_achievement(achievement_id, 100)
+    game.play(30)
+    assert said == [f"Number {index}" for index in range(5)]
+
+
+def test_progress_is_shown_at_its_steps_only(game: Game) -> None:
+    said = Announcements()
+    started(game, said, progress_step=25)
+    for percent in (10, 24, 26, 40, 60, 99, 100):
+        game.manager.set_user_achievement(100, percent)
+        game.play(12)
+    assert said == ["Number 0 26", "Number 0 60", "Number 0 99", "Number 0"]
+
+
+def test_without_progress_steps_only_unlocks_are_shown(game: Game) -> None:
+    said = Announcements()
+    started(game, said, progress_step=0)
+    for percent in (50, 100):
+        game.manager.set_user_achievement(100, percent)
+        game.play(12)
+    assert said == ["Number 0"]
+
+
+def test_an_old_unlock_is_never_announced_again(tmp_path: Path) -> None:
+    for run in range(3):
+        said = Announcements()
+        with local_game(tmp_path) as game:
+            started(game, said)
+            game.manager.set_user_achievement(100, 100)
+            game.play(8)
+        assert said == (["Number 0"] if run == 0 else [])
+
+
+def test_what_the_end_of_the_game_cut_off_is_shown_at_the_next_start_once(tmp_path: Path) -> None:
+    with local_game(tmp_path) as game:
+        started(game, Announcements())
+        for achievement_id in (100, 101, 102):
+            game.manager.set_user_achievement(achievement_id, 100)
+        game.frames(10)  # the first is being shown
+        game.until(lambda: kept(tmp_path).get("0") == [100])
+    for expected in (["Number 1", "Number 2"], []):
+        said = Announcements()
+        with local_game(tmp_path) as game:
+            started(game, said)
+            game.play(12)
+        assert said == expected
+
+
+def test_a_game_may_do_without_what_was_missed(tmp_path: Path) -> None:
+    with local_game(tmp_path) as game:
+        started(game, Announcements())
+        game.manager.set_user_achievement(100, 100)
+        game.manager.set_user_achievement(101, 100)
+        game.frames(10)
+    for missed in (False, True):
+        said = Announcements()
+        with local_game(tmp_path) as game:
+            started(game, said, missed=missed)
+            game.play(12)
+        assert said == []
+
+
+def test_a_game_that_gets_toasts_later_does_not_announce_the_past(tmp_path: Path) -> None:
+    with local_game(tmp_path) as game:
+        game.manager.set_user_achievement(100, 100)
+        assert game.manager.flush()
+    said = Announcements()
+    with local_game(tmp_path) as game:
+        started(game, said)
+        game.play(6)
+        assert said == []
+        game.manager.set_user_achievement(101, 100)
+        game.play(6)
+    assert said == ["Number 1"]
+
+
+def test_an_unlock_before_the_list_is_here_is_announced(game: Game) -> None:
+    said = Announcements()
+    game.widgets = [Toasts(game.manager, on_toast=said.hook)]
+    game.manager.set_user_achievement(100, 100)
+    assert game.manager.count_user_achievements() == 0
+    game.play(6)
+    assert said == ["Number 0"]
+
+
+def test_one_that_another_device_made_while_the_game_was_closed_is_shown_once(tmp_path: Path) -> None:
+    service = FakeService(APPLICATION_ID)
+    for achievement_id in range(1, 4):
+        service.add_achievement(achievement_id, f"Number {achievement_id}", "Do it.")
+    service.add_player("a-token", user_id=7)
+    service.grant(7, 1)
+
+    def run() -> list[str]:
+        said = Announcements()
+        with AchievementManager(
+            APPLICATION_ID,
+            base_url="https://example.com/api/v10",
+            token="a-token",
+            transport=InProcessTransport(service),
+            data_dir=tmp_path / "data",
+        ) as manager:
+            game = Game(manager)
+            started(game, said)
+            game.until(lambda: "7" in kept(tmp_path))
+            game.play(8)
+        return said
+
+    assert run() == []
+    service.grant(7, 2)
+    assert run() == ["Number 2"]
+    assert run() == []
+
+
+def test_the_first_player_who_signs_in_takes_over_what_was_announced(tmp_path: Path) -> None:
+    service = FakeService(APPLICATION_ID)
+    for achievement_id in range(100, 106):
+        service.add_achievement(achievement_id, f"Number {achievement_id - 100}", "Do it.")
+    service.add_player("a-token", user_id=7)
+    with local_game(tmp_path) as game:
+        started(game, Announcements())
+        game.manager.set_user_achievement(100, 100)
+        game.play(8)
+    said = Announcements()
+    with AchievementManager(
+        APPLICATION_ID,
+        achievements=catalogue(tmp_path, count=6),
+        base_url="https://example.com/api/v10",
+        token="a-token",
+        transport=InProcessTransport(service),
+        data_dir=tmp_path / "data",
+    ) as manager:
+        game = Game(manager)
+        started(game, said)
+        game.until(lambda: service.progress(7))
+        game.play(8)
+    assert said == []
+
+
+def test_the_game_may_change_a_toast_or_refuse_it(game: Game) -> None:
+    heard: list[str] = []
+
+    def choose(toast: Toast) -> Toast | None:
+        return None if toast.name == "Number 0" else dataclasses.replace(toast, name="Trophy")
+
+    toasts = Toasts(game.manager, on_toast=choose, on_text=heard.append)
+    game.widgets = [toasts]
+    game.manager.set_user_achievement(100, 100)
+    game.manager.set_user_achievement(101, 100)
+    game.play(8)
+    assert heard == ["Achievement unlocked: Trophy. Do it 1 times."]
+
+
+def test_what_the_game_changed_stays_changed_while_progress_moves_on(game: Game) -> None:
+    calls: list[str] = []
+
+    def rename(toast: Toast) -> Toast:
+        calls.append(toast.name)
+        return dataclasses.replace(toast, name="Trophy")
+
+    toasts = Toasts(game.manager, on_toast=rename, progress_step=1)
+    game.widgets = [toasts]
+    game.until(game.manager.count_user_achievements)
+    game.frames(5)
+    for percent in (10, 20, 30):
+        game.manager.set_user_achievement(100, percent)
+        game.play(0.5)
+    assert calls == ["Number 0"]
+    assert toasts._toast is not None
+    assert (toasts._toast.name, toasts._toast.percent_complete) == ("Trophy", 30)
+
+
+def test_a_mistake_in_a_hook_comes_through_and_the_next_toast_is_shown(game: Game) -> None:
+    said = Announcements()
+
+    def choose(toast: Toast) -> Toast | None:
+        if toast.name == "Number 0":
+            raise RuntimeError("a mistake of the game")
+        return said.hook(toast)
+
+    game.widgets = [Toasts(game.manager, on_toast=choose)]
+    game.manager.set_user_achievement(100, 100)
+    game.manager.set_user_achievement(101, 100)
+    with pytest.raises(RuntimeError, match="a mistake of the game"):
+        game.play(8)
+    game.play(8)
+    assert said == ["Number 1"]
+
+
+def test_it_speaks_the_language_that_the_manager_has_at_that_moment(tmp_path: Path) -> None:
+    heard: list[str] = []
+    entry: dict[str, object] = {
+        "name": "Win",
+        "description": "You won!",
+        "name_localizations": {"de": "Sieg"},
+        "description_localizations": {"de": "Gewonnen!"},
+    }
+    with local_game(tmp_path, entry) as game:
+        game.widgets = [Toasts(game.manager, on_text=heard.append)]
+        game.manager.locale = "de"
+        game.manager.set_user_achievement(100, 100)
+        game.play(2)
+        game.manager.locale = "pl"
+        game.manager.set_user_achievement(101, 100)
+        game.play(8)
+    assert heard == ["Erfolg freigeschaltet: Sieg. Gewonnen!", "Osiągnięcie odblokowane: Number 1. Do it 1 times."]
+
+
+def test_the_game_may_bring_its_own_words(game: Game) -> None:
+    heard: list[str] = []
+    game.widgets = [
+        Toasts(game.manager, words=ENGLISH._replace(headline="Trophy earned"), on_text=heard.append),
+    ]
+    game.manager.set_user_achievement(100, 100)
+    game.play(2)
+    assert heard == ["Trophy earned: Number 0. Do it 0 times."]
+
+
+@pytest.mark.parametrize("anchor", ANCHORS)
+def test_it_lies_inside_at_its_anchor(game: Game, anchor: Anchor) -> None:
+    toasts = Toasts(game.manager, anchor=anchor)
+    game.widgets = [toasts]
+    game.manager.set_user_achievement(100, 100)
+    game.play(1)
+    surface = Surface(SIZE)
+    area = toasts.draw(surface)
+    assert area is not None
+    assert surface.get_rect().contains(area)
+    painted = pygame.mask.from_threshold(surface, (0, 0, 0), (2, 2, 2))
+    painted.invert()
+    [box] = [rect for rect in painted.get_bounding_rects() if rect.width > 200]
+    assert {"left": box.left < 60, "right": box.right > 1220}.get(
+        anchor.removeprefix("top").removeprefix("bottom"), abs(box.centerx - 640) < 4
+    )
+    assert (box.centery < 360) is ("top" in anchor)
+
+
+def moves(game: Game, toasts: Toasts, frames: int) -> list[tuple[int, int]]:
+    found = []
+    for _ in range(frames):
+        game.frames(1)
+        area = toasts.draw(Surface(SIZE))
+        if area is not None:
+            found.append(area.topleft)
+    return found
+
+
+def test_it_slides_in_unless_motion_is_reduced(game: Game) -> None:
+    toasts = Toasts(game.manager)
+    game.widgets = [toasts]
+    game.manager.set_user_achievement(100, 100)
+    assert len(set(moves(game, toasts, 40))) > 5
+    toasts.close()
+
+    still = Toasts(game.manager, reduced_motion=True)
+    game.widgets = [still]
+    game.manager.set_user_achievement(101, 100)
+    assert len(set(moves(game, still, 40))) == 1
+
+
+def test_a_frame_that_took_long_does_not_eat_a_toast(game: Game) -> None:
+    toasts = Toasts(game.manager)
+    game.widgets = [toasts]
+    game.manager.set_user_achievement(100, 100)
+    game.play(0.5)
+    toasts.update(60.0)
+    assert toasts.draw(Surface(SIZE)) is not None
+    game.play(10)
+    assert toasts.draw(Surface(SIZE)) is None
+
+
+def test_nothing_is_painted_twice_while_a_toast_stands(game: Game) -> None:
+    toasts = Toasts(game.manager)
+    game.widgets = [toasts]
+    game.manager.set_user_achievement(100, 100)
+    game.play(1)
+    surface = Surface(SIZE)
+    toasts.draw(surface)
+    first = toasts._picture
+    for _ in range(30):
+        game.frames(1)
+        toasts.draw(surface)
+    assert toasts._picture is first
+
+
+def test_the_icon_is_loaded_beside_the_game_and_then_shown(tmp_path: Path) -> None:
+    tmp_path.joinpath("green.png").touch()
+    picture = Surface((64, 64))
+    picture.fill((0, 255, 0))
+    pygame.image.save(picture, tmp_path / "green.png")
+    with local_game(tmp_path, {"name": "Win", "description": "You won!", "icon": "green.png"}) as game:
+        toasts = Toasts(game.manager)
+        game.widgets = [toasts]
+        game.manager.set_user_achievement(100, 100)
+        game.play(1)
+
+        def greens() -> int:
+            surface = Surface(SIZE)
+            toasts.draw(surface)
+            return pygame.mask.from_threshold(surface, (0, 255, 0), (30, 30, 30)).count()
+
+        game.until(lambda: greens() > 2000)
+
+
+def test_a_folder_that_cannot_be_written_to_leaves_the_game_alone(tmp_path: Path) -> None:
+    said = Announcements()
+    with local_game(tmp_path) as game:
+        (tmp_path / "data" / "announced.json").mkdir()
+        started(game, said)
+        game.manager.set_user_achievement(100, 100)
+        game.play(8)
+    assert said == ["Number 0"]
+
+
+def test_a_spoilt_memory_is_begun_anew(tmp_path: Path) -> None:
+    with local_game(tmp_path) as game:
+        (tmp_path / "data" / "announced.json").write_text('{"players": 5}', "utf-8")
+        said = Announcements()
+        started(game, said)
+        game.manager.set_user_achievement(100, 100)
+        game.play(8)
+        game.until(lambda: kept(tmp_path) == {"0": [100]})
+    assert said == ["Number 0"]
+
+
+def test_what_another_process_has_announced_is_kept(tmp_path: Path) -> None:
+    with local_game(tmp_path) as game:
+        started(game, Announcements())
+        game.until(lambda: kept(tmp_path) == {"0": []})
+        path = tmp_path / "data" / "announced.json"
+        path.write_text(json.dumps({"version": 1, "players": {"0": [105], "8": [101]}}), "utf-8")
+        game.manager.set_user_achievement(100, 100)
+        game.play(2)
+        game.until(lambda: kept(tmp_path) == {"0": [100, 105], "8": [101]})
+
+
+END_WITHOUT_GOODBYE = """
+import sys
+from tests.widgets.stage import Game, local_game
+from discord_achievements.pygame_ui import Toasts
+from pathlib import Path
+with local_game(Path(sys.argv[1])) as game:
+    toasts = Toasts(game.manager)
+    game.widgets = [toasts]
+    game.until(lambda: game.manager.count_user_achievements())
+    game.frames(20)
+    game.manager.set_user_achievement(100, 100)
+    game.until(lambda: toasts.is_visible)
+"""
+
+
+def test_what_was_announced_in_the_last_frame_is_remembered(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", END_WITHOUT_GOODBYE, str(tmp_path)], cwd=root, check=True, timeout=60)
+    assert kept(tmp_path) == {"0": [100]}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"anchor": "left"},
+        {"scale": 0},
+        {"scale": float("nan")},
+        {"stay_s": 1.0, "stay_min_s": 2.0},
+        {"stay_min_s": 0},
+        {"progress_step": 101},
+    ],
+    ids=str,
+)
+def test_an_argument_out_of_range_is_refused(game: Game, options: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        Toasts(game.manager, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def mixer(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("SDL_AUDIODRIVER", "dummy")
+    pygame.mixer.init(22050, -16, 2)
+    yield
+    pygame.mixer.quit()
+
+
+@pytest.mark.usefixtures("mixer")
+def test_the_chime_is_played_for_unlocks(game: Game) -> None:
+    toasts = Toasts(game.manager, sound=True)
+    game.widgets = [toasts]
+    game.until(lambda: toasts._sound is not None)
+    assert toasts._sound is not None
+    assert toasts._sound.get_length() == pytest.approx(0.9, abs=0.05)
+    game.manager.set_user_achievement(100, 100)
+    game.until(lambda: toasts.is_visible)
+    assert toasts._sound.get_num_channels() == 1
