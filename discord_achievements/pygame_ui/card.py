@@ -9,7 +9,7 @@ from . import paint
 from .look import Look
 from .words import date_of
 
-HEIGHT, _PADDING, _ICON = 96, 16, 64
+HEIGHT, _PADDING, _ICON, _SHIELD = 96, 16, 64, 22
 
 
 def icon_size(scale: float) -> int:
@@ -37,8 +37,13 @@ def paint_card(
     card.blit(icon, icon.get_rect(center=(px(_PADDING) + px(_ICON) // 2, size[1] // 2)))
     left = px(_PADDING + _ICON + 16)
     room = size[0] - left - px(_PADDING + 4)
+    name_room = room
+    if definition.secure:
+        mark = paint.shield(px(_SHIELD), theme.muted, theme.panel_unlocked if done else theme.panel)
+        card.blit(mark, mark.get_rect(topright=(left + room, px(11))))
+        name_room -= px(_SHIELD + 8)
     color = theme.text if done else paint.mix(theme.text, theme.muted, 0.35)
-    name = writer.fitted(definition.name, room, (px(18), px(17), px(16), px(15)), color)
+    name = writer.fitted(definition.name, name_room, (px(18), px(17), px(16), px(15)), color)
     name_y = px(11)
     card.blit(name, (left, name_y))
     y = name_y + name.get_height()

@@ -167,6 +167,21 @@ def cross(size: int, color: Color, width: float) -> Surface:
     return smooth((size, size), color, paint)
 
 
+@lru_cache(maxsize=8)
+def shield(size: int, color: Color, sign: Color) -> Surface:
+    """Return the mark of what only the game's server can grant: a shield with a tick."""
+
+    def paint(surface: Surface, k: int) -> None:
+        side = size * k
+        outline = ((0.5, 0.06), (0.86, 0.18), (0.84, 0.52), (0.72, 0.76), (0.5, 0.95), (0.28, 0.76), (0.16, 0.52),
+                   (0.14, 0.18))  # fmt: skip
+        pygame.draw.polygon(surface, color, [(x * side, y * side) for x, y in outline])
+        tick = [(x * side, y * side) for x, y in ((0.33, 0.48), (0.46, 0.62), (0.68, 0.34))]
+        pygame.draw.lines(surface, sign, False, tick, max(1, round(0.09 * side)))
+
+    return smooth((size, size), color, paint)
+
+
 @lru_cache(maxsize=64)
 def dot(radius: int, color: Color, opacity: float = 1.0) -> Surface:
     """Return a small disc."""

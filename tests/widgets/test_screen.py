@@ -237,6 +237,23 @@ def test_it_says_that_it_is_loading_and_then_that_there_is_nothing(tmp_path: Pat
         assert empty.message > 200
 
 
+def test_what_only_the_server_can_grant_is_marked(tmp_path: Path) -> None:
+    same: dict[str, object] = {"name": "Star", "description": "Shine."}
+    with local_game(tmp_path, same, same | {"secure": True}, count=2) as game:
+        screen = AchievementsScreen(game.manager)
+        screen.open()
+        game.widgets = [screen]
+        game.until(lambda: screen._result is Result.OK)
+        see(game, screen)
+        plain, secure = list(screen._cards.values())
+        top_right = pygame.Rect(0, 0, 60, 40)
+        top_right.topright = plain.get_rect().topright
+        differences = pygame.mask.from_threshold(
+            secure.subsurface(top_right), (0, 0, 0), (8, 8, 8, 255), plain.subsurface(top_right)
+        )
+        assert differences.count() < top_right.width * top_right.height - 50
+
+
 @pytest.fixture
 def service() -> FakeService:
     service = FakeService(APPLICATION_ID)
