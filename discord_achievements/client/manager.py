@@ -466,6 +466,8 @@ class AchievementManager:
                             updates.handlers[0](entry)
                         else:
                             self._call(updates, entry)
+                elif type(entry) is _News:
+                    self._show_news(entry, stop_at)
                 else:
                     left += self._take(entry)
                 if stop_at is not None and time.perf_counter() >= stop_at:
@@ -493,7 +495,7 @@ class AchievementManager:
             case IconStored(achievement_id, icon_hash, path):
                 self._icons[achievement_id] = (icon_hash, path)
             case _News():
-                return self._show_news(entry)
+                self._show_news(entry, None)
             case _Call(event, value, called):
                 self._call(event, value, called)
             case _Start():
@@ -566,15 +568,23 @@ class AchievementManager:
         self._inbox.appendleft(_News(deque(news)))
         return 1
 
-    def _show_news(self, entry: _News) -> int:
-        """Tell the next of several values that came with a list, which the game may have set itself meanwhile."""
-        new = entry.waiting.popleft()
-        if entry.waiting:
-            self._inbox.appendleft(entry)
-        said = self._own.get(new.achievement_id)
-        if said is None or said.own is None or said.own.percent_complete < new.percent_complete:
-            self._call(self._updates, new)
-        return 1 if entry.waiting else 0
+    def _show_news(self, news: _News, stop_at: float | None) -> None:
+        """Tell the values that came with a list, one after the other; the game may have set some itself meanwhile."""
+        inbox, waiting, own, updates = self._inbox, news.waiting, self._own, self._updates
+        # It stays in front until all of it is told: a handler may raise, or close the manager.
+        inbox.appendleft(news)
+        while waiting:
+            new = waiting.popleft()
+            said = own.get(new.achievement_id) if own else None
+            if said is None or said.own is None or said.own.percent_complete < new.percent_complete:
+                if len(updates.handlers) == 1:
+                    updates.handlers[0](new)
+                else:
+                    self._call(updates, new)
+            if stop_at is not None and time.perf_counter() >= stop_at:
+                return
+        if inbox and inbox[0] is news:
+            inbox.popleft()
 
     def _show(self, view: View) -> None:
         self._objects = view.objects
