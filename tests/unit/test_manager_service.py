@@ -49,12 +49,14 @@ class Line:
         self.answers: deque[Response | Exception] = deque()
         self._service = service
         self._streams = streams
+        self._held = ""
         self._free = threading.Event()
         self._free.set()
         self.transport = InProcessTransport(service, intercept=self._intercept)
 
-    def hold(self) -> None:
-        """Have whatever is sent from now on wait for `release`."""
+    def hold(self, method: str = "") -> None:
+        """Have what is sent from now on, or only what is sent by `method`, wait for `release`."""
+        self._held = method
         self._free.clear()
 
     def release(self) -> None:
@@ -193,7 +195,7 @@ def test_before_a_fetch_there_is_no_list(world: World) -> None:
 def test_a_set_is_shown_at_once_and_confirmed_later(world: World) -> None:
     game = world.online()
     line = world.lines[0]
-    line.hold()
+    line.hold("PUT")
     game.manager.set_user_achievement(WALK, 50, game.results.append)
     game.manager.run_callbacks()
     assert game.percent(WALK) == 50
@@ -237,7 +239,7 @@ def test_a_refused_value_is_taken_back(world: World) -> None:
     world.service.grant(ANN, WALK, 30)
     game = world.online()
     line = world.lines[0]
-    line.hold()
+    line.hold("PUT")
     line.answers.append(error(403, 20012))
     game.manager.set_user_achievement(WALK, 50, game.results.append)
     game.manager.run_callbacks()
@@ -281,7 +283,7 @@ def test_an_unknown_id_is_shown_once_the_service_has_agreed(world: World) -> Non
     game = world.online()
     world.service.add_achievement(UNKNOWN, "New", "Brand new.")
     line = world.lines[0]
-    line.hold()
+    line.hold("PUT")
     game.manager.set_user_achievement(UNKNOWN, 40, game.results.append)
     game.manager.run_callbacks()
     assert game.manager.pending_count == 1
@@ -307,7 +309,7 @@ def test_an_unknown_id_that_the_service_does_not_know_is_not_found(world: World)
 def test_a_secure_achievement_is_not_shown_and_is_unauthorized(world: World) -> None:
     game = world.online()
     line = world.lines[0]
-    line.hold()
+    line.hold("PUT")
     game.manager.set_user_achievement(SECURE, 100, game.results.append)
     game.manager.run_callbacks()
     assert game.percent(SECURE) == 0
@@ -342,7 +344,7 @@ def test_validation_needs_no_service(world: World) -> None:
 def test_sets_that_wait_collapse_to_the_highest_value(world: World) -> None:
     game = world.online()
     line, fired = world.lines[0], list[int]()
-    line.hold()
+    line.hold("PUT")
     percents = [10, 20, 70, 40, 60, 5, 70]
 
     def callback(number: int) -> Callable[[Result], None]:
