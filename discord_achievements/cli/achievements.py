@@ -9,11 +9,8 @@ from typing import Any
 import click
 
 from ..domain import routes
-from ..domain.definition import ICON_MAX_BYTES
-from ..domain.errors import DiscordAchievementsError
 from .common import ID, Api, F, json_option, service_options, show
-
-_TYPES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".webp": "webp"}
+from .icon_file import read_icon
 
 
 @click.group()
@@ -128,13 +125,8 @@ def _texts(option: str, given: tuple[str, ...]) -> dict[str, str] | None:
 
 
 def _data_uri(path: Path) -> str:
-    kind = _TYPES.get(path.suffix.lower())
-    if kind is None:
-        raise DiscordAchievementsError(f"{path} has to end in one of {', '.join(_TYPES)}")
-    content = path.read_bytes()
-    if len(content) > ICON_MAX_BYTES:
-        raise DiscordAchievementsError(f"{path} has {len(content)} bytes; allowed are {ICON_MAX_BYTES}")
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    media_type, content = read_icon(path)
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 
 
 def _line(achievement: dict[str, Any]) -> str:

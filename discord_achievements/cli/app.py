@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from pathlib import Path
 
 import click
 
@@ -12,6 +13,7 @@ from ..domain.snowflake import format_snowflake, make_snowflake
 from ..domain.wire import format_time
 from ..server.auth import mint
 from ..server.store import Application, TokenKind
+from .catalogue import define, read_game
 from .common import ID, database_option, json_option, opened, show
 
 _NAME_MAX = 100
@@ -22,20 +24,56 @@ def app() -> None:
     """Applications: each game is one, and has a bot token for its server."""
 
 
+_CATALOGUE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
 @app.command()
 @click.argument("name")
+@click.option("--catalogue", "catalogue", type=_CATALOGUE, help="A game's catalogue: take its id and achievements.")
 @database_option
 @json_option
-def create(name: str, database: str | None, as_json: bool) -> None:
+def create(name: str, catalogue: Path | None, database: str | None, as_json: bool) -> None:
     """Make an application and print its id and its bot token, which is shown this once."""
     if not 1 <= len(name) <= _NAME_MAX or not name.isprintable():
         raise click.BadParameter(f"it has to have 1 to {_NAME_MAX} printable characters", param_hint="NAME")
     at_us = time.time_ns() // 1000
-    application = Application(make_snowflake(at_us, secrets.randbits(22)), name, at_us)
-    minted = mint(TokenKind.BOT, application.id, None, at_us)
+    game = None if catalogue is None else read_game(catalogue)
+    application_id = game.catalogue.application_id if game else make_snowflake(at_us, secrets.randbits(22))
+    minted = mint(TokenKind.BOT, application_id, None, at_us)
     with opened(database) as store:
-        store.add_application(application, minted.token)
-    _show_bot_token(application.id, name, minted.text, as_json=as_json)
+        if store.application(application_id) is not None:
+            raise DiscordAchievementsError(
+                f"there is an application {application_id} already; `app import {catalogue}` brings its achievements"
+                " up to date"
+            )
+        store.add_application(Application(application_id, name, at_us), minted.token)
+        if game is not None:
+            define(store, game)
+    _show_bot_token(application_id, name, minted.text, as_json=as_json)
+
+
+@app.command("import")
+@click.argument("catalogue", metavar="FILE", type=_CATALOGUE)
+@database_option
+@json_option
+def import_(catalogue: Path, database: str | None, as_json: bool) -> None:
+    """Create and change an application's achievements as its game's catalogue file says.
+
+    Deletes nothing: achievements that the file does not have are named, and stay.
+    """
+    game = read_game(catalogue)
+    application_id = game.catalogue.application_id
+    with opened(database) as store:
+        if store.application(application_id) is None:
+            raise DiscordAchievementsError(
+                f"there is no application {application_id}; `app create NAME --catalogue {catalogue}` makes it"
+            )
+        outcome = define(store, game)
+    value = {name: list(map(format_snowflake, ids)) for name, ids in outcome._asdict().items()}
+    lines = [f"{len(ids):5} {name.replace('_', ' ')}" for name, ids in value.items()]
+    if outcome.not_in_file:
+        lines.append(f"Not in {catalogue}, and left: {', '.join(value['not_in_file'])}")
+    show(value, "\n".join(lines), as_json=as_json)
 
 
 @app.command("list")

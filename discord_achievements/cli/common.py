@@ -107,17 +107,18 @@ def describe(error: ApiError) -> str:
         line += f"; {PREFIX}URL has to end in /api/v10"
     if error.retry_after_s is not None:
         line += f"; try again in {error.retry_after_s:g} s"
-    for path, message in _field_errors(error.errors or {}):
+    for path, message in field_errors(error.errors or {}):
         line += f"; {path}: {message}" if path else f"; {message}"
     return line
 
 
-def _field_errors(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+def field_errors(tree: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    """Give path and message of each wrong field."""
     for name, node in tree.items():
         if name == "_errors":
             yield from ((path, error.get("message", "")) for error in node)
         elif isinstance(node, Mapping):
-            yield from _field_errors(node, f"{path}.{name}" if path else name)
+            yield from field_errors(node, f"{path}.{name}" if path else name)
 
 
 def show(value: Any, text: str, *, as_json: bool) -> None:

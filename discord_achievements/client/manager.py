@@ -19,7 +19,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, NamedTuple, NoReturn, Self, TypeVar
 
-from ..domain.catalogue import Catalogue, parse_catalogue
+from ..domain.catalogue import Catalogue
 from ..domain.errors import CatalogueError, ConfigurationError, ResultError
 from ..domain.models import Achievement, UserAchievement
 from ..domain.progress import COMPLETE, is_percent
@@ -27,6 +27,7 @@ from ..domain.result import Result
 from ..domain.snowflake import MAX_SNOWFLAKE, is_snowflake
 from ..domain.wire import format_time
 from . import configuration, identity
+from .catalogue_file import icon_paths, read_catalogue
 from .clock import Clock, SystemClock
 from .engine import Engine, Service
 from .event import Event, Handlers
@@ -53,7 +54,6 @@ from .worker import Worker
 
 _log = logging.getLogger("discord_achievements")
 _FLUSH_POLL_S = 0.002
-_MAX_CATALOGUE_CHARACTERS = 4_000_000
 ResultCallback = Callable[[Result], object]
 T = TypeVar("T")
 
@@ -116,7 +116,7 @@ class AchievementManager:
         elif token:
             raise ConfigurationError("a token is given but no base_url: without a service nobody asks for it")
         catalogue = _load(achievements, self.application_id)
-        self._icon_paths = {} if catalogue is None else _icon_paths(catalogue)
+        self._icon_paths = {} if catalogue is None else icon_paths(catalogue)
 
         self._clock = clock or SystemClock()
         self._credentials = Credentials(None, identity.LOCAL) if base_url is None else credentials(token)
@@ -708,37 +708,10 @@ def _no_pause() -> None:
 def _load(achievements: str | os.PathLike[str] | Catalogue | None, application_id: int) -> Catalogue | None:
     if achievements is None:
         return None
-    catalogue = achievements if isinstance(achievements, Catalogue) else _read(achievements)
+    catalogue = achievements if isinstance(achievements, Catalogue) else read_catalogue(achievements)
     if catalogue.application_id != application_id:
         raise CatalogueError(
             catalogue.source,
             [f"application_id is {catalogue.application_id}, but the manager was made for {application_id}"],
         )
     return catalogue
-
-
-def _read(achievements: object) -> Catalogue:
-    if not isinstance(achievements, str | os.PathLike):
-        raise ConfigurationError(
-            f"achievements is a {type(achievements).__name__}; it has to be the path of a catalogue file, such as"
-            " 'achievements.toml'"
-        )
-    source = os.fsdecode(achievements)
-    try:
-        with open(source, encoding="utf-8") as file:
-            text = file.read(_MAX_CATALOGUE_CHARACTERS + 1)
-    except FileNotFoundError as exc:
-        raise CatalogueError(source, [f"there is no such file; looked for {os.path.abspath(source)}"]) from exc
-    except UnicodeDecodeError as exc:
-        raise CatalogueError(source, [f"the file is not UTF-8 ({exc}); save it with that encoding"]) from exc
-    except (OSError, ValueError) as exc:  # ValueError: a path with a null character
-        raise CatalogueError(source, [f"the file cannot be read: {exc}"]) from exc
-    if len(text) > _MAX_CATALOGUE_CHARACTERS:
-        raise CatalogueError(source, [f"the file is longer than {_MAX_CATALOGUE_CHARACTERS} characters"])
-    return parse_catalogue(text, source=source)
-
-
-def _icon_paths(catalogue: Catalogue) -> dict[int, str]:
-    # Absolute, so that a game may change its working directory.
-    folder = Path(catalogue.source).absolute().parent
-    return {entry.achievement.id: str(folder / entry.icon) for entry in catalogue.entries if entry.icon}

@@ -2,7 +2,7 @@
 
 `progress` is keyed by player first and refers to nothing, so that an engine that shards by `user_id` can take it, and
 no unlock locks a row that players share (a foreign key would: PostgreSQL marks the row that it points to). What is
-left of a deleted achievement is never seen, since ids are not used twice.
+left of a deleted achievement is seen again only if a catalogue brings back its id.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 import click
 import pytest
+from PIL import Image
 
 from discord_achievements.cli.main import cli
 from discord_achievements.server.icons import default_icon
@@ -73,7 +75,7 @@ def test_every_command_has_help() -> None:
 
     found = dict(walk(cli, ()))
     assert {" ".join(path) for path, node in found.items() if not isinstance(node, click.Group)} == {
-        "serve", "app create", "app list", "app rotate-token", "token create",
+        "serve", "app create", "app import", "app list", "app rotate-token", "token create",
         "achievements list", "achievements create", "achievements update", "achievements delete",
         "user set", "user reset", "user show",
     }  # fmt: skip
@@ -97,6 +99,8 @@ def test_version() -> None:
         ["nonsense"],
         ["app", "create"],
         ["app", "create", ""],
+        ["app", "create", "N", "--catalogue", "no/such/file.toml"],
+        ["app", "import", "no/such/file.toml"],
         ["app", "rotate-token", "x"],
         ["token", "create", "--application", "1"],
         ["token", "create", "--application", "1", "--user", "0"],
@@ -210,3 +214,76 @@ def test_definitions_and_progress(game: Game, tmp_path: Path) -> None:
 
     assert game.run("achievements", "delete", one).status == 0
     assert game.value("achievements", "list") == []
+
+
+CATALOGUE = """
+application_id = 461618159171141643
+
+[[achievement]]
+id = 580159119969878046
+key = "win"
+name = "Win the Game"
+description = "You won!"
+icon = "icons/win.png"
+name_localizations = { de = "Gewinne das Spiel" }
+
+[[achievement]]
+id = 580159119969878047
+name = "Hidden"
+description = "Found."
+secret = true
+"""
+
+
+def test_a_catalogue_makes_an_application_and_brings_it_up_to_date(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path.as_posix()}/service.sqlite3"
+    file = tmp_path / "achievements.toml"
+    file.write_text(CATALOGUE)
+    (tmp_path / "icons").mkdir()
+    (tmp_path / "icons" / "win.png").write_bytes(default_icon().content)
+    fails(run("app", "import", str(file), database=database), "no application 461618159171141643", "app create")
+    made = value("app", "create", "My Game", "--catalogue", str(file), database=database)
+    assert (made["application_id"], made["name"]) == ("461618159171141643", "My Game")
+    fails(run("app", "create", "Again", "--catalogue", str(file), database=database), "already", "app import")
+
+    def imported() -> dict[str, list[str]]:
+        return dict(value("app", "import", str(file), database=database))
+
+    win, hidden, new = "580159119969878046", "580159119969878047", "580159119969878048"
+    assert imported() == {"created": [], "changed": [], "unchanged": [win, hidden], "not_in_file": []}
+    with running(database) as service:
+        game = Game(service, database, made["application_id"], made["bot_token"])
+        one, two = game.value("achievements", "list")
+        assert (one["id"], one["name"], one["name_localizations"]) == (win, "Win the Game", {"de": "Gewinne das Spiel"})
+        assert (two["id"], two["secret"], two["description"]) == (hidden, True, "Found.")
+        (tmp_path / "other.png").write_bytes(small_png())
+        uploaded = game.value("achievements", "update", hidden, "--icon", str(tmp_path / "other.png"))
+
+        file.write_text(CATALOGUE.replace(hidden, new).replace("You won!", "Well done!"))
+        assert imported() == {"created": [new], "changed": [win], "unchanged": [], "not_in_file": [hidden]}
+        file.write_text(CATALOGUE.replace("Found.", "Found it."))
+        assert imported()["changed"] == [win, hidden]
+        listed = {entry["id"]: entry for entry in game.value("achievements", "list")}
+        assert listed[hidden] == uploaded | {"description": "Found it."}, "an icon that the file does not name stays"
+        assert set(listed) == {win, hidden, new}
+        with Client(service.host) as anyone:
+            address = f"/app-assets/{made['application_id']}/achievements/{win}/icons/{listed[win]['icon_hash']}.png"
+            assert anyone.site(address).content == default_icon().content
+
+
+def test_every_wrong_icon_of_a_catalogue_is_told_and_nothing_is_made(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path.as_posix()}/service.sqlite3"
+    file = tmp_path / "achievements.toml"
+    file.write_text(CATALOGUE.replace("secret = true", 'icon = "missing.png"').replace("icons/win.png", "fake.png"))
+    (tmp_path / "fake.png").write_bytes(b"GIF89a")
+    fails(
+        run("app", "create", "My Game", "--catalogue", str(file), database=database),
+        "fake.png: Invalid image", "missing.png", "No such file",
+    )  # fmt: skip
+    assert value("app", "list", database=database) == []
+
+
+def small_png() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), (10, 20, 30)).save(buffer, "PNG")
+    return buffer.getvalue()

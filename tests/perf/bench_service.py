@@ -68,6 +68,7 @@ async def app(scope, receive, send):
         streams.append(send)
         while (await receive())["type"] != "http.disconnect":
             pass
+        streams.remove(send)
         return
     answer = body
     if scope["method"] == "PUT":
@@ -261,8 +262,10 @@ def measure_streams(bench: Bench, database: str, tokens: Tokens, count: int) -> 
     bare_port = int(bare.rpartition(":")[2])
     with bench.service(database) as service:
         events = f"/api/v10{mine_path(tail='/events')}"
-        own = _pushes(service.port, events, player)
-        bare_own = _pushes(bare_port, "/events", {}, bare=True)
+        own, bare_own = [], []
+        for number in range(3 * bench.rounds):  # in turns; each round changes achievements of its own
+            own += _pushes(service.port, events, player, FIRST + 100 + number)
+            bare_own += _pushes(bare_port, "/events", {}, FIRST, bare=True)
         quiet = _put_ms(service.port, tokens)
         with ExitStack() as stack:
             before, bare_before = _rss_kb(service.pid), _rss_kb(bare_pid)
@@ -314,15 +317,16 @@ def measure_growth(bench: Bench, server: Postgres) -> dict[str, float]:
     return {"growth_list_ratio": lists["empty"] / lists["full"], "growth_put_ratio": puts["empty"] / puts["full"]}
 
 
-def _pushes(port: int, events: str, headers: Mapping[str, str], *, bare: bool = False) -> list[float]:
-    """Return how long each of 300 changes took from its PUT on one connection to its event on another, in ms."""
+def _pushes(
+    port: int, events: str, headers: Mapping[str, str], achievement_id: int, *, bare: bool = False
+) -> list[float]:
+    """Return how long each of 99 changes took from its PUT on one connection to its event on another, in ms."""
     took = []
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     with closing(_open_stream(port, events, headers)) as stream, socket.create_connection(("127.0.0.1", port)) as put:
         put.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for number in range(300):
-            achievement, percent = FIRST + 100 + number // 99, number % 99 + 1
-            path = "/put" if bare else f"/api/v10{progress_path(achievement)}"
+        for percent in range(1, 100):
+            path = "/put" if bare else f"/api/v10{progress_path(achievement_id)}"
             body = f'{{"percent_complete": {percent}}}'
             began = time.perf_counter()
             put.sendall(

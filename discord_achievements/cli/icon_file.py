@@ -1,0 +1,26 @@
+"""Reads an icon from its file, as far as that goes without looking into the picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..domain.definition import ICON_MAX_BYTES, Upload
+from ..domain.errors import DiscordAchievementsError
+
+_TYPES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".webp": "webp"}
+
+
+def read_icon(path: Path) -> Upload:
+    """Return the file's content with the type that its name claims; raises `DiscordAchievementsError`."""
+    kind = _TYPES.get(path.suffix.lower())
+    if kind is None:
+        raise DiscordAchievementsError(f"{path} has to end in one of {', '.join(_TYPES)}")
+    try:
+        with path.open("rb") as file:
+            content = file.read(ICON_MAX_BYTES + 1)
+            size = file.seek(0, 2)
+    except OSError as exc:
+        raise DiscordAchievementsError(f"the icon {path} cannot be read: {exc.strerror or exc}") from exc
+    if len(content) > ICON_MAX_BYTES:
+        raise DiscordAchievementsError(f"{path} has {size} bytes; allowed are {ICON_MAX_BYTES}")
+    return Upload(f"image/{kind}", content)
