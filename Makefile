@@ -8,7 +8,7 @@ ARGS ?=
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check bench bench-service clean
+.PHONY: help demo test check docs screenshots bench bench-service clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -16,6 +16,8 @@ help:
 	@echo 'make demo    play the demo game       make demo ARGS="--autoplay --seed 1"'
 	@echo 'make test    run all tests            make test ARGS="-k journal"'
 	@echo 'make check   style (ruff) and types (mypy)'
+	@echo 'make docs    the documentation site, into build/site'
+	@echo 'make screenshots   the pictures in the README and docs, anew'
 	@echo 'make bench   measure; writes build/bench.json'
 	@echo 'make bench-service   measure the service, with wrk; writes build/bench_service.json'
 	@echo 'make clean   remove the virtual environment and everything built'
@@ -31,6 +33,14 @@ check: $(VENV)/dev.installed
 	$(BIN)/python -m ruff check discord_achievements tests examples
 	$(BIN)/python -m mypy
 	$(BIN)/python -m mypy --platform win32 --cache-dir .mypy_cache/win32 discord_achievements
+
+# The variable: mkdocs-material advertises its successor on every run.
+docs: $(VENV)/docs.installed
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
+	@echo 'Open build/site/index.html'
+
+screenshots: $(VENV)/dev.installed
+	@$(BIN)/python -m tests.docs.screenshots
 
 bench: $(VENV)/dev.installed
 	@$(BIN)/python -m tests.perf.bench $(ARGS)

@@ -156,10 +156,10 @@ def store() -> None:
                 for locale in LOCALES:
                     with tempfile.TemporaryDirectory() as folder:
                         picture = painter(Path(folder), size, colors, locale)
-                    pygame.image.save(_few_colours(picture), FOLDER / name_of(scene, size, theme, locale))
+                    pygame.image.save(few_colours(picture), FOLDER / name_of(scene, size, theme, locale))
 
 
-def _few_colours(picture: Surface) -> Surface:
+def few_colours(picture: Surface) -> Surface:
     """Round colours, to nothing that an eye sees, so that the files are small."""
     table = bytes(min(255, (value + 2) // 4 * 4) for value in range(256))
     rounded = pygame.image.tobytes(picture, "RGB").translate(table)

@@ -1,0 +1,56 @@
+"""The pages of the documentation, and the code in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from markdown_it import MarkdownIt
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
+# The title of Python that is a part of something larger: it has to compile, and is not run.
+FRAGMENT = "fragment"
+
+_TITLE = re.compile(r'\btitle="([^"]*)"')
+
+
+class Block(NamedTuple):
+    """A fenced block of code; `line` is the first line of its content, from 1."""
+
+    language: str
+    title: str
+    content: str
+    line: int
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """Give the fenced blocks of a page in their order."""
+    for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
+        if token.type == "fence" and token.map:
+            language, _, rest = token.info.strip().partition(" ")
+            title = _TITLE.search(rest)
+            yield Block(language, title[1] if title else "", token.content, token.map[0] + 2)
+
+
+def tables(page: Path) -> Iterator[list[list[str]]]:
+    """Give the tables of a page as rows of cells, headings first, without the marks around code."""
+    rows: list[list[str]] = []
+    for token in MarkdownIt().enable("table").parse(page.read_text(encoding="utf-8")):
+        if token.type == "table_open":
+            rows = []
+        elif token.type == "tr_open":
+            rows.append([])
+        elif token.type == "inline" and token.level and rows:
+            rows[-1].append(token.content.strip("`"))
+        elif token.type == "table_close":
+            yield rows
+            rows = []
+
+
+def name_of(page: Path) -> str:
+    """Return a page's path as tests show it."""
+    return page.relative_to(ROOT).as_posix()

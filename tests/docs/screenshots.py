@@ -1,0 +1,94 @@
+"""Every picture in the README and the documentation, made from the real thing; `make screenshots` stores them anew.
+
+Time stands still at AT, and chance is a seed, so that one run's pictures are the next one's. Look at each of them!
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pygame
+from pygame import Rect, Surface
+
+from discord_achievements.pygame_ui import DARK, LIGHT
+from tests.docs.pages import DOCS, ROOT, blocks
+from tests.pictures import scenes
+
+AT = "2026-05-02T20:15:00+00:00"
+DEMO = ROOT / "examples" / "pygame_demo"
+PLAYER = Path(__file__).with_name("player")
+SIZE = (960, 400)
+TIMEOUT_S = 120
+
+# The demo, on a day that is always the same.
+_DEMO = f"""
+import runpy, sys
+from discord_achievements.client.clock import SystemClock
+from discord_achievements.domain.wire import parse_time
+SystemClock.at_us = lambda _: parse_time({AT!r})
+sys.argv = ["pygame_demo", *sys.argv[1:]]
+runpy.run_path({str(DEMO)!r}, run_name="__main__")
+"""
+
+
+def _run(*command: str | Path, folder: Path, **environment: str) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DISCORD_", "SDL_", "PYTHON"))}
+    quiet = {"PYGAME_HIDE_SUPPORT_PROMPT": "1", "SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"}
+    homes = {name: str(folder / "home") for name in ("HOME", "LOCALAPPDATA", "XDG_DATA_HOME")}
+    path = os.pathsep.join([str(PLAYER), str(ROOT)])
+    subprocess.run(
+        [sys.executable, *command],
+        cwd=folder,
+        env=kept | quiet | homes | {"PYTHONPATH": path} | environment,
+        stdout=subprocess.DEVNULL,
+        timeout=TIMEOUT_S,
+        check=True,
+    )
+
+
+def _demo(folder: Path, *options: str) -> Surface:
+    path = folder / "picture.png"
+    how = ("--headless", "--autoplay", "--seed", "7", "--data-dir", str(folder / "data"), "--screenshot", str(path))
+    _run("-c", _DEMO, *how, *options, folder=folder)
+    return pygame.image.load(path)
+
+
+def _tutorial(folder: Path, *runs: str) -> Surface:
+    """Play the tutorial's last game, once for each run's keys."""
+    files = {block.title: block.content for block in blocks(DOCS / "tutorial.md") if "." in block.title}
+    for name, content in files.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    path = folder / "picture.png"
+    for keys in runs:
+        _run("game.py", folder=folder, PLAYER_KEYS=keys, PLAYER_PICTURE=str(path), PLAYER_AT=AT)
+    return pygame.image.load(path)
+
+
+PICTURES: dict[str, Callable[[Path], Surface]] = {
+    "demo.png": lambda folder: _demo(folder, "--seconds", "9.5"),
+    "demo_list.png": lambda folder: _demo(folder, "--seconds", "45", "--show-list"),
+    "pictures/tutorial_toast.png": lambda folder: _tutorial(folder, "space", "space " * 10),
+    "pictures/tutorial_list.png": lambda folder: _tutorial(folder, "space", "space " * 10, "tab"),
+    "pictures/toasts_dark.png": lambda folder: scenes.toasts(folder, SIZE, DARK, "en-US"),
+    "pictures/toasts_light.png": lambda folder: scenes.toasts(folder, SIZE, LIGHT, "en-US"),
+}
+# Where the demo shows how long its frames took, which is another number each time.
+CHANGING = {"demo.png": Rect(0, 550, 460, 50)}
+
+
+def store() -> None:
+    for name, paint in PICTURES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            picture = paint(Path(folder))
+        (DOCS / name).parent.mkdir(exist_ok=True)
+        pygame.image.save(scenes.few_colours(picture), DOCS / name)
+        print(f"docs/{name}")
+
+
+if __name__ == "__main__":
+    store()

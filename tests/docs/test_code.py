@@ -1,0 +1,79 @@
+"""The code in the documentation is real: Python compiles and runs, data can be read.
+
+A page's Python blocks are one program, run from top to bottom in an empty folder that has the files which the page
+gives a name to. A block with the title "fragment" is a part of something larger, and only has to compile. The tutorial
+has a test of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import DOCS, FRAGMENT, PAGES, ROOT, Block, blocks, name_of
+
+TIMEOUT_S = 60
+TUTORIAL = DOCS / "tutorial.md"
+READERS: dict[str, Callable[[str], object]] = {
+    "json": json.loads,
+    "toml": tomllib.loads,
+    "python": lambda code: compile(code, "<page>", "exec"),
+}
+KNOWN = {*READERS, "sh", "text", "nginx", "ini", "powershell", "http", ""}
+ALL = [(page, block) for page in PAGES for block in blocks(page)]
+
+
+def program(page: Path) -> str:
+    """Return what of a page is Python to run, each line at its place, so that a traceback names the page's line."""
+    lines = [""] * len(page.read_text(encoding="utf-8").splitlines())
+    for block in blocks(page):
+        if block.language == "python" and not block.title:
+            content = block.content.splitlines()
+            lines[block.line - 1 : block.line - 1 + len(content)] = content
+    return "\n".join(lines)
+
+
+RUN = [page for page in PAGES if page != TUTORIAL and program(page).strip()]
+
+
+@pytest.mark.parametrize(
+    ("page", "block"), ALL, ids=[f"{name_of(page)}:{block.line}" for page, block in ALL]
+)
+def test_a_block_is_what_its_language_says(page: Path, block: Block) -> None:
+    assert block.language in KNOWN, f"{name_of(page)}:{block.line}: the language {block.language!r} is not checked"
+    READERS.get(block.language, str)(block.content)
+
+
+@pytest.mark.parametrize("page", RUN, ids=name_of)
+def test_a_pages_python_runs(page: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for block in blocks(page):
+        if block.title not in ("", FRAGMENT):
+            (folder / block.title).parent.mkdir(parents=True, exist_ok=True)
+            (folder / block.title).write_text(block.content, encoding="utf-8")
+    script = f"exec(compile({program(page)!r}, {str(page)!r}, 'exec'))"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DISCORD_", "SDL_"))}
+    homes = {name: str(tmp_path / "home") for name in ("HOME", "LOCALAPPDATA", "XDG_DATA_HOME")}
+    quiet = {"PYGAME_HIDE_SUPPORT_PROMPT": "1", "SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        cwd=folder,
+        env=kept | homes | quiet | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+def test_there_is_code_to_run() -> None:
+    assert ROOT / "README.md" in RUN

@@ -1,0 +1,139 @@
+"""The tables and samples in the documentation say what the code says."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discord_achievements import Result
+from discord_achievements.domain import definition, models, wire
+from discord_achievements.domain.errors import ErrorCode
+from discord_achievements.domain.ratelimit import LimitState, write_headers
+from discord_achievements.domain.routes import ROUTES
+from discord_achievements.domain.wire import Shape
+from tests.docs.pages import DOCS, ROOT, blocks, tables
+
+PACKAGE = ROOT / "discord_achievements"
+WIRE = DOCS / "wire.md"
+RESULTS = DOCS / "results.md"
+
+
+def table(page: Path, *headings: str) -> list[list[str]]:
+    """Return the rows of the one table whose headings begin so."""
+    [rows] = [rows for heading, *rows in tables(page) if heading[: len(headings)] == list(headings)]
+    return rows
+
+
+def parsed(*folders: str) -> Iterator[ast.AST]:
+    """Give every syntax node in folders of the package."""
+    for folder in folders:
+        for path in (PACKAGE / folder).rglob("*.py"):
+            yield from ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def test_the_routes_are_those_of_the_table() -> None:
+    told = [row[:4] for row in table(WIRE, "route", "token")]
+    assert told == [
+        [
+            f"{route.method} {route.template}",
+            route.auth.value,
+            str(route.status),
+            "none" if route.limit is None else f"{route.limit.requests} per {route.limit.per_s:g} s",
+        ]
+        for route in ROUTES
+    ]
+
+
+def test_the_errors_are_those_of_the_table() -> None:
+    told = [row[:3] for row in table(WIRE, "status", "code")]
+    assert told == [[str(known.status), str(known.code), known.message] for known in ErrorCode]
+
+
+def test_the_field_errors_are_those_that_are_raised() -> None:
+    raised = {
+        argument.value
+        for node in parsed("domain", "server")
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ("field_error", "add")
+        for argument in node.args[1:2]
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    }
+    told = [row[0] for row in table(WIRE, "code", "the field")]
+    assert sorted(told) == sorted(raised)
+
+
+def test_the_rate_limit_headers_are_those_that_are_sent() -> None:
+    told = [row[0] for row in table(WIRE, "header")]
+    assert told == list(write_headers(LimitState(5, 4, 5.0, "bucket"), 0.0))
+
+
+def sample(title: str) -> Any:
+    [block] = [block for block in blocks(WIRE) if block.title == title]
+    return json.loads(block.content)
+
+
+@pytest.mark.parametrize(
+    ("title", "shape"), [("achievement, v10", Shape.STRINGS), ("achievement, v6 to v9", Shape.OBJECTS)]
+)
+def test_the_samples_of_an_achievement_are_what_is_sent(title: str, shape: Shape) -> None:
+    shown = sample(title)
+    assert wire.encode_achievement(wire.decode_achievement(shown), shape) == shown
+
+
+def test_the_sample_of_a_players_achievement_is_what_is_sent() -> None:
+    shown = sample("player's achievement, v10")
+    record = wire.decode_record(shown)
+    assert record.definition is not None
+    assert record.user_id is not None
+    assert record.progress is not None
+    sent = wire.encode_record(record.definition, record.user_id, record.progress, shown["revision"], Shape.STRINGS)
+    assert sent == shown
+
+
+def test_the_sample_of_an_update_can_be_read() -> None:
+    assert wire.decode_update(sample("body of PUT")) == (100, 3600.0)
+    assert sample("body of PUT") == wire.encode_update(100, 3600)
+
+
+def test_the_samples_of_errors_are_what_is_sent() -> None:
+    for title, status in (("error", 400), ("429", 429)):
+        shown = sample(title)
+        assert wire.encode_error(wire.decode_error(status, shown, shown.get("retry_after"))) == shown
+
+
+def test_the_sample_of_the_stream_is_what_is_sent() -> None:
+    [block] = [block for block in blocks(WIRE) if block.title == "the stream"]
+    retry, event = block.content.split("\n\n")
+    assert retry == "retry: 5000"
+    event_id, name, data = (line.partition(": ")[2] for line in event.splitlines())
+    fields = json.loads(data)
+    sent = wire.encode_event(int(fields["application_id"]), int(fields["user_id"]), wire.decode_record(fields))
+    assert sent == fields
+    assert wire.format_event(int(event_id), name, sent).decode() == f"{event.strip()}\n\n"
+    assert name == wire.USER_ACHIEVEMENT_UPDATE
+
+
+def test_the_limits_of_fields_are_those_of_the_page() -> None:
+    told = dict(row[:2] for row in table(WIRE, "field"))
+    assert told["name"] == f"1 to {models.NAME_MAX} characters"
+    assert told["description"] == f"1 to {models.DESCRIPTION_MAX} characters"
+    assert f"{definition.ICON_MAX_BYTES // 1024} KiB" in told["icon"]
+    assert f"{definition.ICON_MAX_PIXELS} x {definition.ICON_MAX_PIXELS} pixels" in told["icon"]
+
+
+def test_every_result_is_explained_once() -> None:
+    told = [(int(number), name) for _, *rows in tables(RESULTS) for number, name, *_ in rows]
+    assert sorted(told) == [(result.value, result.name) for result in Result]
+
+
+def test_the_results_that_a_game_meets_are_those_that_the_code_gives() -> None:
+    given = {
+        node.attr
+        for node in parsed("client", "domain")
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Result"
+    }
+    assert {row[1] for row in table(RESULTS, "number", "result", "cause")} == given

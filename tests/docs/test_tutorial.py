@@ -1,0 +1,161 @@
+"""The tutorial does what it says: its files are written, its commands run, what they print is compared.
+
+A test stands in for three things. What pip is asked for is there already: PYTHONPATH shows it this source and this
+environment (that a wheel can be installed is for tests/e2e/test_package.py). A player presses the keys that the
+comments behind `python game.py` ask for (player/sitecustomize.py). And where a token is printed, it is carried on to
+where the page says to put it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import DOCS, ROOT, Block, blocks
+from tests.waiting import until
+
+PAGE = DOCS / "tutorial.md"
+SECOND_TERMINAL = "Second terminal"
+PLAYER = Path(__file__).with_name("player")
+PORT = "8000"
+TIMEOUT_S = 240
+
+_TOKEN = re.compile(r"da(?:bot|user)_(?:\.\.\.)")
+_KEYS = re.compile(r"press (\w+)(?: (\d+) times)?")
+
+
+def keys_in(command: str) -> str:
+    """Return the keys that a command's comment asks for."""
+    return " ".join(f"{key.lower()} " * int(times or 1) for key, times in _KEYS.findall(command))
+
+
+class Reader:
+    """Somebody who does what the page says, in an empty folder."""
+
+    def __init__(self, folder: Path, port: str) -> None:
+        self.folder = folder
+        self.state = folder / "terminal"
+        self.home = folder / "home"
+        self.home.mkdir()
+        self.port = port
+        self.tokens: dict[str, str] = {}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("DISCORD_", "SDL_", "PYTHON", "VIRTUAL_ENV", "XDG_"))
+        }
+        self.environment = kept | {
+            "HOME": str(self.home),
+            "PATH": os.pathsep.join([f"{sys.base_prefix}/bin", sysconfig.get_path("scripts"), kept["PATH"]]),
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_NO_INDEX": "1",
+            "PIP_QUIET": "1",
+            "PYGAME_HIDE_SUPPORT_PROMPT": "1",
+            "PYTHONPATH": os.pathsep.join([str(PLAYER), str(ROOT), sysconfig.get_path("purelib")]),
+            "SDL_AUDIODRIVER": "dummy",
+            "SDL_VIDEODRIVER": "dummy",
+            "DISCORD_ACHIEVEMENTS_PORT": port,
+        }
+
+    def run(self, block: Block) -> str:
+        """Type a block into the first terminal and return what is printed."""
+        done = subprocess.run(
+            ["bash", "-c", self._script(block.content)],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        assert done.returncode == 0, f"{PAGE}:{block.line} fails: {block.content}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr, f"{PAGE}:{block.line}: {done.stderr}"
+        return done.stdout
+
+    @contextmanager
+    def running(self, block: Block) -> Iterator[str]:
+        """Type a block into the second terminal; give what is printed at first, and press Ctrl+C at the end."""
+        output = self.folder / "second terminal"
+        with output.open("wb") as file:
+            process = subprocess.Popen(
+                ["bash", "-c", f"set -e\n{block.content}"],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=file,
+                stderr=subprocess.DEVNULL,  # the service's log
+                start_new_session=True,
+            )
+        try:
+            yield until(lambda: output.read_text(encoding="utf-8"), f"{block.content} prints something", 60)
+        finally:
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait(60)
+
+    def write(self, block: Block) -> None:
+        """Save a block as the file that its title names."""
+        (self.folder / "coins" / block.title).write_text(block.content, encoding="utf-8")
+
+    def compare(self, printed: str, block: Block) -> None:
+        """Compare what was printed with what the page says, where `...` stands for anything."""
+        wanted = block.content.replace(PORT, self.port)
+        parts = [r".*".join(map(re.escape, line.split("..."))) for line in wanted.splitlines(keepends=True)]
+        assert re.fullmatch("".join(parts), printed), f"{PAGE}:{block.line} says:\n{wanted}\nand it is:\n{printed}"
+        for name in _TOKEN.findall(wanted):
+            self.tokens[name] = re.findall(re.escape(name[:-3]) + r"\w+", printed)[-1]
+
+    def _script(self, commands: str) -> str:
+        for name, token in self.tokens.items():
+            commands = commands.replace(name, token)
+        commands = commands.replace(PORT, self.port)
+        # A terminal remembers its folder and its variables from one command to the next.
+        before = f'if [ -e "{self.state}" ]; then . "{self.state}"; cd "$PWD"; fi'
+        keys = f'export PLAYER_KEYS="{keys_in(commands)}"'
+        return f'set -e\n{before}\n{keys}\n{commands}\nexport -p > "{self.state}"'
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Reader:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return Reader(tmp_path, str(port))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its commands are those of a POSIX shell")
+def test_the_tutorial_does_what_it_says(reader: Reader) -> None:
+    follow(reader, list(blocks(PAGE)))
+
+
+def follow(reader: Reader, steps: list[Block]) -> None:
+    """Do one step after the other; what the second terminal runs goes on to the end."""
+    printed: str | None = None
+    while steps:
+        step, *steps = steps
+        if step.language == "text":
+            assert printed is not None, f"{PAGE}:{step.line}: nothing was run that could print this"
+            reader.compare(printed, step)
+            printed = None
+            continue
+        assert not printed, f"{PAGE}:{step.line}: the page does not say that before it this is printed:\n{printed}"
+        if step.title == SECOND_TERMINAL:
+            with reader.running(step) as said:
+                assert steps[0].language == "text"
+                reader.compare(said, steps[0])
+                follow(reader, steps[1:])
+            return
+        if step.language == "sh":
+            printed = reader.run(step)
+        else:
+            assert step.title, f"{PAGE}:{step.line}: a file without a name"
+            reader.write(step)
+            printed = None
