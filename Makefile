@@ -36,7 +36,7 @@ check: $(VENV)/dev.installed
 
 # The variable: mkdocs-material advertises its successor on every run.
 docs: $(VENV)/docs.installed
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --config-file docs/site/mkdocs.yml
 	@echo 'Open build/site/index.html'
 
 screenshots: $(VENV)/dev.installed

@@ -5,6 +5,8 @@
     app = dsdk.Discord(APPLICATION_ID, dsdk.CreateFlags.default)
     app.get_achievement_manager().set_user_achievement(ACHIEVEMENT_ID, 100, callback)
     app.run_callbacks()     # once per frame
+
+**Source**: pypi.org/project/discordsdk.
 """
 
 from __future__ import annotations

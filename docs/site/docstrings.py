@@ -8,7 +8,7 @@ from typing import Any
 import griffe
 
 # These stand at the end of a paragraph in the source; here each gets a line of its own.
-_MARKS = re.compile(r"\s+(?=\*\*(?:Thread|Blocks|Source)\*\*:)")
+_MARKS = re.compile(r"\s+(?=\*\*(?:Thread|Blocks|Source)\*\*)")
 _INDENTED = re.compile(r"(?:^(?: {4}.*)?\n)*^ {4}.*$", re.MULTILINE)
 
 

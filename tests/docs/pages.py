@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,6 +50,14 @@ def tables(page: Path) -> Iterator[list[list[str]]]:
         elif token.type == "table_close":
             yield rows
             rows = []
+
+
+def headings(page: Path) -> Iterator[tuple[int, str]]:
+    """Give the headings of a page with their level."""
+    tokens = MarkdownIt().parse(page.read_text(encoding="utf-8"))
+    for token, content in pairwise(tokens):
+        if token.type == "heading_open":
+            yield int(token.tag[1:]), content.content
 
 
 def name_of(page: Path) -> str:

@@ -16,7 +16,7 @@ from discord_achievements.domain.errors import ErrorCode
 from discord_achievements.domain.ratelimit import LimitState, write_headers
 from discord_achievements.domain.routes import ROUTES
 from discord_achievements.domain.wire import Shape
-from tests.docs.pages import DOCS, ROOT, blocks, tables
+from tests.docs.pages import DOCS, ROOT, blocks, headings, tables
 
 PACKAGE = ROOT / "discord_achievements"
 WIRE = DOCS / "wire.md"
@@ -37,7 +37,7 @@ def parsed(*folders: str) -> Iterator[ast.AST]:
 
 
 def test_the_routes_are_those_of_the_table() -> None:
-    told = [row[:4] for row in table(WIRE, "route", "token")]
+    told = [[route.rpartition("`")[2], *rest] for route, *rest in table(WIRE, "route", "token")]
     assert told == [
         [
             f"{route.method} {route.template}",
@@ -126,8 +126,11 @@ def test_the_limits_of_fields_are_those_of_the_page() -> None:
 
 
 def test_every_result_is_explained_once() -> None:
-    told = [(int(number), name) for _, *rows in tables(RESULTS) for number, name, *_ in rows]
-    assert sorted(told) == [(result.value, result.name) for result in Result]
+    met = [(Result[name].value, name) for name in results_met()]
+    never = [(int(number), name) for number, name, _ in table(RESULTS, "number", "result")]
+    assert sorted(met + never) == [(result.value, result.name) for result in Result]
+    text = RESULTS.read_text(encoding="utf-8")
+    assert [f"### {name}\n\nNumber {number}. " in text for number, name in met] == [True] * len(met)
 
 
 def test_the_results_that_a_game_meets_are_those_that_the_code_gives() -> None:
@@ -136,4 +139,8 @@ def test_the_results_that_a_game_meets_are_those_that_the_code_gives() -> None:
         for node in parsed("client", "domain")
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Result"
     }
-    assert {row[1] for row in table(RESULTS, "number", "result", "cause")} == given
+    assert set(results_met()) == given
+
+
+def results_met() -> list[str]:
+    return [heading for level, heading in headings(RESULTS) if level == 3]

@@ -14,6 +14,7 @@ import pytest
 from tests.pictures.compare import BLOCK_MAX, MEAN_MAX, differences
 from tests.pictures.scenes import FOLDER, LOCALES, PAINTERS, SIZES, THEMES, name_of
 
+
 @pytest.mark.parametrize("locale", LOCALES)
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("size", SIZES, ids=str)
