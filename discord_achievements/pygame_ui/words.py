@@ -10,7 +10,13 @@ from ..domain.localization import resolve
 
 
 class Words(NamedTuple):
-    """The widgets' texts in one language. A game may pass its own, say `ENGLISH._replace(title="Trophies")`."""
+    """The widgets' texts in one language. A game may pass its own, say `ENGLISH._replace(title="Trophies")`.
+
+    Toasts say `headline` or `progress`. The list says `title`, the filters' `all`, `unlocked` and `locked`, `tally`
+    (with `{n}` and `{total}`) and, at an entry, `unlocked_on` (with `{date}`); where there is nothing to show
+    `loading`, `empty`, `none_unlocked` or `none_locked`; and in trouble `offline`, `failed` (with `{why}`), `retry`
+    and `not_saved`.
+    """
 
     headline: str
     progress: str

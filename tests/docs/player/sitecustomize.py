@@ -54,13 +54,20 @@ class _Player:
 
 
 def _is_settled() -> bool:
-    """Whether the game has its list, and the service, if there is one, everything that the list has."""
+    """Whether what works in the background has come to rest: the list, pictures and fonts, the service."""
     manager: AchievementManager | None = getattr(sys.modules["__main__"], "manager", None)
-    if manager is None or "DISCORD_ACHIEVEMENTS_URL" not in os.environ:
+    if manager is None:
         return True
+    draws, has_service = "discord_achievements.pygame_ui" in sys.modules, "DISCORD_ACHIEVEMENTS_URL" in os.environ
+    if draws:
+        from discord_achievements.pygame_ui.background import Background
+
+        Background().settle()
     entries = [manager.get_user_achievement_at(index) for index in range(manager.count_user_achievements())]
-    started = [entry for entry in entries if entry.percent_complete]
-    return manager.is_online is True and bool(started) and all(entry.synced for entry in started)
+    if draws and not entries:
+        return False
+    synced = [entry.synced for entry in entries if entry.percent_complete]
+    return not has_service or (manager.is_online is True and synced != [] and all(synced))
 
 
 def _sit_down(keys: list[str], picture: str, at: str) -> None:
