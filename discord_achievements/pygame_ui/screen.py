@@ -220,11 +220,10 @@ class AchievementsScreen:
     def _move(self, step: Step, grid: Grid) -> None:
         rows, columns = self._rows, grid.columns
         page = max(1, grid.view.height // grid.pitch) * columns
-        if not self._shows_selection:
+        if not self._shows_selection and step not in (Step.FIRST, Step.LAST):
             # The first step only shows where one is: at what can be seen.
-            self._shows_selection = True
             seen = grid.visible(self._scroll.now + grid.pitch // 2, len(rows.shown))
-            if rows.selected not in seen and step not in (Step.FIRST, Step.LAST):
+            if rows.selected not in seen:
                 rows.select(seen.start)
         else:
             far = len(rows.shown)
@@ -234,6 +233,7 @@ class AchievementsScreen:
             }[step]  # fmt: skip
             if step is not Step.UP or rows.selected >= columns:
                 rows.select(rows.selected + distance)
+        self._shows_selection = True
         self._scroll.go(grid.revealing(rows.selected, self._scroll.goal), grid.scroll_max(len(rows.shown)))
         self._tell()
 

@@ -21,7 +21,7 @@ from .store import Held, Key, StoreUnavailable, Token, TokenKind, Written
 
 _BUSY_TIMEOUT_S = 5.0
 _GENERATION_FOR_S = 0.001
-_PRAGMAS = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON")
+PRAGMAS = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON")
 _READ = """
     SELECT percent, unlocked_at_us, revision, changed_at_us FROM progress
     WHERE application_id = ? AND user_id = ? AND achievement_id = ?
@@ -138,7 +138,7 @@ class SqliteStore(SqlStore):
         connection = sqlite3.connect(
             path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=16
         )
-        for pragma in _PRAGMAS:
+        for pragma in PRAGMAS:
             connection.execute(pragma)
         return connection
 
@@ -147,7 +147,7 @@ def _configure(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     # Without this the driver begins transactions by itself, and not with IMMEDIATE.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in _PRAGMAS:
+    for pragma in PRAGMAS:
         cursor.execute(pragma)
     cursor.close()
 

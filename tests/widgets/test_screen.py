@@ -93,7 +93,6 @@ def test_the_selection_stays_in_sight_wherever_keys_take_it(game: Game, screen: 
 
 
 def test_end_selects_the_last_and_home_the_first(game: Game, screen: AchievementsScreen) -> None:
-    screen.handle_event(key(pygame.K_DOWN))
     screen.handle_event(key(pygame.K_END))
     assert screen._rows.selected == 199
     screen.handle_event(key(pygame.K_HOME))
