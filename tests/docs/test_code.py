@@ -26,7 +26,8 @@ READERS: dict[str, Callable[[str], object]] = {
     "toml": tomllib.loads,
     "python": lambda code: compile(code, "<page>", "exec"),
 }
-KNOWN = {*READERS, "sh", "text", "nginx", "ini", "powershell", "http", ""}
+# A misspelt "python" must not go unnoticed.
+KNOWN = {*READERS, "", "bat", "c", "csharp", "http", "ini", "nginx", "powershell", "sh", "text", "yaml"}
 ALL = [(page, block) for page in PAGES for block in blocks(page)]
 
 
