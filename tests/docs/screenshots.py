@@ -5,7 +5,6 @@ Time stands still at AT, and chance is a seed, so that one run's pictures are th
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,11 +16,11 @@ from pygame import Rect, Surface
 
 from discord_achievements.pygame_ui import DARK, LIGHT
 from tests.docs.pages import DOCS, ROOT, blocks
+from tests.docs.programs import PLAYER, environment
 from tests.pictures import scenes
 
 AT = "2026-05-02T20:15:00+00:00"
 DEMO = ROOT / "examples" / "pygame_demo"
-PLAYER = Path(__file__).with_name("player")
 SIZE = (960, 400)
 TIMEOUT_S = 120
 
@@ -36,15 +35,11 @@ runpy.run_path({str(DEMO)!r}, run_name="__main__")
 """
 
 
-def _run(*command: str | Path, folder: Path, **environment: str) -> None:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DISCORD_", "SDL_", "PYTHON"))}
-    quiet = {"PYGAME_HIDE_SUPPORT_PROMPT": "1", "SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"}
-    homes = {name: str(folder / "home") for name in ("HOME", "LOCALAPPDATA", "XDG_DATA_HOME")}
-    path = os.pathsep.join([str(PLAYER), str(ROOT)])
+def _run(*command: str | Path, folder: Path, **more: str) -> None:
     subprocess.run(
         [sys.executable, *command],
         cwd=folder,
-        env=kept | quiet | homes | {"PYTHONPATH": path} | environment,
+        env=environment(folder / "home", PLAYER, ROOT) | more,
         stdout=subprocess.DEVNULL,
         timeout=TIMEOUT_S,
         check=True,
@@ -71,7 +66,7 @@ def _tutorial(folder: Path, *runs: str) -> Surface:
 
 PICTURES: dict[str, Callable[[Path], Surface]] = {
     "demo.png": lambda folder: _demo(folder, "--seconds", "9.5"),
-    "demo_list.png": lambda folder: _demo(folder, "--seconds", "45", "--show-list"),
+    "demo_list.png": lambda folder: _demo(folder, "--seconds", "24", "--show-list"),
     "pictures/tutorial_toast.png": lambda folder: _tutorial(folder, "space", "space " * 10),
     "pictures/tutorial_list.png": lambda folder: _tutorial(folder, "space", "space " * 10, "tab"),
     "pictures/toasts_dark.png": lambda folder: scenes.toasts(folder, SIZE, DARK, "en-US"),

@@ -8,7 +8,6 @@ has a test of its own.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tomllib
@@ -18,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import DOCS, FRAGMENT, PAGES, ROOT, Block, blocks, name_of
+from tests.docs.programs import environment
 
 TIMEOUT_S = 60
 TUTORIAL = DOCS / "tutorial.md"
@@ -61,13 +61,10 @@ def test_a_pages_python_runs(page: Path, tmp_path: Path) -> None:
             (folder / block.title).parent.mkdir(parents=True, exist_ok=True)
             (folder / block.title).write_text(block.content, encoding="utf-8")
     script = f"exec(compile({program(page)!r}, {str(page)!r}, 'exec'))"
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DISCORD_", "SDL_"))}
-    homes = {name: str(tmp_path / "home") for name in ("HOME", "LOCALAPPDATA", "XDG_DATA_HOME")}
-    quiet = {"PYGAME_HIDE_SUPPORT_PROMPT": "1", "SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script],
         cwd=folder,
-        env=kept | homes | quiet | {"PYTHONPATH": str(ROOT)},
+        env=environment(tmp_path / "home", ROOT),
         capture_output=True,
         encoding="utf-8",
         timeout=TIMEOUT_S,
