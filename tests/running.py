@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -136,6 +137,15 @@ class RunningService:
         """SIGTERM."""
         self._process.send_signal(signal.SIGTERM)
 
+    @property
+    def open_streams(self) -> int:
+        """How many event streams this process holds."""
+        with Client(self.host) as public:
+            metrics = public.site("/metrics").text
+        found = re.search(r"^discord_achievements_streams (\d+)", metrics, re.MULTILINE)
+        assert found is not None, metrics
+        return int(found[1])
+
     def stop(self) -> int:
         """End it, unless it has ended or is about to; return the exit status."""
         if self._process.poll() is None:
@@ -183,13 +193,17 @@ def running(database: str, *, port: int = 0, **settings: str) -> Iterator[Runnin
 
 
 class Client:
-    """Somebody who calls the service: with a token, or without."""
+    """Somebody who calls the service: with a token, or without; over TLS he trusts the certificate in `trusted`."""
 
-    def __init__(self, host: str, authorization: str = "", version: str = "v10") -> None:
+    def __init__(
+        self, host: str, authorization: str = "", version: str = "v10", trusted: Path | None = None
+    ) -> None:
         self._host = host
         self._base = f"{host}/api" + (f"/{version}" if version else "")
         self._session = requests.Session()
         self._session.trust_env = False
+        if trusted is not None:
+            self._session.verify = str(trusted)
         if authorization:
             self._session.headers["Authorization"] = authorization
 
