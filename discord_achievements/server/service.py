@@ -7,11 +7,18 @@ Whether an application exists is told only to those who have a token.
 
 What is hidden. A secret achievement that a player has not unlocked does not exist for that player: it is in no list,
 its events go out at 100 only, and the answer to an update of it, which the game made knowing its id, is empty.
+
+What still tells its id from one that does not exist, to somebody who has the id already: an update of it, since games
+have to make them (200, or 403 where it is `secure` too, instead of 404), and its icon at the hash of that very picture.
+Ids cannot be found by trying: 22 bits of one are random, for each millisecond in which it may have been made, and a
+player has five updates in 5 s. All other answers are the same for both ids, and are made by the same look-ups, so that
+they take the same time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +43,7 @@ from .writer import Writer
 
 T = TypeVar("T")
 
+_ICON_HASH = re.compile("[0-9a-f]{32}")
 _GAMES_MAX = 200
 _CLOCK_SKEW_US = 60_000_000
 _STREAM_FULL_RETRY_S = 5.0
@@ -164,14 +172,15 @@ class Service:
         to all, so that it must not tell which ids exist.
         """
         media_type = EXTENSIONS.get(extension)
+        if media_type is None or not _ICON_HASH.fullmatch(icon_hash):
+            raise ApiError.of(ErrorCode.ROUTE_NOT_FOUND)
         stored: Icon | None = default_icon()
         if stored is not None and stored.icon_hash != icon_hash:
-            stored = await self._in_thread(self._store.icon, application_id, achievement_id)
-        if stored is not None and stored.icon_hash == icon_hash and media_type is not None:
-            if media_type == stored.media_type:
-                return media_type, stored.content
-            if media_type == "image/png":
-                return media_type, stored.png
+            stored = await self._in_thread(self._store.icon, application_id, achievement_id, icon_hash)
+        if stored is not None and media_type == stored.media_type:
+            return media_type, stored.content
+        if stored is not None and media_type == "image/png":
+            return media_type, stored.png
         raise ApiError.of(ErrorCode.ROUTE_NOT_FOUND)
 
     # The player's progress

@@ -64,6 +64,7 @@ def until_told(game: Game, achievement: int, percent: int) -> None:
 def documented(port: int, services: list[RunningService]) -> str:
     """Return the configuration in the documentation, with this machine's addresses, port and certificate."""
     document = (ROOT / "docs/operating.md").read_text("utf-8")
+    text: str
     (text,) = re.findall(r"^```nginx\n(.*?)^```", document, re.DOTALL | re.MULTILINE)
     servers = "".join(f"server 127.0.0.1:{service.port};\n" for service in services)
     for pattern, here in (
@@ -95,7 +96,7 @@ def front(
     port = free_port()
     host = f"https://127.0.0.1:{port}"
     with ExitStack() as stack:
-        services = [stack.enter_context(running(database, **settings)) for _ in range(2)]
+        services = [stack.enter_context(running(database, port=0, **settings)) for _ in range(2)]
         make_nginx(documented(port, services), port)
         bot, player = (
             stack.enter_context(Client(host, authorization, trusted=CERTIFICATE))
