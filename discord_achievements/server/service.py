@@ -259,10 +259,6 @@ class Service:
         if self._streams.close(stream):
             await self._broker.unsubscribe(stream.player)
 
-    def resync(self) -> None:
-        """Have every connected client fetch its list: something may have been missed."""
-        self._streams.push_all(wire.format_event(self._at_us(), wire.RESYNC, {}))
-
     async def _missed(self, admission: Admission, last_event_id: str) -> list[bytes]:
         """Return the events since `last_event_id`, which is the time of the last change that the client has heard of.
 
@@ -273,7 +269,7 @@ class Service:
         digits = last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= 18
         since_us = int(last_event_id) if digits else 0
         if not at_us - self._replay_us <= since_us <= at_us + _CLOCK_SKEW_US:
-            return [wire.format_event(at_us, wire.RESYNC, {})]
+            return [resync_event(at_us)]
         user_id, records = await self.records(admission)
         changed = sorted(
             (held.changed_at_us, achievement_id, held)
@@ -295,7 +291,7 @@ class Service:
             event = _event(key.application_id, key.user_id, key.achievement_id, after)
         elif is_visible(achievement, before):
             # An unlocked secret was reset: it leaves the player's list, which an event about it could not tell.
-            event = wire.format_event(after.changed_at_us, wire.RESYNC, {})
+            event = resync_event(after.changed_at_us)
         else:
             return
         self._broker.publish([Notice(Player(key.application_id, key.user_id), event)])
@@ -327,6 +323,11 @@ class Service:
 
     async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *arguments))
+
+
+def resync_event(at_us: int) -> bytes:
+    """Return the event that has a client fetch its list."""
+    return wire.format_event(at_us, wire.RESYNC, {})
 
 
 def path_id(parameters: dict[str, str], name: str) -> int:
