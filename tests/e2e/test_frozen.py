@@ -64,7 +64,12 @@ def game(tmp_path_factory: pytest.TempPathFactory) -> Path:
         timeout=BUILD_TIMEOUT_S,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    said = done.stdout + done.stderr
+    # The system's own Python may come without its library, and a system without binutils.
+    for lacking in ("Python shared library", "objdump"):
+        if done.returncode != 0 and lacking in said:
+            pytest.skip(f"not run: PyInstaller finds no {lacking} on this machine")
+    assert done.returncode == 0, said
     folder = Path(shutil.move(build / "dist" / "Game", tmp_path_factory.mktemp("installed") / "Game"))
     shutil.rmtree(source)
     return folder / ("Game.exe" if os.name == "nt" else "Game")
