@@ -182,7 +182,7 @@ def test_a_type_checker_finds_the_types_in_the_wheel(wheel: Path, tmp_path: Path
     venv.create(tmp_path / "venv", symlinks=os.name != "nt")
     python = python_of(tmp_path / "venv")
     run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", f"{wheel}[pygame,testing]", cwd=tmp_path)
-    how = ["--strict", "--config-file=", "--cache-dir", tmp_path / "cache", "--python-executable", python]
+    how = ["--strict", "--config-file=", "--cache-dir", str(tmp_path / "cache"), "--python-executable", str(python)]
     run(sys.executable, "-m", "mypy", *how, game, cwd=tmp_path)
 
 
