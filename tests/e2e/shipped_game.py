@@ -98,10 +98,10 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--report", type=Path, required=True)
     parser.add_argument("--win", action="store_true")
-    parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--log", type=Path)
     options = parser.parse_args()
-    if options.verbose:
-        logging.basicConfig(level=logging.INFO)
+    if options.log is not None:
+        logging.basicConfig(filename=options.log, encoding="utf-8", level=logging.INFO)
     # Without a console, none of these has anywhere to go.
     print("a line")
     warnings.warn("a warning", stacklevel=1)
