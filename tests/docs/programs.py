@@ -10,7 +10,7 @@ PLAYER = Path(__file__).with_name("player")
 
 def environment(home: Path, *python_path: Path | str) -> dict[str, str]:
     """Return this environment without a window, sound and settings of ours; `home` is the user's folder."""
-    foreign = ("DISCORD_", "SDL_", "PYTHON", "VIRTUAL_ENV", "XDG_")
+    foreign = ("DISCORD_", "SDL_", "PYTEST_", "PYTHON", "VIRTUAL_ENV", "XDG_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return kept | {
         **dict.fromkeys(("HOME", "LOCALAPPDATA", "XDG_DATA_HOME"), str(home)),

@@ -1,8 +1,8 @@
 """The code in the documentation is real: Python compiles and runs, data can be read.
 
 A page's Python blocks are one program, run from top to bottom in an empty folder that has the files which the page
-gives a name to. A block with the title "fragment" is a part of something larger, and only has to compile. The tutorial
-has a test of its own.
+gives a name to. Where it has tests, pytest runs it. A block with the title "fragment" is a part of something larger,
+and only has to compile. The tutorial has a test of its own.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import pytest
 from tests.docs.pages import DOCS, FRAGMENT, PAGES, ROOT, Block, blocks, name_of
 from tests.docs.programs import environment
 
+PLUGIN = "discord_achievements_pytest"
 TIMEOUT_S = 60
 TUTORIAL = DOCS / "tutorial.md"
 READERS: dict[str, Callable[[str], object]] = {
@@ -60,9 +61,8 @@ def test_a_pages_python_runs(page: Path, tmp_path: Path) -> None:
         if block.title not in ("", FRAGMENT):
             (folder / block.title).parent.mkdir(parents=True, exist_ok=True)
             (folder / block.title).write_text(block.content, encoding="utf-8")
-    script = f"exec(compile({program(page)!r}, {str(page)!r}, 'exec'))"
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script],
+        [sys.executable, *how_to_run(page, folder)],
         cwd=folder,
         env=environment(tmp_path / "home", ROOT),
         capture_output=True,
@@ -71,6 +71,15 @@ def test_a_pages_python_runs(page: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+def how_to_run(page: Path, folder: Path) -> list[str]:
+    """Return Python's arguments for a page's program; if it has tests, it is put into the folder for pytest."""
+    code = program(page)
+    if "\ndef test_" not in code:
+        return ["-W", "error", "-c", f"exec(compile({code!r}, {str(page)!r}, 'exec'))"]
+    (folder / "test_page.py").write_text(code, encoding="utf-8")
+    return ["-m", "pytest", "-q", "-W", "error", "-p", PLUGIN, "test_page.py"]
 
 
 def test_there_is_code_to_run() -> None:
