@@ -7,11 +7,13 @@ import gc
 import logging
 import os
 import random
+import sqlite3
 import sys
 import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Protocol
@@ -928,6 +930,27 @@ def test_texts_are_in_the_managers_locale(
     assert (achievement.name, achievement.description) == (name, description)
     assert (achievement.application_id, achievement.id) == (APPLICATION_ID, WALK)
     assert achievement.name_localizations == TRANSLATED["name_localizations"]
+
+
+DAMAGED = ['{"de": "Ge', "[1, 2]", '"de"', "[" * 100_000, '{"de": 5}', b"\xff\xfe{", 5]
+
+
+@pytest.mark.parametrize("damaged", DAMAGED, ids=lambda damaged: repr(damaged)[:12])
+def test_damaged_localizations_leave_the_text_that_everybody_gets(
+    start: Start, tmp_path: Path, damaged: object
+) -> None:
+    catalogue = write_catalogue(tmp_path, [TRANSLATED])
+    game = start(achievements=catalogue)
+    with closing(sqlite3.connect(tmp_path / "data" / "achievements.sqlite3")) as cache, cache:
+        columns = "name_localizations = ?, description_localizations = ?"
+        cache.execute(f"UPDATE definition SET {columns} WHERE id = ?", (damaged, damaged, WALK))
+    game.fetch()
+    game.set(WALK, 10)  # which has that row read again
+    achievement = game.manager.get_achievement(WALK)
+    assert (achievement.name, achievement.description) == ("Walk", "Walk a mile.")
+    game.manager.close()
+    again = start(achievements=catalogue, locale="de")
+    assert again.manager.get_achievement(WALK).name == "Gehe"  # mended by the next start
 
 
 def test_the_locale_comes_from_the_environment_where_the_game_says_none(
