@@ -236,6 +236,7 @@ class Engine:
         return response
 
     def _take(self, service: Service, action: Exchange, response: Response) -> None:
+        check(response, self._clock.at_us())
         if isinstance(action, SendUpdate):
             after = self._intake.update(action.achievement_id, action.progress, read_update(response))
             self._settle(action.achievement_id, after, Result.OK)
@@ -244,7 +245,6 @@ class Engine:
             if not after.known:
                 service.sync.feed.poll_now(self._clock.now())  # only the list tells its name
             return
-        check(response)
         if isinstance(action, FetchIcon):
             path = self._icons.store(action.icon_hash, response.body)
             for achievement_id in service.sync.icons.get(action.icon_hash, ()):

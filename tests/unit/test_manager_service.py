@@ -1028,10 +1028,18 @@ def test_a_long_wait_is_given_up_and_done_later(world: World) -> None:
     assert world.percents() == {WALK: 60}
 
 
-def test_the_services_word_outranks_the_table(world: World) -> None:
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"retry_after": "500"},
+        {"retry_after": "Tue, 02 May 2023 12:08:20 GMT"},  # the manual clock says 12:00
+        {"retry_after": "Sun, 06 Nov 1994 08:57:57 GMT", "date": "Sun, 06 Nov 1994 08:49:37 GMT"},
+    ],
+)
+def test_the_services_word_outranks_the_table(world: World, headers: dict[str, str]) -> None:
     game = world.online()
     line = world.lines[0]
-    line.answers.append(error(503, None, retry_after="500"))
+    line.answers.append(error(503, None, **headers))
     assert game.set(WALK, 50) is UNAVAILABLE
     world.clock.advance(499)
     assert game.fetch() is UNAVAILABLE  # a game that asks does not hurry a service that has said when
