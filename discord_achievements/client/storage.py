@@ -24,20 +24,22 @@ from .state import State, further, reached
 _log = logging.getLogger("discord_achievements")
 _CACHE = "achievements.sqlite3"
 _SERVICE, _ANSWERED = "service", "answered"
+_OVERRUN = "the journal is full, so a crash now loses the updates that are not stored yet"
 T = TypeVar("T")
 
 
 class Storage:
     """One manager's files.
 
-    `error` says what is wrong with them, None while all is well. Whatever is wrong, the methods keep working: in
-    memory, with the journal, if there is one, kept for the next start.
+    Whatever is wrong with them, the methods keep working: in memory, with the journal, if there is one, kept for the
+    next start.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.error: str | None = None
         self.durable = True
+        self._error: str | None = None
+        self._overrun_told = False
         self.journal: Journal | None = None
         self._no_journal = ""
         self._seen_seq = 0
@@ -53,6 +55,12 @@ class Storage:
             self._report(f"{self._no_journal}; a crash may lose the last moments")
             self._no_journal = ""
         self._fold_orphans()
+
+    @property
+    def error(self) -> str | None:
+        """What is wrong with the files, None while all is well. **Thread**: any."""
+        overrun = _OVERRUN if self.journal is not None and self.journal.is_overrun else None
+        return "; ".join(filter(None, (self._error, overrun))) or None
 
     def change(self, what: Callable[[], T]) -> T:
         """Do `what` to the cache, all of it or nothing, and return what it returns.
@@ -82,6 +90,9 @@ class Storage:
         What changes nothing is not written, since a game may say the same in every frame. That it has been seen is
         noted with the next change: a value that the service refuses or resets then stays away after a crash.
         """
+        if self.journal is not None and self.journal.is_overrun and not self._overrun_told:
+            self._overrun_told = True
+            _log.warning("%s", _OVERRUN)
         self._seen_seq = seq
         states = self._unless_new(player_id, sets)
         if states is None:
@@ -233,7 +244,7 @@ class Storage:
         self._report("; ".join(filter(None, (what, self._no_journal))) + f". Progress is kept {kept}")
 
     def _report(self, what: str) -> None:
-        self.error = what if self.error is None else f"{self.error}; {what}"
+        self._error = what if self._error is None else f"{self._error}; {what}"
         _log.warning("%s", what)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from discord_achievements import AchievementManager, ConfigurationError, Result, ResultError, UserAchievement
+from discord_achievements.client.journal import SLOTS
 from discord_achievements.client.transport import Request, Response
 from discord_achievements.domain.errors import TransportError
 from discord_achievements.testing import FakeService, InProcessTransport, ManualClock, ScriptedTransport
@@ -399,6 +400,30 @@ def test_an_unchanged_list_is_not_sent_again(world: World) -> None:
     assert line.statuses[-1] == 304
     assert line.of("GET")[-1].headers["If-None-Match"]
     assert game.percents == before
+
+
+def test_what_finds_the_journal_full_is_told_and_stored_all_the_same(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    line = world.line()
+    line.hold()
+    game = world.start(line=line)
+    game.manager.run_callbacks()
+    eventually(lambda: line.requests)  # the worker is busy, and stores nothing meanwhile
+    ids = range(1, SLOTS + 3)
+    for achievement_id in ids[:SLOTS]:
+        game.manager.set_user_achievement(achievement_id, 50)
+    assert game.manager.storage_error is None
+    for achievement_id in ids[SLOTS:]:
+        game.manager.set_user_achievement(achievement_id, 50)
+    assert "journal is full" in str(game.manager.storage_error)
+    line.transport.go_down()
+    line.release()
+    eventually(lambda: game.manager.storage_error is None)  # all of it is on disk now
+    assert sum("journal is full" in message for message in caplog.messages) == 1
+    game.manager.close()
+    assert world.start(down=True).manager.pending_count == len(ids)
+
 
 
 # Out of reach

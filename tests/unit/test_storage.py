@@ -17,7 +17,7 @@ import pytest
 from discord_achievements import Achievement, AchievementManager, Result
 from discord_achievements.client import identity
 from discord_achievements.client.cache import SCHEMA_VERSION, SLICE, Cache
-from discord_achievements.client.journal import paths
+from discord_achievements.client.journal import SLOTS, paths
 from discord_achievements.client.state import State, refused, told
 from discord_achievements.client.storage import Storage
 from discord_achievements.domain.catalogue import Catalogue, CatalogueEntry
@@ -515,6 +515,21 @@ def test_where_there_can_be_no_cache_the_journal_keeps_everything(start: Start, 
     game = start(tmp_path)
     assert game.storage.error is None
     assert game.pending() == {10: HALF, 20: HALF}
+
+
+def test_a_full_journal_is_told_for_as_long_as_nothing_can_be_stored(start: Start, tmp_path: Path) -> None:
+    (tmp_path / CACHE).mkdir()
+    game = start(tmp_path)
+    before = game.storage.error
+    assert game.storage.journal is not None
+    for number in range(1, SLOTS + 1):
+        game.play(number)
+    assert game.storage.error == before
+    game.seq += 1
+    assert not game.storage.journal.write(game.seq, SLOTS + 1, 50, AT_US, game.owner)
+    assert game.take(SLOTS + 1).pending == HALF
+    assert game.storage.error != before
+    assert "journal is full" in str(game.storage.error)
 
 
 PLAY_AS_NOBODY = """
