@@ -10,6 +10,7 @@ import json
 import logging
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -70,8 +71,8 @@ class Engine:
     """One manager's disk and network.
 
     `to_game` receives the messages for the game, `to_worker` what the stream's reader has to say. For the game to
-    read at any time: `backlog`, the last set that was taken in and the ids that the service has not confirmed by
-    then, and `is_online`.
+    read at any time: `backlog`, the last set up to which all are stored and the ids that the service has not
+    confirmed by then, and `is_online`.
     """
 
     def __init__(
@@ -94,7 +95,9 @@ class Engine:
         self._account = Account(storage, credentials)
         self._intake = Intake(storage, self._account)
         self._icons = IconFolder(storage.folder / "icons", storage.run)
+        self._commands: deque[object] = deque()
         self._seq = 0
+        self._missed_seq: int | None = None
         self._waiting: dict[int, list[int]] = {}
         self._fetches: list[int] = []
         self._trouble_told = False
@@ -107,48 +110,91 @@ class Engine:
 
     # What the game says
 
-    def handle(self, commands: Sequence[object]) -> None:
-        """Take in commands, in their order."""
-        sets: list[Set] = []
-        for command in commands:
+    def handle(self, commands: Iterable[object]) -> None:
+        """Take in commands, in their order. One that fails is answered, and those behind it go on."""
+        self._commands.extend(commands)
+        while self._commands:
+            command = self._commands[0]
             if isinstance(command, Set):
-                sets.append(command)
+                self._record(self._next_sets())
                 continue
-            self._record(sets)
-            sets = []
-            if isinstance(command, Fetch):
-                self._want_fetch(command)
-            elif isinstance(command, SignIn):
+            if isinstance(command, SignIn):
+                # Where that fails it stays in front, for another try: all that follows is the new player's.
                 self._sign_in(command.credentials)
-            elif isinstance(command, WantIcon):
-                self._want_icon(command)
-            elif isinstance(command, StreamOpened | StreamEvent | StreamEnded):
-                self._take_stream(command)
-            elif not isinstance(command, Wake):
-                raise TypeError(f"no such command: {command!r}")
-        self._record(sets)
+                self._commands.popleft()
+                continue
+            self._commands.popleft()
+            try:
+                self._obey(command)
+            except Exception:
+                _log.exception("%s was not done; the worker goes on with what follows", type(command).__name__)
+                self._make_good(command)
         self._give_up_waiting()
         self._publish()
 
-    def _record(self, sets: list[Set]) -> None:
-        if not sets:
-            return
+    def _obey(self, command: object) -> None:
+        if isinstance(command, Fetch):
+            self._want_fetch(command)
+        elif isinstance(command, WantIcon):
+            self._want_icon(command)
+        elif isinstance(command, StreamOpened | StreamEvent | StreamEnded):
+            self._take_stream(command)
+        elif not isinstance(command, Wake):
+            raise TypeError(f"no such command: {command!r}")
+
+    def _make_good(self, command: object) -> None:
+        """Answer a command that has failed, or have the list tell what it would have told."""
+        if isinstance(command, Fetch):
+            self._answer_fetches(Result.INTERNAL_ERROR)
+        elif isinstance(command, StreamEvent) and self._service is not None:
+            self._service.sync.feed.poll_now(self._clock.now())
+
+    def _next_sets(self) -> list[Set]:
+        sets: list[Set] = []
+        while self._commands and isinstance(command := self._commands[0], Set):
+            sets.append(command)
+            self._commands.popleft()
+        return sets
+
+    def _record(self, sets: Sequence[Set]) -> None:
+        try:
+            self._take_sets(sets)
+        except Exception as exc:
+            if len(sets) > 1:
+                _log.warning("%d sets cannot be stored together; now one by one", len(sets), exc_info=True)
+                for one in sets:
+                    self._record([one])
+                return
+            (one,) = sets
+            _log.exception("%d %% of achievement %d cannot be stored", one.percent, one.achievement_id)
+            self._storage.keep_journal(exc)
+            self._missed_seq = one.seq if self._missed_seq is None else self._missed_seq
+            self._seq = one.seq
+            self._post(Answered(one.seq, Result.INTERNAL_ERROR))
+
+    def _take_sets(self, sets: Sequence[Set]) -> None:
         latest: dict[int, Progress] = {}
+        shown: dict[int, Progress] = {}
         for one in sets:
-            latest[one.achievement_id] = state.further(latest.get(one.achievement_id), reach(one.percent, one.at_us))
+            progress = reach(one.percent, one.at_us)
+            latest[one.achievement_id] = state.further(latest.get(one.achievement_id), progress)
+            if one.own is not None:
+                shown[one.achievement_id] = state.further(shown.get(one.achievement_id), progress)
         seq = sets[-1].seq
-        states = self._storage.take(self._account.player.id, latest, seq)
+        taken = self._storage.take(self._account.player.id, latest, seq)
         self._seq = seq
         for one in sets:
-            pending = states[one.achievement_id].pending
+            pending = taken[one.achievement_id].after.pending
             if self._service is None or pending is None:
                 self._post(Answered(one.seq, Result.OK))
             else:
                 self._service.sync.pending[one.achievement_id] = pending
                 self._waiting.setdefault(one.achievement_id, []).append(one.seq)
-        for achievement_id, after in states.items():
-            if state.shown(after) != latest[achievement_id] and not state.needs_agreement(after):
-                # More was known here than on the game's thread, from another process of this game.
+        for achievement_id, (before, after) in taken.items():
+            # More may be known here than on the game's thread, from another process or since another player came.
+            if not state.needs_agreement(after) and state.shown(after) != shown.get(
+                achievement_id, state.shown(before)
+            ):
                 self._post_change(achievement_id, after)
 
     def _want_fetch(self, command: Fetch) -> None:
@@ -418,7 +464,7 @@ class Engine:
 
     def _publish(self) -> None:
         pending = frozenset[int]() if self._service is None else frozenset(self._service.sync.pending)
-        self.backlog = (self._seq, pending)
+        self.backlog = (self._seq if self._missed_seq is None else self._missed_seq - 1, pending)
         if self._trouble_told and not pending:
             self._trouble_told = False
             self._post(ConnectionChanged(True))

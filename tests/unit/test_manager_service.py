@@ -76,7 +76,7 @@ class Line:
         self.requests.append(request)
         if request.url.endswith("/events"):
             return None if self._streams else NO_STREAM
-        if not self._free.wait(PATIENCE_S):
+        if self._held in ("", request.method) and not self._free.wait(PATIENCE_S):
             raise AssertionError("the test has not released the line")
         if self.answers and request.method == "PUT":
             answer = self.answers.popleft()
