@@ -104,8 +104,10 @@ class Engine:
         self._texts: dict[int, TextRow] = {}
         self._reader: StreamReader | None = None
         self._aborted = False
+        # For whom the policy has what is pending.
+        self._followed = self._account.player
         if service is not None:
-            service.sync.pending = storage.cache.pending(self._account.player.id)
+            service.sync.pending = storage.cache.pending(self._followed.id)
         self._publish()
 
     # What the game says
@@ -210,9 +212,8 @@ class Engine:
         assert self._service is not None, "the manager refuses tokens in local mode"
         self._stop_stream()
         self._service.sync.new_token(self._clock.now())
-        before = self._account.player
         self._account.sign_in(credentials)
-        self._follow(before)
+        self._follow(self._service)
 
     def _want_icon(self, wanted: WantIcon) -> None:
         path = self._icons.path(wanted.icon_hash) if wanted.path is None else Path(wanted.path)
@@ -233,21 +234,27 @@ class Engine:
         action = self._service.sync.next(now)
         if isinstance(action, Wait):
             return None if action.until is None else max(0.0, action.until - now)
-        before = self._account.player
         try:
-            if isinstance(action, OpenStream):
-                self._open_stream(self._service)
-            else:
-                self._exchange(self._service, action)
+            self._perform(self._service, action)
         except NotSignedInError as exc:
             if exc.passes:
                 self._service.sync.sign_in_failed(self._clock.now(), random.random())
             else:
                 self._service.sync.block(exc.result)
-        self._follow(before)
+        self._follow(self._service)
         self._give_up_waiting()
         self._publish()
         return 0.0
+
+    def _perform(self, service: Service, action: Exchange | OpenStream) -> None:
+        if not isinstance(action, FetchIcon):
+            self._account.token()
+            if self._follow(service):
+                return  # somebody else plays, or may: what to do has to be asked anew
+        if isinstance(action, OpenStream):
+            self._open_stream(service)
+        else:
+            self._exchange(service, action)
 
     def _exchange(self, service: Service, action: Exchange) -> None:
         try:
@@ -263,6 +270,7 @@ class Engine:
         self._account.accepted()
         self.is_online = True
         if isinstance(action, FetchList):
+            self._account.listed()
             self._answer_fetches(Result.OK)
 
     def _send(self, service: Service, action: Exchange) -> Response:
@@ -325,20 +333,28 @@ class Engine:
         elif judged is Verdict.REFUSED and isinstance(action, FetchList):
             self._answer_fetches(result_of(outcome))
 
-    def _follow(self, before: Player) -> None:
-        """Go on as the player of the account: with what is pending for them, and nothing of anybody else's."""
-        player = self._account.player
-        if _same(player, before) or self._service is None:
-            return
-        cache = self._storage.cache
-        self._service.sync.pending = cache.pending(player.id)
-        if cache.player(before.id).id != player.id:
+    def _follow(self, service: Service) -> bool:
+        """Go on as the player of the account: with what is pending for them, and nothing of anybody else's.
+
+        Return whether that is another than so far, or whether it has just become uncertain who it is.
+        """
+        account, cache, before = self._account, self._storage.cache, self._followed
+        becomes_uncertain = account.is_uncertain and not service.sync.is_uncertain
+        service.sync.is_uncertain = account.is_uncertain
+        if _same(account.player, before):
+            return becomes_uncertain
+        service.sync.pending = cache.pending(account.player.id)
+        if cache.player(before.id).id != account.player.id:
             # Not one who turned out to be known already, but another: what waits has to wait for the other's return.
+            self._stop_stream()
+            service.sync.new_token(self._clock.now())
             for seqs in self._waiting.values():
                 for seq in seqs:
                     self._post(Answered(seq, Result.NOT_AUTHENTICATED))
             self._waiting.clear()
         self._post_list()
+        self._followed = account.player
+        return True
 
     # The event stream
 
