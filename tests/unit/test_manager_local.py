@@ -46,6 +46,7 @@ from tests.managers import (
     run_python,
     write_catalogue,
 )
+from tests.waiting import until
 
 OK = Result.OK
 UNKNOWN = 999
@@ -1251,10 +1252,7 @@ class Warnings:
         return sum("run_callbacks()" in record.getMessage() for record in self._caplog.records)
 
     def eventually(self, count: int) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while self.count < count:
-            assert time.monotonic() < deadline, "no warning"
-            time.sleep(0.001)
+        until(lambda: self.count >= count, "the game is warned", PATIENCE_S)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -32,6 +31,7 @@ from tests.managers import (
     run_python,
     write_catalogue,
 )
+from tests.waiting import until
 
 OK, UNAVAILABLE = Result.OK, Result.SERVICE_UNAVAILABLE
 BASE_URL = "https://achievements.invalid/api/v10"
@@ -155,10 +155,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def eventually(condition: Callable[[], object]) -> None:
     """Wait for what another thread does, while the game stands still."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.001)
+    until(condition, "what the other thread has to do", PATIENCE_S)
 
 
 def bring_back(world: World, line: Line) -> None:
@@ -1286,6 +1283,17 @@ def test_a_set_right_after_the_change_of_players_is_the_new_players(world: World
     assert (world.percents(ANN), world.percents(BOB)) == ({WALK: 30}, {WALK: 50})
     game.until(lambda: game.percents == {WALK: 50, WIN: 0, SECURE: 0})
     game.until(lambda: game.manager.get_user_achievement(WALK).user_id == BOB)
+
+
+def test_what_is_set_right_after_the_change_of_players_is_shown_out_of_reach_too(world: World) -> None:
+    game = world.online()
+    game.set(WALK, 50)
+    world.lines[0].transport.go_down()
+    game.manager.set_token("bob-1")
+    game.manager.set_user_achievement(WALK, 20)  # less than Ann's, which the list still shows
+    game.until(lambda: game.told == [(WALK, 50), (WALK, 20)])
+    assert game.percents == {WALK: 20, WIN: 0, SECURE: 0}
+    assert game.manager.pending_count == 1
 
 
 SIGN_IN_AND_DIE = """
