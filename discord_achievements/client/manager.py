@@ -139,7 +139,7 @@ class AchievementManager:
             to_game=awaited(inbox, callbacks),
             to_worker=outbox.put,
         )
-        self._delivery = Delivery(engine.view(_no_pause), inbox, callbacks)
+        self._delivery = Delivery(engine.view(), inbox, callbacks)
         # What the verbs use of it in every frame, so that they need not go through it.
         self._deliver = self._delivery.run
         self._inbox = inbox
@@ -452,10 +452,6 @@ class AchievementManager:
         self._inbox.clear()
         if self._journal is not None:
             self._journal.close(remove=False)  # else its lock would outlive the parent
-
-
-def _no_pause() -> None:
-    """In the constructor nobody waits for the interpreter."""
 
 
 def _load(achievements: str | os.PathLike[str] | Catalogue | None, application_id: int) -> Catalogue | None:
