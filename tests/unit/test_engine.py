@@ -17,7 +17,8 @@ from discord_achievements.client.protocol import Protocol
 from discord_achievements.client.state import State
 from discord_achievements.client.storage import Storage
 from discord_achievements.client.sync import Sync
-from discord_achievements.client.token import Credentials, credentials
+from discord_achievements.client.token import Credentials, TokenProvider, credentials
+from discord_achievements.client.view import Row
 from discord_achievements.testing import FakeService, InProcessTransport, ManualClock
 
 APP = 461618159171141643
@@ -50,11 +51,18 @@ class StumblingCache(Cache):
             raise Mistake
         return super().changed_elsewhere()
 
+    def rows(self, player_id: int) -> Iterator[list[Row]]:
+        if self.is_blind:
+            raise Mistake
+        return super().rows(player_id)
+
 
 class Game:
     """A game on an engine without a thread: what it says is written to the journal, what it hears is kept."""
 
-    def __init__(self, folder: Path, *, service: FakeService | None = None, token: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, service: FakeService | None = None, token: str | TokenProvider | None = None
+    ) -> None:
         self.heard: list[object] = []
         self.storage = Storage(folder)
         self.storage.define(Achievement(APP, id_, "Name", "What to do") for id_ in (GOOD, BAD, OTHER))
@@ -194,6 +202,32 @@ def test_what_follows_a_sign_in_that_fails_waits_for_it(start: Start, service: F
     game.engine.handle([SignIn(credentials("ann"))])
     game.work()
     assert {id_: progress.percent for id_, progress in service.progress(ANN).items()} == {GOOD: 10}
+
+
+class Renewing:
+    """A token object whose second token is another player's."""
+
+    def get_token(self) -> str:
+        return "ann"
+
+    def refresh(self) -> str:
+        return "bob"
+
+
+def test_a_mistake_while_another_player_is_found_out_sends_them_nothing_of_the_first(
+    start: Start, service: FakeService
+) -> None:
+    game = start(service=service, token=Renewing())
+    game.work()
+    service.revoke("ann")
+    game.engine.handle([game.says(GOOD, 10)])
+    game.cache.is_blind = True
+    with pytest.raises(Mistake):
+        game.work()
+    game.cache.is_blind = False
+    game.work()
+    assert (service.progress(ANN), service.progress(BOB)) == ({}, {})
+    assert game.answers == [(1, Result.NOT_AUTHENTICATED)]
 
 
 @pytest.mark.parametrize("percent", [0, 50, 100])
