@@ -27,9 +27,13 @@ Give each test's manager a `data_dir` of its own, as above, so that tests do not
 
 from __future__ import annotations
 
+from .checked import CheckedManager
 from .clock import ManualClock
+from .code_ids import UnknownId, unknown_ids
+from .control import ServiceControl
 from .fault_server import FaultServer
 from .faults import Fault
+from .inline import InlineManager
 from .inprocess import InProcessTransport
 from .runner import run_until
 from .scripted import ScriptedTransport, UnscriptedRequestError, stall
@@ -38,13 +42,18 @@ from .streams import ByteStream
 
 __all__ = [
     "ByteStream",
+    "CheckedManager",
     "FakeService",
     "Fault",
     "FaultServer",
     "InProcessTransport",
+    "InlineManager",
     "ManualClock",
     "ScriptedTransport",
+    "ServiceControl",
+    "UnknownId",
     "UnscriptedRequestError",
     "run_until",
     "stall",
+    "unknown_ids",
 ]
