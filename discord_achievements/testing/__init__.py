@@ -27,6 +27,7 @@ Give each test's manager a `data_dir` of its own, as above, so that tests do not
 
 from __future__ import annotations
 
+from ..domain.errors import ErrorCode
 from .checked import CheckedManager
 from .clock import ManualClock
 from .code_ids import UnknownId, unknown_ids
@@ -43,6 +44,7 @@ from .streams import ByteStream
 __all__ = [
     "ByteStream",
     "CheckedManager",
+    "ErrorCode",
     "FakeService",
     "Fault",
     "FaultServer",

@@ -2,8 +2,8 @@
 
 Looked at are calls of the verbs that take an achievement's id, whatever they are called on, in both spellings of the
 GameSDK too. An id is known where it is written as a number, or as a constant of a module or of a class in it, also one
-that was imported from another of the files. An id that the code works out is not known: the test that plays that part
-of the game finds it (`CheckedManager.unknown_ids`).
+that was imported from another of the files. In a file where a call's id is worked out, every number that looks like a
+Discord id is taken for one; what that misses, the test finds that plays the part (`CheckedManager.unknown_ids`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from ..client.catalogue_file import read_catalogue
 from ..domain.catalogue import Catalogue
+from ..domain.snowflake import MAX_SNOWFLAKE
 from .names import Names, shortened
 
 _VERBS = frozenset(
@@ -29,11 +30,12 @@ _VERBS = frozenset(
         "GetUserAchievement",
     }
 )
+_LOOKS_LIKE_AN_ID = range(10**16, MAX_SNOWFLAKE + 1)  # those of Discord have 17 to 19 digits
 _ID_ARGUMENTS = frozenset({"achievement_id", "achievementId"})
 
 
 class UnknownId(NamedTuple):
-    """A call with an id that the catalogue does not have; as text, it says so."""
+    """An id in the code that the catalogue does not have, and the verb that gets it; as text, it says so."""
 
     path: Path
     line: int
@@ -51,7 +53,7 @@ class UnknownId(NamedTuple):
 def unknown_ids(
     paths: Iterable[str | os.PathLike[str]], catalogue: Catalogue | str | os.PathLike[str]
 ) -> list[UnknownId]:
-    """Return the calls in the files and folders `paths` whose id is not in `catalogue`, or in the file at that path.
+    """Return the ids in the files and folders `paths` that are not in `catalogue`, or in the file at that path.
 
     Raises `CatalogueError`; `ValueError` for a path that does not exist or is no Python. **Blocks** for the disk.
     """
@@ -59,11 +61,10 @@ def unknown_ids(
     modules = [_Module(path) for path in _files(paths)]
     found = []
     for module in modules:
-        for verb, argument in _calls(module.tree):
-            achievement_id = _value(argument, module, modules)
-            if achievement_id is not None and achievement_id not in names:
+        for verb, line, achievement_id in _ids(module, modules):
+            if achievement_id not in names and achievement_id != names.catalogue.application_id:
                 why = names.no_such_id(achievement_id)
-                found.append(UnknownId(module.path, argument.lineno, verb, achievement_id, why))
+                found.append(UnknownId(module.path, line, verb, achievement_id, why))
     return found
 
 
@@ -122,8 +123,23 @@ def _imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
                 yield alias.asname or alias.name, f"{module}.{alias.name}".removeprefix(".")
 
 
+def _ids(module: _Module, modules: list[_Module]) -> Iterator[tuple[str, int, int]]:
+    """Yield the ids in one file: the verb that gets it, the line, the id."""
+    passed = [(verb, argument, _value(argument, module, modules)) for verb, argument in _calls(module.tree)]
+    for verb, argument, achievement_id in passed:
+        if achievement_id is not None:
+            yield verb, argument.lineno, achievement_id
+    if any(achievement_id is None for _, _, achievement_id in passed):
+        arguments = [argument for _, argument, _ in passed]
+        numbers = [node for node in ast.walk(module.tree) if isinstance(node, ast.Constant) and node not in arguments]
+        for node in numbers:
+            number = _number(node)
+            if number is not None and number in _LOOKS_LIKE_AN_ID:
+                yield "looks like an id", node.lineno, number
+
+
 def _calls(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    """Yield the verb and the id's expression of each call that is looked at."""
+    """Yield the verb and the id's expression of each call that gets one."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue

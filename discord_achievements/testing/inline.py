@@ -65,6 +65,8 @@ class InlineManager(AchievementManager):
 
     def advance(self, seconds: float) -> None:
         """Let `seconds` (0 or more) pass, and turn the loop whenever something is due: retries, time-outs, answers."""
+        if not 0 <= seconds < math.inf:
+            raise ValueError(f"seconds is {seconds}; allowed are 0 and more")
         self._pass(seconds, self.settle, lambda: False)
 
     def flush(self, timeout_s: float = 5.0) -> bool:
