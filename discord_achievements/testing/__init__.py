@@ -1,5 +1,15 @@
 """Tools for testing a game with achievements: a service that does what the test says, and time that stands still.
 
+With pytest, begin with the fixtures of the plugin (`discord_achievements_pytest`): `achievements`, a `CheckedManager`,
+and `achievement_service`, a `ServiceControl`. docs/guides/testing.md shows them. They need no thread and no waiting.
+
+    def test_a_win_without_a_connection(achievements, achievement_service):
+        achievement_service.go_offline()
+        Game(achievements).win()
+        achievements.assert_unlocked("win_the_game")
+
+Below them are the parts, for a manager with its thread, and for real HTTP:
+
     from discord_achievements import AchievementManager
     from discord_achievements.testing import Fault, FakeService, FaultServer, run_until
 
@@ -22,7 +32,8 @@ What stands in for the network, from the fastest to the most real; the manager t
 * `InProcessTransport` asks a `FakeService` directly
 * `FaultServer` is a `FakeService` behind real HTTP, and knows every `Fault`
 
-Give each test's manager a `data_dir` of its own, as above, so that tests do not share progress.
+Give each test's manager a `data_dir` of its own, as above, so that tests do not share progress. `unknown_ids` finds ids
+in a game's code that its catalogue does not have.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -60,7 +61,6 @@ class Game:
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A game in miniature, with its catalogue and the plugin's settings."""
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(pytester.path)]))
     monkeypatch.syspath_prepend(pytester.path)
     for name, text in {
         "pyproject.toml": SETTINGS,
@@ -72,6 +72,11 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, "utf-8")
     return pytester
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This environment, in which a new Python finds the plugin."""
+    return os.environ | {"PYTHONPATH": str(ROOT)} | more
 
 
 def play(project: pytest.Pytester, test: str, *arguments: str) -> pytest.RunResult:
@@ -269,7 +274,7 @@ def test_a_project_that_does_not_use_it_does_not_notice(project: pytest.Pytester
         done = subprocess.run(
             [sys.executable, "-W", "error", "-m", "pytest", "-W", "error", "-p", PLUGIN, *arguments],
             cwd=project.path,
-            env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # of what other plugins load we know nothing
+            env=environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"),  # of what other plugins load we know nothing
             capture_output=True,
             text=True,
             timeout=120,
@@ -282,3 +287,21 @@ def test_a_project_that_does_not_use_it_does_not_notice(project: pytest.Pytester
 def test_the_fixtures_are_listed_with_their_meaning(project: pytest.Pytester) -> None:
     result = project.runpytest_inprocess("-p", PLUGIN, "--fixtures")
     result.stdout.fnmatch_lines(["achievements -- *", "*An `AchievementManager` for the game under test*"])
+
+
+def test_the_guide_works(pytester: pytest.Pytester) -> None:
+    guide = (ROOT / "docs" / "guides" / "testing.md").read_text("utf-8")
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```$", guide, re.DOTALL | re.MULTILINE)
+    settings, catalogue = [text for kind, text in blocks if kind == "toml"]
+    (pytester.path / "pyproject.toml").write_text(settings, "utf-8")
+    (pytester.path / "achievements.toml").write_text(catalogue, "utf-8")
+    code = [text for kind, text in blocks if kind == "python"]
+    tests = [text for text in code if "def test_" in text]
+    for number, text in enumerate(tests):
+        (pytester.path / f"test_{number}.py").write_text(text, "utf-8")
+    result = pytester.runpytest_inprocess("-p", PLUGIN, "-W", "error")
+    result.assert_outcomes(passed="".join(tests).count("def test_"))
+    assert len(tests) >= 6
+    for text in code:
+        if "def " not in text:
+            subprocess.run([sys.executable, "-W", "error", "-c", text], check=True, env=environment(), timeout=60)
