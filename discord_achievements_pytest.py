@@ -50,6 +50,7 @@ def achievement_service(
         pytest.fail(str(exc), pytrace=False)
     request.node.stash[_SERVICE] = service
     yield service
+    del request.node.stash[_SERVICE]  # pytest keeps its tests until the end
     service.close()
 
 

@@ -116,9 +116,11 @@ class ServiceControl(ProgressAssertions):
         self._troubles.delay_s = seconds
 
     def heal(self) -> None:
-        """Be in reach, at once, and refuse nothing."""
+        """Be in reach, without delay, and refuse nothing; what is under way arrives at once."""
         self._troubles.plan.clear()
         self._troubles.delay_s = 0.0
+        for line in self._lines:
+            line.forget()
         self.come_back()
 
     def grant(self, achievement: str | int, percent: int = COMPLETE) -> None:
@@ -169,8 +171,13 @@ class _Line(InProcessTransport):
         self._troubles = troubles
         self._held: _Held | None = None
 
-    def go_down(self) -> None:
+    def forget(self) -> None:
+        """Have what is under way be sent anew, whenever its sender asks again."""
         self._held = None
+
+    def go_down(self) -> None:
+        """Be out of reach: what is under way is lost."""
+        self.forget()
         super().go_down()
 
     def _pass(self, request: Request) -> Response | None:

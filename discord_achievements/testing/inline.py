@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ..client import configuration
 from ..client.manager import AchievementManager
 from .clock import ManualClock
 from .inprocess import InProcessTransport
@@ -59,7 +60,7 @@ class InlineManager(AchievementManager):
             return
         for _ in range(_FRAMES_MAX):
             self.run_callbacks()
-            if not self._inbox and self._worker.inbox.empty():
+            if not self._inbox and (self._closed or self._worker.inbox.empty()):
                 return
         raise RuntimeError(f"after {_FRAMES_MAX} frames there is still something to deliver: does a callback ask anew?")
 
@@ -71,6 +72,7 @@ class InlineManager(AchievementManager):
 
     def flush(self, timeout_s: float = 5.0) -> bool:
         """Let time pass, at most `timeout_s`, until the service has every update; return whether it has."""
+        timeout_s = configuration.checked_wait("timeout_s", timeout_s)
         self._pass(timeout_s, self._work, lambda: not self.pending_count)
         return super().flush(0.0)
 
@@ -89,6 +91,7 @@ class InlineManager(AchievementManager):
                 return
 
     def _work(self) -> None:
+        self._next_at = None
         while not self._closed:
             try:
                 wait_s = self._worker.run_pending()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from discord_achievements import AchievementManager, CatalogueError, Result, UserAchievement
+from discord_achievements import AchievementManager, CatalogueError, ConfigurationError, Result, UserAchievement
 from discord_achievements.client.catalogue_file import read_catalogue
 from discord_achievements.testing import CheckedManager, ErrorCode, Fault, ServiceControl
 
@@ -370,6 +370,18 @@ def test_an_answer_that_is_too_late_is_none(
     service.assert_unlocked("win")
 
 
+def test_healing_brings_what_is_under_way(achievements: CheckedManager, service: ServiceControl) -> None:
+    game = Told(achievements)
+    achievements.run_callbacks()
+    service.refuse(Fault.STALL)
+    game.set(WIN, 100)
+    achievements.run_callbacks()
+    assert game.results == []
+    service.heal()
+    achievements.run_callbacks()
+    assert game.results == [Result.OK]
+
+
 def test_going_offline_ends_what_is_under_way(achievements: CheckedManager, service: ServiceControl) -> None:
     game = Told(achievements)
     achievements.run_callbacks()
@@ -398,6 +410,8 @@ def test_flush_lets_time_pass(achievements: CheckedManager, service: ServiceCont
     assert not achievements.flush(1)
     assert achievements.flush(5)
     assert service.clock.now() == pytest.approx(3)
+    with pytest.raises(ConfigurationError, match="timeout_s"):
+        achievements.flush(-1)
 
 
 def test_advance_moves_the_clock_by_what_it_says(achievements: CheckedManager, service: ServiceControl) -> None:
@@ -407,6 +421,9 @@ def test_advance_moves_the_clock_by_what_it_says(achievements: CheckedManager, s
     assert service.clock.now() == pytest.approx(1000.5)
     with pytest.raises(ValueError, match="-1"):
         achievements.advance(-1)
+    achievements.close()
+    achievements.advance(1_000_000)
+    assert service.clock.now() == pytest.approx(1_001_000.5)
 
 
 def test_a_callback_that_always_asks_anew_is_told(achievements: CheckedManager) -> None:
