@@ -47,16 +47,22 @@ class InlineManager(AchievementManager):
         self.clock = clock
         self._line = transport
         self._next_at: float | None = None
+        self._in_frame = False
 
     def run_callbacks(self, budget_s: float | None = None) -> None:
         """Do what the worker would have done by now, then deliver what has arrived, as one frame of the game."""
-        if not self._delivering:
+        if self._in_frame:
+            return  # called from a callback: the manager would do nothing either
+        self._in_frame = True
+        try:
             self._work()
-        super().run_callbacks(budget_s)
+            super().run_callbacks(budget_s)
+        finally:
+            self._in_frame = False
 
     def settle(self) -> None:
         """Turn the loop until nothing is left to do or to deliver at this moment; inside a callback do nothing."""
-        if self._delivering:
+        if self._in_frame:
             return
         for _ in range(_FRAMES_MAX):
             self.run_callbacks()
