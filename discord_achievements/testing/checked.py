@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..client.manager import ResultCallback
 from ..domain.result import Result
 from .assertions import ProgressAssertions
 from .inline import InlineManager
 from .names import Names, shortened
 
+ResultCallback = Callable[[Result], object]
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
 
 
