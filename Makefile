@@ -39,7 +39,7 @@ bench-service: $(VENV)/dev.installed
 	@$(BIN)/python -m tests.perf.bench_service $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find discord_achievements tests examples -name __pycache__ -prune -exec rm -rf {} +
 
 # One stamp for each extra: installing again waits until the requirements change.

@@ -1,4 +1,4 @@
-"""What all tests share: how property tests run, and the databases that tests of the service run against.
+"""What all tests share: how property tests run, and the servers that tests of the service run against.
 
 A machine that is busy with something else must not fail a property test. PostgreSQL comes from PyPI, so it is there
 wherever the tests are.
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.databases import Postgres, RedisServer
+from tests.databases import Nginx, Postgres, RedisServer
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
@@ -37,6 +38,21 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     yield server
     server.stop()
+
+
+@pytest.fixture
+def make_nginx(tmp_path: Path) -> Iterator[Callable[[str, int], Nginx]]:
+    """Start an nginx that serves on a port; where the machine has none, its tests are reported as not run, by name."""
+    if not Nginx.is_installed():
+        pytest.skip("not run: this machine has no nginx")
+    with ExitStack() as stack:
+
+        def make(servers: str, port: int) -> Nginx:
+            nginx = Nginx(tmp_path / "nginx", servers, port)
+            stack.callback(nginx.stop)
+            return nginx
+
+        yield make
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import socket
 import subprocess
@@ -71,24 +72,67 @@ class RedisServer:
             [program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder)],
             stdout=subprocess.DEVNULL,
         )
-        until(self._answers, "Redis answers")
+        until(lambda: is_listening(self.port), "Redis answers")
 
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait(10)
 
-    def _answers(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1):
-                return True
-        except OSError:
-            return False
+
+class Nginx:
+    """An nginx with `folder` to itself; `servers` goes into the `http` part of its configuration."""
+
+    def __init__(self, folder: Path, servers: str, port: int) -> None:
+        program = _nginx_program()
+        assert program is not None
+        folder.mkdir()
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        lines = [
+            "daemon off;",
+            f"pid {folder}/nginx.pid;",
+            "worker_processes 2;",
+            # Its processes would change to a user who may not enter the folder.
+            "user root;" if os.name != "nt" and os.geteuid() == 0 else "",
+            "events { }",
+            "http {",
+            "access_log off;",
+            *(f"{kind}_temp_path {folder}/{kind};" for kind in kinds),
+            servers,
+            "}",
+        ]
+        file = folder / "nginx.conf"
+        file.write_text("\n".join(lines), "utf-8")
+        self._process = subprocess.Popen([program, "-e", "stderr", "-c", str(file)])
+        until(lambda: is_listening(port) or self._process.poll() is not None, "nginx answers")
+        assert self._process.poll() is None, "nginx refuses its configuration; the reason is on stderr"
+
+    @staticmethod
+    def is_installed() -> bool:
+        return _nginx_program() is not None
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(10)
 
 
 def free_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return int(listening.getsockname()[1])
+
+
+def is_listening(port: int) -> bool:
+    """Tell whether somebody accepts connections on this machine's `port`."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _nginx_program() -> str | None:
+    # Debian has it where only root looks.
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 
 
 def _redis_program() -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -35,6 +36,7 @@ DEFINITIONS = (
     Achievement(APP, SECRET_SECURE, "Be Granted in Sekret", "Sekret and secure.", secret=True, secure=True),
 )
 _START_TIMEOUT_S = 60.0
+_EVENT_TIMEOUT_S = 30.0
 
 
 class Tokens(NamedTuple):
@@ -86,9 +88,9 @@ def add_achievement(store: Store, achievement: Achievement) -> None:
     store.add_achievement(Achievement(**fields | {"icon_hash": default_icon().icon_hash}), None)
 
 
-def command(*arguments: str) -> list[str]:
+def command(*arguments: str, module: str = "discord_achievements") -> list[str]:
     """Return the command line's command for this Python."""
-    return [sys.executable, "-W", "error", "-m", "discord_achievements", *arguments]
+    return [sys.executable, "-W", "error", "-m", module, *arguments]
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -99,12 +101,14 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 class RunningService:
-    """`discord-achievements serve` on a free port, or on `port`."""
+    """`discord-achievements serve` on a free port, or on `port`; `module` may be another that takes its arguments."""
 
-    def __init__(self, database: str, *, port: int = 0, **settings: str) -> None:
+    def __init__(
+        self, database: str, *, port: int = 0, module: str = "discord_achievements", **settings: str
+    ) -> None:
         self.database = database
         self._process = subprocess.Popen(
-            command("serve", "--port", str(port), "--database", database),
+            command("serve", "--port", str(port), "--database", database, module=module),
             env=environment(**({"rate_limits": "off", "log_level": "warning"} | settings)),
             cwd=ROOT,
             stdout=subprocess.PIPE,
@@ -135,6 +139,15 @@ class RunningService:
     def terminate(self) -> None:
         """SIGTERM."""
         self._process.send_signal(signal.SIGTERM)
+
+    @property
+    def open_streams(self) -> int:
+        """How many event streams this process holds."""
+        with Client(self.host) as public:
+            metrics = public.site("/metrics").text
+        found = re.search(r"^discord_achievements_streams (\d+)", metrics, re.MULTILINE)
+        assert found is not None, metrics
+        return int(found[1])
 
     def stop(self) -> int:
         """End it, unless it has ended or is about to; return the exit status."""
@@ -183,13 +196,17 @@ def running(database: str, *, port: int = 0, **settings: str) -> Iterator[Runnin
 
 
 class Client:
-    """Somebody who calls the service: with a token, or without."""
+    """Somebody who calls the service: with a token, or without; over TLS he trusts the certificate in `trusted`."""
 
-    def __init__(self, host: str, authorization: str = "", version: str = "v10") -> None:
+    def __init__(
+        self, host: str, authorization: str = "", version: str = "v10", trusted: Path | None = None
+    ) -> None:
         self._host = host
         self._base = f"{host}/api" + (f"/{version}" if version else "")
         self._session = requests.Session()
         self._session.trust_env = False
+        if trusted is not None:
+            self._session.verify = str(trusted)
         if authorization:
             self._session.headers["Authorization"] = authorization
 
@@ -237,9 +254,11 @@ class EventStream:
         self._lines = response.iter_lines(chunk_size=1, decode_unicode=True)
 
     def next(self) -> Event | None:
-        """Return the next block that is not a comment, None at the stream's end."""
+        """Return the next block that is not a comment, None at the stream's end; fail if there is none for long."""
         fields: dict[str, str] = {}
+        deadline = time.monotonic() + _EVENT_TIMEOUT_S
         for line in self._lines:
+            assert time.monotonic() < deadline, "nothing but comments came"
             if line:
                 name, _, value = line.partition(":")
                 if name:

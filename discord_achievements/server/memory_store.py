@@ -112,8 +112,9 @@ class MemoryStore:
             self._generation += 1
             return True
 
-    def icon(self, application_id: int, achievement_id: int) -> Icon | None:
-        return self._icons.get((application_id, achievement_id))
+    def icon(self, application_id: int, achievement_id: int, icon_hash: str) -> Icon | None:
+        stored = self._icons.get((application_id, achievement_id))
+        return stored if stored is not None and stored.icon_hash == icon_hash else None
 
     def records(self, application_id: int, user_id: int) -> dict[int, Held]:
         with self._lock:

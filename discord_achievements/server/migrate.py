@@ -20,8 +20,17 @@ HEAD = "head"
 def migrate(engine: Engine, revision: str = HEAD) -> None:
     """Make or migrate the tables, in one transaction that others wait for.
 
-    Raises `StoreUnavailable`, and `ConfigurationError` for a database that is not this program's.
+    Raises `StoreUnavailable`, and `ConfigurationError` for a database that is not this program's; then no connection
+    is left open.
     """
+    try:
+        _upgrade(engine, revision)
+    except BaseException:
+        engine.dispose()
+        raise
+
+
+def _upgrade(engine: Engine, revision: str) -> None:
     try:
         with engine.begin() as connection:
             if connection.dialect.name == "postgresql":

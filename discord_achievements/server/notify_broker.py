@@ -82,17 +82,22 @@ class NotifyBroker:
             self._sender = None
 
     def _notify(self, notices: Sequence[Notice]) -> None:
-        try:
-            if self._connection is None:
-                self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
-            self._connection.execute(
-                "SELECT pg_notify(%s, payload) FROM unnest(%s::text[]) AS payload",
-                (CHANNEL, list(payloads(self._origin, notices))),
-            )
-        except psycopg.Error as exc:
-            # Whoever listens has lost its connection too, and will be told to fetch when it is back.
-            _log.warning("other processes were not told of %d events: %s", len(notices), str(exc).partition("\n")[0])
-            self._disconnect()
+        # A connection that was idle for long may be dead without anybody having noticed, so there is a second try.
+        for is_last in (False, True):
+            try:
+                if self._connection is None:
+                    self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
+                self._connection.execute(
+                    "SELECT pg_notify(%s, payload) FROM unnest(%s::text[]) AS payload",
+                    (CHANNEL, list(payloads(self._origin, notices))),
+                )
+                return
+            except psycopg.Error as exc:
+                self._disconnect()
+                if is_last:
+                    # Whoever listens has lost its connection too, and will be told to fetch when it is back.
+                    reason = str(exc).partition("\n")[0]
+                    _log.warning("other processes were not told of %d events: %s", len(notices), reason)
 
     def _disconnect(self) -> None:
         if self._connection is not None:

@@ -7,11 +7,18 @@ Whether an application exists is told only to those who have a token.
 
 What is hidden. A secret achievement that a player has not unlocked does not exist for that player: it is in no list,
 its events go out at 100 only, and the answer to an update of it, which the game made knowing its id, is empty.
+
+What still tells its id from one that does not exist, to somebody who has the id already: an update of it, since games
+have to make them (200, or 403 where it is `secure` too, instead of 404), and its icon at the hash of that very picture.
+Ids cannot be found by trying: 22 bits of one are random, for each millisecond in which it may have been made, and a
+player has five updates in 5 s. All other answers are the same for both ids, and are made by the same look-ups, so that
+they take the same time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +43,7 @@ from .writer import Writer
 
 T = TypeVar("T")
 
+_ICON_HASH = re.compile("[0-9a-f]{32}")
 _GAMES_MAX = 200
 _CLOCK_SKEW_US = 60_000_000
 _STREAM_FULL_RETRY_S = 5.0
@@ -164,14 +172,15 @@ class Service:
         to all, so that it must not tell which ids exist.
         """
         media_type = EXTENSIONS.get(extension)
+        if media_type is None or not _ICON_HASH.fullmatch(icon_hash):
+            raise ApiError.of(ErrorCode.ROUTE_NOT_FOUND)
         stored: Icon | None = default_icon()
         if stored is not None and stored.icon_hash != icon_hash:
-            stored = await self._in_thread(self._store.icon, application_id, achievement_id)
-        if stored is not None and stored.icon_hash == icon_hash and media_type is not None:
-            if media_type == stored.media_type:
-                return media_type, stored.content
-            if media_type == "image/png":
-                return media_type, stored.png
+            stored = await self._in_thread(self._store.icon, application_id, achievement_id, icon_hash)
+        if stored is not None and media_type == stored.media_type:
+            return media_type, stored.content
+        if stored is not None and media_type == "image/png":
+            return media_type, stored.png
         raise ApiError.of(ErrorCode.ROUTE_NOT_FOUND)
 
     # The player's progress
@@ -250,10 +259,6 @@ class Service:
         if self._streams.close(stream):
             await self._broker.unsubscribe(stream.player)
 
-    def resync(self) -> None:
-        """Have every connected client fetch its list: something may have been missed."""
-        self._streams.push_all(wire.format_event(self._at_us(), wire.RESYNC, {}))
-
     async def _missed(self, admission: Admission, last_event_id: str) -> list[bytes]:
         """Return the events since `last_event_id`, which is the time of the last change that the client has heard of.
 
@@ -264,7 +269,7 @@ class Service:
         digits = last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= 18
         since_us = int(last_event_id) if digits else 0
         if not at_us - self._replay_us <= since_us <= at_us + _CLOCK_SKEW_US:
-            return [wire.format_event(at_us, wire.RESYNC, {})]
+            return [resync_event(at_us)]
         user_id, records = await self.records(admission)
         changed = sorted(
             (held.changed_at_us, achievement_id, held)
@@ -286,7 +291,7 @@ class Service:
             event = _event(key.application_id, key.user_id, key.achievement_id, after)
         elif is_visible(achievement, before):
             # An unlocked secret was reset: it leaves the player's list, which an event about it could not tell.
-            event = wire.format_event(after.changed_at_us, wire.RESYNC, {})
+            event = resync_event(after.changed_at_us)
         else:
             return
         self._broker.publish([Notice(Player(key.application_id, key.user_id), event)])
@@ -318,6 +323,11 @@ class Service:
 
     async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *arguments))
+
+
+def resync_event(at_us: int) -> bytes:
+    """Return the event that has a client fetch its list."""
+    return wire.format_event(at_us, wire.RESYNC, {})
 
 
 def path_id(parameters: dict[str, str], name: str) -> int:

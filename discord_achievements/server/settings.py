@@ -61,9 +61,12 @@ class Settings:
     write_timeout_s: float = _setting(30.0, "a client that takes nothing of its answer for so long is cut off")
     keep_alive_s: float = _setting(75.0, "an idle connection is kept for so long")
     max_connections: int = _setting(20_000, "open connections in one process; beyond them the answer is 503")
-    streams_per_user: int = _setting(5, "event streams of one player in one process")
+    streams_per_user: int = _setting(5, "event streams of one player in one process; with several processes, in each")
     streams_total: int = _setting(10_000, "event streams in one process")
     stream_comment_s: float = _setting(15.0, "an idle event stream carries a comment this often")
+    stream_resync_s: float = _setting(
+        600.0, "and has its client fetch the list this often: for so long at most, a lost event goes unnoticed"
+    )
     replay_s: float = _setting(7 * 86400.0, "a stream resumes after so long an absence; later it says RESYNC")
     graceful_timeout_s: float = _setting(10.0, "on SIGTERM, requests under way have so long to finish")
     write_batch_max: int = _setting(500, "updates in one transaction; 1 commits each by itself")

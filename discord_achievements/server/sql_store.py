@@ -181,10 +181,12 @@ class SqlStore(ABC):
                 connection.execute(delete(table).where(where))
         return True
 
-    def icon(self, application_id: int, achievement_id: int) -> Icon | None:
+    def icon(self, application_id: int, achievement_id: int, icon_hash: str) -> Icon | None:
         table = schema.icons
         query = select(table.c.icon_hash, table.c.media_type, table.c.content, table.c.png).where(
-            table.c.application_id == application_id, table.c.achievement_id == achievement_id
+            table.c.application_id == application_id,
+            table.c.achievement_id == achievement_id,
+            table.c.icon_hash == icon_hash,
         )
         with self._connected() as connection:
             row = connection.execute(query).one_or_none()

@@ -155,8 +155,8 @@ class Store(Protocol):
     def delete_achievement(self, application_id: int, achievement_id: int) -> bool:
         """Delete a definition, its icon and all progress on it; False where there is none."""
 
-    def icon(self, application_id: int, achievement_id: int) -> Icon | None:
-        """Return the stored icon."""
+    def icon(self, application_id: int, achievement_id: int, icon_hash: str) -> Icon | None:
+        """Return the stored icon if it has this hash; a wrong one costs the same whether there is an icon or not."""
 
     def records(self, application_id: int, user_id: int) -> dict[int, Held]:
         """Return a player's records by achievement id."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import takewhile
 
 from .broker import Notice, Player
 
@@ -68,17 +69,28 @@ class Stream:
 
 
 class Streams:
-    """All of them. `now` gives monotonic seconds."""
+    """All of them. `now` gives monotonic seconds, `resync_event` the event that has a client fetch its list."""
 
     def __init__(
-        self, now: Callable[[], float], *, per_player: int, total: int, comment_every_s: float
+        self,
+        now: Callable[[], float],
+        resync_event: Callable[[], bytes],
+        *,
+        per_player: int,
+        total: int,
+        comment_every_s: float,
+        resync_every_s: float,
     ) -> None:
         self._now = now
+        self._resync_event = resync_event
         self._per_player = per_player
         self._total = total
         self._comment_every_s = comment_every_s
+        self._resync_every_s = resync_every_s
         self._of_player: dict[Player, list[Stream]] = {}
+        # When it was sent something, and when it was opened or its client had to fetch; both in the order of time.
         self._last_sent: OrderedDict[Stream, float] = OrderedDict()
+        self._last_resync: OrderedDict[Stream, float] = OrderedDict()
         self._closing = False
 
     def __len__(self) -> int:
@@ -92,7 +104,7 @@ class Streams:
         """Return a new stream; after `end_all` it ends at once."""
         stream = Stream(player, send, self._was_sent)
         self._of_player.setdefault(player, []).append(stream)
-        self._last_sent[stream] = self._now()
+        self._last_sent[stream] = self._last_resync[stream] = self._now()
         if self._closing:
             stream.end()
         return stream
@@ -101,6 +113,7 @@ class Streams:
         """Forget a stream whose client is gone; tell whether it was the player's last."""
         stream.close()
         self._last_sent.pop(stream, None)
+        self._last_resync.pop(stream, None)
         others = self._of_player[stream.player]
         others.remove(stream)
         if not others:
@@ -113,10 +126,9 @@ class Streams:
             for stream in self._of_player.get(player, ()):
                 stream.push(event)
 
-    def push_all(self, event: bytes) -> None:
-        """Push an event to every stream."""
-        for stream in self._last_sent:
-            stream.push(event)
+    def resync(self) -> None:
+        """Have every client fetch its list: something may have been missed."""
+        self._resync(list(self._last_resync))
 
     def end_all(self) -> None:
         """End every stream, and those that are opened later."""
@@ -124,17 +136,31 @@ class Streams:
         for stream in self._last_sent:
             stream.end()
 
-    async def comment(self) -> None:
-        """Keep idle streams alive, for ever."""
+    async def keep(self) -> None:
+        """Keep idle streams alive, for ever, and have each client fetch its list from time to time.
+
+        A process may die after it has committed a change and before it has told of it: then nobody else knows that
+        something is missing.
+        """
         while True:
-            due = self._now() - self._comment_every_s
-            for stream, sent_at in self._last_sent.items():
-                if sent_at > due:
-                    break  # they are in the order of being sent
+            now = self._now()
+            for stream in _until(self._last_sent, now - self._comment_every_s):
                 stream.push(_COMMENT)
-            await asyncio.sleep(min(1.0, self._comment_every_s / 4))
+            self._resync(_until(self._last_resync, now - self._resync_every_s))
+            await asyncio.sleep(min(1.0, self._comment_every_s / 4, self._resync_every_s / 4))
+
+    def _resync(self, streams: Sequence[Stream]) -> None:
+        for stream in streams:
+            stream.push(self._resync_event())
+            self._last_resync[stream] = self._now()
+            self._last_resync.move_to_end(stream)
 
     def _was_sent(self, stream: Stream) -> None:
         if stream in self._last_sent:
             self._last_sent[stream] = self._now()
             self._last_sent.move_to_end(stream)
+
+
+def _until(times: OrderedDict[Stream, float], end: float) -> list[Stream]:
+    """Return the streams whose time is not after `end`; they are in the order of their times."""
+    return [stream for stream, _ in takewhile(lambda entry: entry[1] <= end, times.items())]

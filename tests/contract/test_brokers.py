@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+import psycopg
 import pytest
 from redis.asyncio import Redis
 
@@ -165,6 +166,27 @@ def test_postgres_away_is_a_gap_and_then_goes_on(postgres: Postgres) -> None:
                 return there.heard[-1].event == b"again"
 
             await eventually(hears_again, "the other process hears again")
+
+    asyncio.run(scene())
+
+
+def test_a_dead_connection_to_tell_by_loses_nothing(postgres: Postgres) -> None:
+    url = postgres.new_database()
+
+    async def scene() -> None:
+        async with processes(lambda: NotifyBroker(url), 2) as (here, there):
+            await eventually(lambda: here.gaps and there.gaps, "both are connected")
+            here.broker.publish([Notice(ME, b"one")])
+            await eventually(lambda: there.heard, "the other process hears")
+            with psycopg.connect(url, autocommit=True) as connection:
+                killed = connection.execute(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND query LIKE 'SELECT pg_notify%'"
+                ).fetchall()
+            assert killed == [(True,)]
+            here.broker.publish([Notice(ME, b"two")])
+            await eventually(lambda: len(there.heard) == 2, "the other process hears the next event")
+            assert there.gaps == 1
 
     asyncio.run(scene())
 

@@ -11,7 +11,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Engine, create_engine, event, inspect, text
 
 from discord_achievements.domain.errors import ConfigurationError
 from discord_achievements.domain.progress import Progress
@@ -112,3 +112,14 @@ def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     engine.dispose()
     with pytest.raises(ConfigurationError, match="newer version"):
         open_store(database)
+
+
+def test_a_migration_that_fails_leaves_no_connection_open(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path.as_posix()}/service.sqlite3")
+    closed: list[object] = []
+    event.listen(engine, "close", lambda connection, _: closed.append(connection))
+    migrate(engine)
+    assert closed == []
+    with pytest.raises(ConfigurationError):
+        migrate(engine, "no such revision")
+    assert len(closed) == 1

@@ -113,8 +113,9 @@ def test_definitions_are_kept_as_they_are(store: Store) -> None:
     store.add_achievement(one, ICON)
     assert store.achievements(APP) == [one, two]
     assert store.achievements(OTHER) == []
-    assert store.icon(APP, 9) == ICON
-    assert store.icon(APP, 10) is None
+    assert store.icon(APP, 9, ICON.icon_hash) == ICON
+    assert store.icon(APP, 9, "1" * 32) is None
+    assert store.icon(APP, 10, ICON.icon_hash) is None
 
 
 def test_changing_a_definition(store: Store) -> None:
@@ -122,13 +123,14 @@ def test_changing_a_definition(store: Store) -> None:
     changed = store.change_achievement(APP, 9, lambda before: replace(before, name="New"), None)
     assert changed == achievement(9, name="New", icon_hash=ICON.icon_hash)
     assert store.achievements(APP) == [changed]
-    assert store.icon(APP, 9) == ICON, "the icon was not mentioned"
+    assert store.icon(APP, 9, ICON.icon_hash) == ICON, "the icon was not mentioned"
 
     other = ICON._replace(icon_hash="2" * 32)
     store.change_achievement(APP, 9, lambda before: replace(before, icon_hash=other.icon_hash), other)
-    assert store.icon(APP, 9) == other
+    assert store.icon(APP, 9, other.icon_hash) == other
+    assert store.icon(APP, 9, ICON.icon_hash) is None
     store.change_achievement(APP, 9, lambda before: replace(before, icon_hash="3" * 32), None)
-    assert store.icon(APP, 9) is None
+    assert store.icon(APP, 9, other.icon_hash) is None
     assert store.change_achievement(APP, 1, lambda before: before, None) is None
 
 
@@ -139,7 +141,7 @@ def test_deleting_a_definition_takes_all_that_belongs_to_it(store: Store) -> Non
     assert store.delete_achievement(APP, 9) is True
     assert store.delete_achievement(APP, 9) is False
     assert [left.id for left in store.achievements(APP)] == [10]
-    assert store.icon(APP, 9) is None
+    assert store.icon(APP, 9, ICON.icon_hash) is None
     assert list(store.records(APP, 5)) == [10]
 
 

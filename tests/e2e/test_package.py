@@ -17,6 +17,7 @@ import pytest
 import discord_achievements
 
 ROOT = Path(__file__).parents[2]
+USAGE = ROOT / "tests" / "typing" / "usage.py"
 NOT_SOURCE = shutil.ignore_patterns(
     ".git", ".venv*", "venv", ".*_cache", ".hypothesis", "__pycache__", "*.pyc", "build", "dist", "*.egg-info"
 )
@@ -30,6 +31,10 @@ def run(*command: str | Path, cwd: Path) -> str:
     )
     assert done.returncode == 0, f"{command} failed:\n{done.stdout}\n{done.stderr}"
     return done.stdout
+
+
+def python_of(environment: Path) -> Path:
+    return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def files_of_sdist(path: Path) -> set[str]:
@@ -68,7 +73,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment with the wheel and what it declares to need, nothing else."""
     folder = tmp_path_factory.mktemp("empty")
     venv.create(folder, with_pip=True, symlinks=os.name != "nt")
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    python = python_of(folder)
     run(python, "-m", "pip", "install", "--quiet", wheel, cwd=folder)
     return python
 
@@ -92,6 +97,15 @@ def test_wheel_is_pure_typed_and_free_of_tests(wheel: Path) -> None:
         "discord_achievements_pytest.py",  # beside the package: see there
         f"discord_achievements-{version}.dist-info",
     }
+
+
+def test_wheel_is_for_every_python_and_platform(wheel: Path) -> None:
+    info = f"discord_achievements-{discord_achievements.__version__}.dist-info"
+    with zipfile.ZipFile(wheel) as archive:
+        says = email.message_from_bytes(archive.read(f"{info}/WHEEL"))
+    assert (says["Root-Is-Purelib"], says.get_all("Tag")) == ("true", ["py3-none-any"])
+    compiled = {".a", ".dll", ".dylib", ".exe", ".lib", ".o", ".pyc", ".pyd", ".pyo", ".so"}
+    assert [name for name in files_of_wheel(wheel) if compiled & set(PurePosixPath(name).suffixes)] == []
 
 
 def test_wheel_holds_every_module(source: Path, wheel: Path) -> None:
@@ -185,6 +199,15 @@ def test_installed_wheel_brings_the_pytest_plugin(installed: Path, tmp_path: Pat
     (tmp_path / "test_game.py").write_text(GAMES_TEST)
     assert run(installed, "-W", "error", "-m", "pytest", "--version", cwd=tmp_path).startswith("pytest ")
     assert "2 passed" in run(installed, "-W", "error", "-m", "pytest", "-W", "error", cwd=tmp_path)
+
+
+def test_a_type_checker_finds_the_types_in_the_wheel(wheel: Path, tmp_path: Path) -> None:
+    game = shutil.copy(USAGE, tmp_path / "game.py")  # away from the source, so that only the wheel can have them
+    venv.create(tmp_path / "venv", symlinks=os.name != "nt")
+    python = python_of(tmp_path / "venv")
+    run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", f"{wheel}[pygame,testing]", cwd=tmp_path)
+    how = ["--strict", "--config-file=", "--cache-dir", str(tmp_path / "cache"), "--python-executable", str(python)]
+    run(sys.executable, "-m", "mypy", *how, game, cwd=tmp_path)
 
 
 def test_import_loads_nothing_heavy() -> None:

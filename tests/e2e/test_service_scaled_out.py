@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import requests
 
 from tests.databases import Postgres, RedisServer
+from tests.e2e.doomed_service import FATAL_PERCENT
+from tests.playing import Game
 from tests.running import (
     PLAYER,
+    SECURE,
     WIN,
     Client,
     EventStream,
@@ -21,6 +26,7 @@ from tests.running import (
     mine_path,
     prepare,
     progress_path,
+    running,
 )
 from tests.waiting import until
 
@@ -54,13 +60,18 @@ def pair(settings: dict[str, str], postgres: Postgres) -> Iterator[Pair]:
         yield Pair(services[0], services[1], tokens)
 
 
-def next_of(stream: EventStream, kind: str) -> dict[str, object]:
-    """Return the data of the next event of that kind."""
+def next_event(stream: EventStream, kind: str) -> dict[str, str]:
+    """Return the fields of the next event of that kind."""
     while True:
         event = stream.next()
         assert event is not None, "the stream has ended"
         if event.fields.get("event") == kind:
-            return dict(json.loads(event.fields["data"]))
+            return event.fields
+
+
+def next_of(stream: EventStream, kind: str) -> dict[str, object]:
+    """Return the data of the next event of that kind."""
+    return dict(json.loads(next_event(stream, kind)["data"]))
 
 
 def test_an_event_of_one_process_is_on_the_streams_of_the_other(pair: Pair) -> None:
@@ -103,6 +114,61 @@ def test_the_death_of_one_process_costs_its_clients_a_reconnect(pair: Pair) -> N
             while percents[-1:] != [40]:
                 percents.append(next_of(resumed, "USER_ACHIEVEMENT_UPDATE")["percent_complete"])
         assert elsewhere.get(mine_path()).status_code == 200
+
+
+@pytest.fixture
+def doomed(postgres: Postgres) -> Iterator[tuple[RunningService, Tokens]]:
+    """A process that dies when it has committed 66 % and has told nobody yet."""
+    database = postgres.new_database()
+    tokens = prepare(database)
+    service = RunningService(database, module="tests.e2e.doomed_service")
+    yield service, tokens
+    service.stop()
+
+
+def test_an_event_that_died_with_its_process_is_told_to_who_comes_back(doomed: tuple[RunningService, Tokens]) -> None:
+    service, tokens = doomed
+    with (
+        running(service.database) as other,
+        Client(service.host, f"Bearer {tokens.player}") as player,
+        Client(other.host, f"Bearer {tokens.player}") as elsewhere,
+        Client(other.host, f"Bot {tokens.bot}") as bot,
+    ):
+        with closing(elsewhere.events(mine_path(tail="/events"))) as stream:
+            bot.put(progress_path(SECURE, PLAYER), {"percent_complete": 10})
+            seen = next_event(stream, "USER_ACHIEVEMENT_UPDATE")
+            with pytest.raises(requests.ConnectionError):
+                player.put(progress_path(WIN), {"percent_complete": FATAL_PERCENT})
+            bot.put(progress_path(SECURE, PLAYER), {"percent_complete": 20})
+            later = next_event(stream, "USER_ACHIEVEMENT_UPDATE")
+            assert json.loads(later["data"])["achievement_id"] == str(SECURE), "nobody was told of the other"
+        with closing(elsewhere.events(mine_path(tail="/events"), seen["id"])) as resumed:
+            percents: set[object] = set()
+            while not percents >= {FATAL_PERCENT, 20}:
+                percents.add(next_of(resumed, "USER_ACHIEVEMENT_UPDATE")["percent_complete"])
+
+
+def test_an_event_that_died_with_its_process_does_not_go_unnoticed(
+    doomed: tuple[RunningService, Tokens], tmp_path: Path
+) -> None:
+    """Nor by those whose stream goes on, on another process."""
+    service, tokens = doomed
+    with ExitStack() as stack:
+        other = stack.enter_context(running(service.database, stream_resync_s="1"))
+        games = []
+        for name, url in (("one", service.url), ("two", other.url)):
+            games.append(Game(url, tokens.player, tmp_path / name))
+            stack.callback(games[-1].close)
+        one, two = games
+        for game in games:
+            game.fetched()
+        until(lambda: (service.open_streams, other.open_streams) == (1, 1), "each has its stream")
+        one.do("set", WIN, FATAL_PERCENT)
+        assert two.hears("event")[:2] == [WIN, FATAL_PERCENT]
+        assert other.open_streams == 1
+        assert one.hears("result") == "SERVICE_UNAVAILABLE"
+        stack.enter_context(running(service.database, port=service.port))
+        assert [one.hears("online"), one.hears("online")] == [False, True], "what was not answered is sent again"
 
 
 def test_limits_hold_across_processes(postgres: Postgres, redis_server: RedisServer) -> None:

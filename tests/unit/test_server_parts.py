@@ -16,7 +16,7 @@ from discord_achievements.server.broker import Notice, Player
 from discord_achievements.server.memory_store import MemoryStore
 from discord_achievements.server.settings import PREFIX, Settings, redacted
 from discord_achievements.server.store import Key, Raise, Token, TokenKind, Write, Written
-from discord_achievements.server.streams import Streams
+from discord_achievements.server.streams import SendBody, Streams
 from discord_achievements.server.writer import Writer
 
 AT_US = 1_700_000_000_000_000
@@ -186,7 +186,9 @@ def test_a_client_that_takes_nothing_has_its_stream_ended() -> None:
                 ended.set()
 
         player = Player(1, 5)
-        streams = Streams(asyncio.get_running_loop().time, per_player=1, total=10, comment_every_s=60)
+        streams = Streams(
+            asyncio.get_running_loop().time, bytes, per_player=1, total=10, comment_every_s=60, resync_every_s=60
+        )
         stream = streams.open(player, send)
         assert not streams.has_room(player)
         assert streams.has_room(Player(1, 6))
@@ -198,5 +200,43 @@ def test_a_client_that_takes_nothing_has_its_stream_ended() -> None:
         assert sum(map(len, sent)) < 400_000, "what was not taken is not kept without end"
         assert streams.close(stream) is True
         assert len(streams) == 0
+
+    asyncio.run(scene())
+
+
+def test_each_streams_client_fetches_from_time_to_time() -> None:
+    async def scene() -> None:
+        now = 1000.0
+        sent: dict[str, list[bytes]] = {"early": [], "late": []}
+
+        def sender(name: str) -> SendBody:
+            async def send(data: bytes, more: bool) -> None:
+                sent[name].append(data)
+
+            return send
+
+        async def pass_time(seconds: float) -> None:
+            nonlocal now
+            now += seconds
+            keeping = asyncio.create_task(streams.keep())
+            for _ in range(3):  # one turn for the task, one for those that send, one to spare
+                await asyncio.sleep(0)
+            keeping.cancel()
+
+        streams = Streams(
+            lambda: now, lambda: b"resync", per_player=2, total=10, comment_every_s=1000, resync_every_s=600
+        )
+        streams.open(Player(1, 5), sender("early"))
+        await pass_time(300)
+        late = streams.open(Player(1, 5), sender("late"))
+        await pass_time(299)
+        assert sent == {"early": [], "late": []}
+        await pass_time(1)
+        assert sent == {"early": [b"resync"], "late": []}, "each in its own time"
+        await pass_time(300)
+        assert sent == {"early": [b"resync"], "late": [b"resync"]}
+        streams.close(late)
+        await pass_time(600)
+        assert sent == {"early": [b"resync"] * 2, "late": [b"resync"]}
 
     asyncio.run(scene())

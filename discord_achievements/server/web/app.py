@@ -15,7 +15,7 @@ from ...domain.ratelimit import LimitState, write_headers
 from ..broker import Broker, ProcessBroker
 from ..limiter import Limiter, ProcessLimiter
 from ..metrics import Metrics
-from ..service import Service
+from ..service import Service, resync_event
 from ..settings import Settings
 from ..store import Store
 from ..streams import Streams
@@ -53,9 +53,11 @@ class App:
         self._store = store
         self._streams = Streams(
             time.monotonic,
+            lambda: resync_event(_at_us()),
             per_player=settings.streams_per_user,
             total=settings.streams_total,
             comment_every_s=settings.stream_comment_s,
+            resync_every_s=settings.stream_resync_s,
         )
         self._broker = _broker(settings)
         self._limiter = _limiter(settings)
@@ -93,8 +95,8 @@ class App:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        await self._broker.start(self._streams.deliver, self._service.resync)
-        chores = [asyncio.create_task(self._streams.comment()), asyncio.create_task(self._count())]
+        await self._broker.start(self._streams.deliver, self._streams.resync)
+        chores = [asyncio.create_task(self._streams.keep()), asyncio.create_task(self._count())]
         await send({"type": "lifespan.startup.complete"})
         await receive()
         for chore in chores:

@@ -1,0 +1,168 @@
+"""Real managers, and two processes of the service behind a real nginx with TLS, set up as docs/operating.md says."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.databases import Nginx, Postgres, RedisServer, free_port
+from tests.playing import Game
+from tests.running import (
+    APP,
+    PLAYER,
+    ROOT,
+    SECURE,
+    WIN,
+    Client,
+    RunningService,
+    mine_path,
+    prepare,
+    progress_path,
+    running,
+)
+from tests.waiting import until
+
+CERTIFICATE = ROOT / "tests/http/localhost.pem"
+SOON_S = 5.0  # for what takes milliseconds; a proxy that buffers holds it back for as long as the stream lasts
+
+
+class Front(NamedTuple):
+    """Two processes of one service, and what is in front of them."""
+
+    services: list[RunningService]
+    bot: Client
+    player: Client
+    device: Callable[[str], Game]
+
+    def two_games(self) -> tuple[Game, Game]:
+        """Return two games of one player, whose streams are on one process each."""
+        one = self.device("one")
+        until(lambda: sum(self.streams()) == 1, "a stream is up")
+        two = self.device("two")
+        until(lambda: sum(self.streams()) == 2, "another is up")
+        assert self.streams() == [1, 1], "nginx takes the process with less to do"
+        for game in (one, two):
+            game.fetched()
+        return one, two
+
+    def streams(self) -> list[int]:
+        """Return how many event streams each process holds."""
+        return [service.open_streams for service in self.services]
+
+
+def until_told(game: Game, achievement: int, percent: int) -> None:
+    """Wait until this is the last that the game has heard of an achievement."""
+    until(lambda: game.percents(achievement)[-1:] == [percent], f"an event of {percent} % comes")
+
+
+def documented(port: int, services: list[RunningService]) -> str:
+    """Return the configuration in the documentation, with this machine's addresses, port and certificate."""
+    document = (ROOT / "docs/operating.md").read_text("utf-8")
+    text: str
+    (text,) = re.findall(r"^```nginx\n(.*?)^```", document, re.DOTALL | re.MULTILINE)
+    servers = "".join(f"server 127.0.0.1:{service.port};\n" for service in services)
+    for pattern, here in (
+        (r"(server 10\.0\.0\.\d+:8000;\s*)+", servers),
+        (r"listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
+        (r"/etc/ssl/achievements\.pem", CERTIFICATE.as_posix()),
+        (r"/etc/ssl/achievements\.key", CERTIFICATE.as_posix()),
+    ):
+        text, found = re.subn(pattern, here, text)
+        assert found == 1, f"the documented configuration has changed: {pattern}"
+    return text
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    """What a test has as its parameter: "redis", or nothing."""
+    if getattr(request, "param", "notify") == "notify":
+        return {}
+    redis: RedisServer = request.getfixturevalue("redis_server")
+    return {"redis": redis.url}
+
+
+@pytest.fixture
+def front(
+    settings: dict[str, str], postgres: Postgres, make_nginx: Callable[[str, int], Nginx], tmp_path: Path
+) -> Iterator[Front]:
+    database = postgres.new_database()
+    tokens = prepare(database)
+    port = free_port()
+    host = f"https://127.0.0.1:{port}"
+    with ExitStack() as stack:
+        services = [stack.enter_context(running(database, port=0, **settings)) for _ in range(2)]
+        make_nginx(documented(port, services), port)
+        bot, player = (
+            stack.enter_context(Client(host, authorization, trusted=CERTIFICATE))
+            for authorization in (f"Bot {tokens.bot}", f"Bearer {tokens.player}")
+        )
+
+        def device(name: str) -> Game:
+            game = Game(f"{host}/api/v10", tokens.player, tmp_path / name, CERTIFICATE)
+            stack.callback(game.close)
+            return game
+
+        yield Front(services, bot, player, device)
+
+
+def test_updates_lists_and_events_pass_at_once(front: Front) -> None:
+    one, two = front.two_games()
+    began = time.monotonic()
+    for percent in (10, 20, 100):
+        one.do("set", WIN, percent)
+        assert one.hears("result") == "OK"
+        assert two.hears("event")[:2] == [WIN, percent]
+        front.bot.put(progress_path(SECURE, PLAYER), {"percent_complete": percent}).raise_for_status()
+        assert [game.hears("event")[:2] for game in (one, two)] == [[SECURE, percent]] * 2
+    assert time.monotonic() - began < SOON_S
+    listed = front.player.get(mine_path())
+    assert [entry["percent_complete"] for entry in listed.json()] == [100, 100]
+    assert front.player.get(mine_path(), {"If-None-Match": listed.headers["ETag"]}).status_code == 304
+
+
+def test_what_is_too_large_or_not_for_everybody_is_refused(front: Front) -> None:
+    path, typed = progress_path(WIN), {"Content-Type": "application/json"}
+    refused = front.player.call("PUT", path, data=b" " * (600 * 1024), headers=typed)
+    assert (refused.status_code, refused.json()["code"]) == (413, 40005), "by the service, in Discord's words"
+    assert front.player.call("PUT", path, data=b" " * (3 * 1024 * 1024), headers=typed).status_code == 413, "by nginx"
+    for path in ("/metrics", "//metrics", "/%6detrics", "/metrics?x", "/./metrics"):
+        assert front.player.site(path).status_code == 403
+    assert front.player.site("/health").status_code == 200
+
+
+def test_a_process_that_is_stopped_is_not_missed(front: Front) -> None:
+    one, two = front.two_games()
+    assert front.services[0].stop() == 0
+    until(lambda: front.services[1].open_streams == 2, "both games are connected to the other process")
+    one.do("set", WIN, 50)
+    assert one.hears("result") == "OK"
+    assert two.hears("event")[:2] == [WIN, 50]
+    assert {"online": False} not in one.heard + two.heard, "the games need not know"
+
+
+@pytest.mark.parametrize(("settings", "victim"), [("notify", 0), ("redis", 1)], indirect=["settings"])
+def test_a_process_that_is_killed_costs_a_reconnect_and_nothing_else(front: Front, victim: int) -> None:
+    games = front.two_games()
+    for percent in range(1, 61):
+        games[0].do("set", WIN, percent)
+        assert games[0].hears("result") == "OK", "each update is taken, by one process or the other"
+        front.bot.put(progress_path(SECURE, PLAYER), {"percent_complete": percent}).raise_for_status()
+        if percent == 20:
+            front.services[victim].kill()
+    for game in games:
+        for achievement in (WIN, SECURE):
+            until_told(game, achievement, 60)
+            told = game.percents(achievement)
+            assert told == sorted(set(told)), "nothing twice, nothing lower"
+        assert {"online": False} not in game.heard, "the games need not know"
+    assert front.services[1 - victim].open_streams == 2
+    games[1].do("set", WIN, 61)
+    until_told(games[0], WIN, 61)
+    records = front.bot.get(f"/users/{PLAYER}/applications/{APP}/achievements?started=true").json()
+    assert [(entry["percent_complete"], entry["revision"]) for entry in records] == [(61, 61), (60, 60)]
