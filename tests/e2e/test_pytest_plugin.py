@@ -302,6 +302,17 @@ def test_the_guide_works(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_inprocess("-p", PLUGIN, "-W", "error")
     result.assert_outcomes(passed="".join(tests).count("def test_"))
     assert len(tests) >= 6
-    for text in code:
-        if "def " not in text:
-            subprocess.run([sys.executable, "-W", "error", "-c", text], check=True, env=environment(), timeout=60)
+    said = "".join(
+        subprocess.run(
+            [sys.executable, "-W", "error", "-c", text],
+            check=True,
+            cwd=pytester.mkdir(f"alone_{number}"),
+            env=environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        ).stdout
+        for number, text in enumerate(code)
+        if text not in tests
+    )
+    assert said.strip() in [text.strip() for kind, text in blocks if kind == "text"]
