@@ -25,7 +25,11 @@ class NotSignedInError(DiscordAchievementsError):
 
 
 class Account:
-    """The player for whom the cache is read and written; in local mode there is no token."""
+    """The player for whom the cache is read and written; in local mode there is no token.
+
+    `is_uncertain` tells that a token has taken the place of another and may be somebody else's: until the service has
+    answered a list for it, nothing that waits may be sent with it.
+    """
 
     def __init__(self, storage: Storage, credentials: Credentials) -> None:
         self._storage = storage
@@ -34,6 +38,8 @@ class Account:
         self._renewed = False
         self._refused = False
         self._identified_as: int | None = None
+        self._had_token = False
+        self.is_uncertain = False
         self.player = self._player_of(credentials.owner)
 
     def sign_in(self, credentials: Credentials) -> None:
@@ -43,14 +49,17 @@ class Account:
         the service never accepted, since that is a sign-in which only now succeeds.
         """
         was_nobody = self._credentials.provider is None or (self._refused and self.player.user_id is None)
-        before, self._credentials = self._credentials, credentials
+        player = self._player_of(credentials.owner)
+        if was_nobody:
+            player = self._linked(self._credentials.owner, player)
+        # All of it now, or the caller tries again.
+        self._credentials, self.player = credentials, player
         self._token = None
         self._renewed = False
         self._refused = False
         self._identified_as = None
-        self.player = self._player_of(credentials.owner)
-        if was_nobody:
-            self._link(before.owner)
+        self._had_token = False
+        self.is_uncertain = False
 
     def token(self) -> str:
         """Return the token to use. Raises `NotSignedInError`. **Blocks** as long as the game's token object does."""
@@ -61,12 +70,23 @@ class Account:
         return self._use("get_token", self._credentials.provider.get_token)
 
     def etag(self) -> str | None:
-        """Return which version of the list the cache holds; another process of the game may have changed that."""
+        """Return which version of the list the cache holds; another process of the game may have changed that.
+
+        None while it is uncertain whose list that is: then all of it has to be told.
+        """
+        if self.is_uncertain:
+            return None
         return self._storage.change(lambda: self._storage.cache.player(self.player.id).etag)
 
     def accepted(self) -> None:
         """Note that the service has accepted the token."""
         self._renewed = False
+
+    def listed(self) -> None:
+        """Note that the service has answered a list; if it did not say whose the token is, nobody can know better."""
+        if self.is_uncertain and self._token is not None:
+            self.player = self._linked(identity.of_token(self._token), self.player)
+        self.is_uncertain = False
 
     def renew(self) -> None:
         """Get another token because the service has not accepted this one: once, until one is accepted.
@@ -104,12 +124,21 @@ class Account:
             # The game's own code: anything can come, and its text may hold a token.
             _log.warning("%s() of the token object raised %s", name, type(exc).__name__)
             raise NotSignedInError(Result.OAUTH2_ERROR, passes=True) from None
-        self._link(identity.of_token(self._token))
+        self._identified_as = None
+        owner = identity.of_token(self._token)
+        self.is_uncertain = self._had_token and not self._is_known(owner)
+        if not self.is_uncertain:
+            self.player = self._linked(owner, self.player)
+        self._had_token = True
         return self._token
+
+    def _is_known(self, owner: bytes) -> bool:
+        """Tell whether it is remembered whose token it is: the same player's, or certainly another's."""
+        known = self._storage.change(lambda: self._storage.cache.known(owner))
+        return known is not None and (known.id == self.player.id or known.user_id is not None)
 
     def _player_of(self, owner: bytes) -> Player:
         return self._storage.change(lambda: self._storage.cache.player_of(owner, self._storage.run))
 
-    def _link(self, owner: bytes) -> None:
-        storage = self._storage
-        self.player = storage.change(lambda: storage.cache.link(owner, self.player, storage.run))
+    def _linked(self, owner: bytes, player: Player) -> Player:
+        return self._storage.change(lambda: self._storage.cache.link(owner, player, self._storage.run))

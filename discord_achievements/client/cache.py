@@ -184,15 +184,20 @@ class Cache:
 
     def player_of(self, owner: bytes, journal: bytes) -> Player:
         """Return the player that `owner` leads to, a new one if need be; `journal` is the run that asks."""
-        row = self._db.execute("SELECT player_id FROM owner WHERE key = ?", (owner,)).fetchone()
-        if row is not None:
-            return self.player(row[0])
+        known = self.known(owner)
+        if known is not None:
+            return known
         user_id = identity.user_of(owner)
         player_id = None if user_id is None else self._find(user_id)
         if player_id is None:
             player_id = self._new_player(user_id)
         self._db.execute("INSERT INTO owner VALUES (?, ?, ?)", (owner, player_id, journal))
         return self.player(player_id)
+
+    def known(self, owner: bytes) -> Player | None:
+        """Return the player that `owner` leads to, None where it leads to nobody yet."""
+        row = self._db.execute("SELECT player_id FROM owner WHERE key = ?", (owner,)).fetchone()
+        return None if row is None else self.player(row[0])
 
     def player(self, player_id: int) -> Player:
         """Return the player of that row, or the one whom they turned out to be."""
@@ -236,6 +241,9 @@ class Cache:
         elif player.user_id != user_id:
             # The token turned out to be somebody else's than remembered: it leads elsewhere from now on.
             player = self.player(self._new_player(user_id) if found is None else found)
+            known = self.known(owner)
+            if known is not None and known.user_id is None:
+                player = self._join(player, known)  # what was done with the token before anybody knew whose it is
             self._db.execute("UPDATE owner SET player_id = ? WHERE key = ?", (player.id, owner))
         for unclaimed in self._unclaimed(frozenset(live_journals)):
             player = self._join(player, self.player(unclaimed))

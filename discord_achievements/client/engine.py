@@ -1,7 +1,7 @@
-"""The worker's hands: takes in the game's commands, carries out what the policy decides, tells the game.
+"""The worker's hands: takes in the game's commands, and carries out what the policy decides.
 
 Everything here runs on the worker's thread. What to send is decided in `sync`, what a value becomes in `state`, who
-plays in `account`.
+plays in `account`, what the game hears in `report`.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import random
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ..domain import ratelimit, wire
 from ..domain.errors import ApiError, TransportError, WireError
-from ..domain.models import UserAchievement
 from ..domain.progress import Progress, reach
 from ..domain.result import Result
 from ..domain.retry import Outcome, Verdict, result_of, verdict
@@ -28,34 +27,16 @@ from .events import ServerEvent, StreamEnded, StreamEvent, StreamOpened, StreamR
 from .feed import DEFAULT_RETRY_S
 from .icons import IconFolder, is_png
 from .intake import Intake
-from .messages import (
-    Answered,
-    Changed,
-    ConnectionChanged,
-    Fetch,
-    FetchAnswered,
-    IconStored,
-    Listed,
-    Set,
-    SignIn,
-    Wake,
-    WantIcon,
-)
+from .messages import Fetch, Set, SignIn, Wake, WantIcon
 from .protocol import Protocol, check, describe, is_sendable, read_update
-from .state import State
+from .report import Report, pause
 from .storage import Storage
 from .sync import Exchange, FetchIcon, FetchList, OpenStream, SendUpdate, Sync, Wait
 from .token import Credentials
 from .transport import Response, Transport
-from .view import Row, TextRow, View, user_achievement
+from .view import View
 
 _log = logging.getLogger("discord_achievements")
-_PAUSE_S = 0.0002
-
-
-def pause() -> None:
-    """Let the game have the interpreter, for long enough that it takes it."""
-    time.sleep(_PAUSE_S)
 
 
 class Service(NamedTuple):
@@ -69,9 +50,8 @@ class Service(NamedTuple):
 class Engine:
     """One manager's disk and network.
 
-    `to_game` receives the messages for the game, `to_worker` what the stream's reader has to say. For the game to
-    read at any time: `backlog`, the last set that was taken in and the ids that the service has not confirmed by
-    then, and `is_online`.
+    `to_game` receives the messages for the game, `to_worker` what the stream's reader has to say. `is_online` is for
+    the game to read at any time.
     """
 
     def __init__(
@@ -85,93 +65,129 @@ class Engine:
         to_worker: Callable[[object], None],
     ) -> None:
         self.is_online: bool | None = None
-        self.backlog: tuple[int, frozenset[int]] = (0, frozenset())
         self._storage = storage
         self._clock = clock
         self._service = service
-        self._post = to_game
         self._to_worker = to_worker
         self._account = Account(storage, credentials)
+        self._report = Report(storage, self._account, clock, None if service is None else service.sync, to_game)
         self._intake = Intake(storage, self._account)
         self._icons = IconFolder(storage.folder / "icons", storage.run)
-        self._seq = 0
-        self._waiting: dict[int, list[int]] = {}
-        self._fetches: list[int] = []
-        self._trouble_told = False
-        self._texts: dict[int, TextRow] = {}
+        self._commands: deque[object] = deque()
         self._reader: StreamReader | None = None
         self._aborted = False
+        # For whom the policy has what is pending.
+        self._followed = self._account.player
         if service is not None:
-            service.sync.pending = storage.cache.pending(self._account.player.id)
-        self._publish()
+            service.sync.pending = storage.cache.pending(self._followed.id)
+        self._report.stand()
 
     # What the game says
 
-    def handle(self, commands: Sequence[object]) -> None:
-        """Take in commands, in their order."""
-        sets: list[Set] = []
-        for command in commands:
+    def handle(self, commands: Iterable[object]) -> None:
+        """Take in commands, in their order. One that fails is answered, and those behind it go on."""
+        self._commands.extend(commands)
+        while self._commands:
+            command = self._commands[0]
             if isinstance(command, Set):
-                sets.append(command)
+                self._record(self._next_sets())
                 continue
-            self._record(sets)
-            sets = []
-            if isinstance(command, Fetch):
-                self._want_fetch(command)
-            elif isinstance(command, SignIn):
+            if isinstance(command, SignIn):
+                # Where that fails it stays in front, for another try: all that follows is the new player's.
                 self._sign_in(command.credentials)
-            elif isinstance(command, WantIcon):
-                self._want_icon(command)
-            elif isinstance(command, StreamOpened | StreamEvent | StreamEnded):
-                self._take_stream(command)
-            elif not isinstance(command, Wake):
-                raise TypeError(f"no such command: {command!r}")
-        self._record(sets)
-        self._give_up_waiting()
-        self._publish()
+                self._commands.popleft()
+                continue
+            self._commands.popleft()
+            try:
+                self._obey(command)
+            except Exception:
+                _log.exception("%s was not done; the worker goes on with what follows", type(command).__name__)
+                self._make_good(command)
+        self._report.stand()
 
-    def _record(self, sets: list[Set]) -> None:
-        if not sets:
-            return
+    def _obey(self, command: object) -> None:
+        if isinstance(command, Fetch):
+            self._want_fetch(command)
+        elif isinstance(command, WantIcon):
+            self._want_icon(command)
+        elif isinstance(command, StreamOpened | StreamEvent | StreamEnded):
+            self._take_stream(command)
+        elif not isinstance(command, Wake):
+            raise TypeError(f"no such command: {command!r}")
+
+    def _make_good(self, command: object) -> None:
+        """Answer a command that has failed, or have the list tell what it would have told."""
+        if isinstance(command, Fetch):
+            self._report.answer_fetches(Result.INTERNAL_ERROR)
+        elif isinstance(command, StreamEvent) and self._service is not None:
+            self._service.sync.feed.poll_now(self._clock.now())
+
+    def _next_sets(self) -> list[Set]:
+        sets: list[Set] = []
+        while self._commands and isinstance(command := self._commands[0], Set):
+            sets.append(command)
+            self._commands.popleft()
+        return sets
+
+    def _record(self, sets: Sequence[Set]) -> None:
+        try:
+            self._take_sets(sets)
+        except Exception as exc:
+            if len(sets) > 1:
+                _log.warning("%d sets cannot be stored together; now one by one", len(sets), exc_info=True)
+                for one in sets:
+                    self._record([one])
+                return
+            (one,) = sets
+            _log.exception("%d %% of achievement %d cannot be stored", one.percent, one.achievement_id)
+            self._storage.keep_journal(exc)
+            self._report.missed(one.seq)
+
+    def _take_sets(self, sets: Sequence[Set]) -> None:
         latest: dict[int, Progress] = {}
+        shown: dict[int, Progress] = {}
         for one in sets:
-            latest[one.achievement_id] = state.further(latest.get(one.achievement_id), reach(one.percent, one.at_us))
+            progress = reach(one.percent, one.at_us)
+            latest[one.achievement_id] = state.further(latest.get(one.achievement_id), progress)
+            if one.own is not None:
+                shown[one.achievement_id] = state.further(shown.get(one.achievement_id), progress)
         seq = sets[-1].seq
-        states = self._storage.take(self._account.player.id, latest, seq)
-        self._seq = seq
+        taken = self._storage.take(self._account.player.id, latest, seq)
+        self._report.seq = seq
         for one in sets:
-            pending = states[one.achievement_id].pending
+            pending = taken[one.achievement_id].after.pending
             if self._service is None or pending is None:
-                self._post(Answered(one.seq, Result.OK))
+                self._report.answer(one.seq, Result.OK)
             else:
                 self._service.sync.pending[one.achievement_id] = pending
-                self._waiting.setdefault(one.achievement_id, []).append(one.seq)
-        for achievement_id, after in states.items():
-            if state.shown(after) != latest[achievement_id] and not state.needs_agreement(after):
-                # More was known here than on the game's thread, from another process of this game.
-                self._post_change(achievement_id, after)
+                self._report.await_update(one.seq, one.achievement_id)
+        for achievement_id, (before, after) in taken.items():
+            # More may be known here than on the game's thread, from another process or since another player came.
+            if not state.needs_agreement(after) and state.shown(after) != shown.get(
+                achievement_id, state.shown(before)
+            ):
+                self._report.change(achievement_id, after)
 
     def _want_fetch(self, command: Fetch) -> None:
-        self._fetches.append(command.seq)
+        self._report.await_list(command.seq)
         if self._service is not None:
             self._service.sync.want_fetch(self._clock.now())
             return
         if self._storage.cache.changed_elsewhere():
-            self._post_list()
-        self._answer_fetches(Result.OK)
+            self._report.whole_list()
+        self._report.answer_fetches(Result.OK)
 
     def _sign_in(self, credentials: Credentials) -> None:
         assert self._service is not None, "the manager refuses tokens in local mode"
         self._stop_stream()
         self._service.sync.new_token(self._clock.now())
-        before = self._account.player
         self._account.sign_in(credentials)
-        self._follow(before)
+        self._follow(self._service)
 
     def _want_icon(self, wanted: WantIcon) -> None:
         path = self._icons.path(wanted.icon_hash) if wanted.path is None else Path(wanted.path)
         if is_png(path):
-            self._post(IconStored(wanted.achievement_id, wanted.icon_hash, str(path)))
+            self._report.icon(wanted.achievement_id, wanted.icon_hash, str(path))
         elif wanted.path is None and self._service is not None:
             self._service.sync.icons.setdefault(wanted.icon_hash, []).append(wanted.achievement_id)
         else:
@@ -187,21 +203,26 @@ class Engine:
         action = self._service.sync.next(now)
         if isinstance(action, Wait):
             return None if action.until is None else max(0.0, action.until - now)
-        before = self._account.player
         try:
-            if isinstance(action, OpenStream):
-                self._open_stream(self._service)
-            else:
-                self._exchange(self._service, action)
+            self._perform(self._service, action)
         except NotSignedInError as exc:
             if exc.passes:
                 self._service.sync.sign_in_failed(self._clock.now(), random.random())
             else:
                 self._service.sync.block(exc.result)
-        self._follow(before)
-        self._give_up_waiting()
-        self._publish()
+        self._follow(self._service)
+        self._report.stand()
         return 0.0
+
+    def _perform(self, service: Service, action: Exchange | OpenStream) -> None:
+        if not isinstance(action, FetchIcon):
+            self._account.token()
+            if self._follow(service):
+                return  # somebody else plays, or may: what to do has to be asked anew
+        if isinstance(action, OpenStream):
+            self._open_stream(service)
+        else:
+            self._exchange(service, action)
 
     def _exchange(self, service: Service, action: Exchange) -> None:
         try:
@@ -217,7 +238,8 @@ class Engine:
         self._account.accepted()
         self.is_online = True
         if isinstance(action, FetchList):
-            self._answer_fetches(Result.OK)
+            self._account.listed()
+            self._report.answer_fetches(Result.OK)
 
     def _send(self, service: Service, action: Exchange) -> Response:
         protocol = service.protocol
@@ -236,34 +258,34 @@ class Engine:
         return response
 
     def _take(self, service: Service, action: Exchange, response: Response) -> None:
+        check(response, self._clock.at_us())
         if isinstance(action, SendUpdate):
             after = self._intake.update(action.achievement_id, action.progress, read_update(response))
-            self._settle(action.achievement_id, after, Result.OK)
+            self._report.settle(action.achievement_id, after, Result.OK)
             if after.pending is not None:
                 service.sync.pending[action.achievement_id] = after.pending
             if not after.known:
                 service.sync.feed.poll_now(self._clock.now())  # only the list tells its name
             return
-        check(response)
         if isinstance(action, FetchIcon):
             path = self._icons.store(action.icon_hash, response.body)
             for achievement_id in service.sync.icons.get(action.icon_hash, ()):
                 if path is not None:
-                    self._post(IconStored(achievement_id, action.icon_hash, str(path)))
+                    self._report.icon(achievement_id, action.icon_hash, str(path))
         elif response.status != 304:
             self._take_list(response)
         elif self._storage.cache.changed_elsewhere():
-            self._post_list()
+            self._report.whole_list()
 
     def _take_list(self, response: Response) -> None:
         before = self._account.player
         taken = self._intake.whole_list(response.body, response.headers.get("etag"), pause)
         for achievement_id, after in taken.settled.items():
-            self._settle(achievement_id, after, Result.OK)
+            self._report.settle(achievement_id, after, Result.OK)
         # A player's first list here holds no news, only what they know; and one player's list is none to another.
         first = not before.fetched or before.id != taken.player.id
         if taken.changed or first or self._storage.cache.changed_elsewhere():
-            self._post_list(() if first else tuple(taken.news))
+            self._report.whole_list(() if first else tuple(taken.news))
 
     def _take_failure(self, service: Service, action: Exchange, outcome: Outcome) -> None:
         judged = service.sync.failed(action, outcome, self._clock.now(), random.random())
@@ -275,24 +297,29 @@ class Engine:
         if judged is Verdict.AUTHENTICATE:
             self._account.renew()
         elif judged is Verdict.REFUSED and isinstance(action, SendUpdate):
-            self._settle(action.achievement_id, self._intake.refusal(action.achievement_id), result_of(outcome))
+            self._report.settle(action.achievement_id, self._intake.refusal(action.achievement_id), result_of(outcome))
         elif judged is Verdict.REFUSED and isinstance(action, FetchList):
-            self._answer_fetches(result_of(outcome))
+            self._report.answer_fetches(result_of(outcome))
 
-    def _follow(self, before: Player) -> None:
-        """Go on as the player of the account: with what is pending for them, and nothing of anybody else's."""
-        player = self._account.player
-        if _same(player, before) or self._service is None:
-            return
-        cache = self._storage.cache
-        self._service.sync.pending = cache.pending(player.id)
-        if cache.player(before.id).id != player.id:
+    def _follow(self, service: Service) -> bool:
+        """Go on as the player of the account: with what is pending for them, and nothing of anybody else's.
+
+        Return whether that is another than so far, or whether it has just become uncertain who it is.
+        """
+        account, cache, before = self._account, self._storage.cache, self._followed
+        becomes_uncertain = account.is_uncertain and not service.sync.is_uncertain
+        service.sync.is_uncertain = account.is_uncertain
+        if _same(account.player, before):
+            return becomes_uncertain
+        service.sync.pending = cache.pending(account.player.id)
+        if cache.player(before.id).id != account.player.id:
             # Not one who turned out to be known already, but another: what waits has to wait for the other's return.
-            for seqs in self._waiting.values():
-                for seq in seqs:
-                    self._post(Answered(seq, Result.NOT_AUTHENTICATED))
-            self._waiting.clear()
-        self._post_list()
+            self._stop_stream()
+            service.sync.new_token(self._clock.now())
+            self._report.answer_updates(Result.NOT_AUTHENTICATED)
+        self._report.whole_list()
+        self._followed = account.player
+        return True
 
     # The event stream
 
@@ -344,7 +371,7 @@ class Engine:
         if not after.known:
             feed.poll_now(now)  # it has just become visible: only the list tells its name
         elif after != before:
-            self._settle(record.achievement_id, after, Result.OK)
+            self._report.settle(record.achievement_id, after, Result.OK)
 
     def _stop_stream(self) -> None:
         if self._reader is not None:
@@ -353,75 +380,20 @@ class Engine:
 
     # What the game is told
 
-    def view(self, pause: Callable[[], None]) -> View:
-        """Return the whole list as it is now."""
-        view = View(self._user_id, self._seq, fetched=self._account.player.fetched)
-        for rows in self._storage.cache.rows(self._account.player.id):
-            view.add(self._with_known_texts(rows))
-            pause()
-        return view
-
-    def _with_known_texts(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Have lists share the texts that have not changed: taking a thousand of them apart would hold up the game."""
-        for achievement_id, after, texts in rows:
-            if self._texts.get(achievement_id) != texts:
-                self._texts[achievement_id] = texts
-            yield achievement_id, after, self._texts[achievement_id]
+    def view(self) -> View:
+        """Return the whole list as it is now, for a game that does not play yet."""
+        return self._report.view(_no_pause)
 
     @property
-    def _user_id(self) -> int:
-        return 0 if self._service is None else self._account.player.user_id or 0
+    def backlog(self) -> tuple[int, frozenset[int]]:
+        """The last set up to which all are stored, and the ids that the service has not confirmed by then.
 
-    def _post_list(self, news: tuple[UserAchievement, ...] = ()) -> None:
-        self._post(Listed(self.view(pause), news))
-
-    def _post_change(self, achievement_id: int, after: State) -> None:
-        texts = self._storage.cache.texts(achievement_id)
-        if texts is not None:
-            seen = user_achievement(self._user_id, achievement_id, after, fetched=self._account.player.fetched)
-            self._post(Changed(self._seq, seen, after, texts))
-
-    def _settle(self, achievement_id: int, after: State, result: Result) -> None:
-        """Tell what has become of one achievement, and answer those who wait if nothing of it is pending any more."""
-        self._post_change(achievement_id, after)
-        if after.pending is None and self._service is not None:
-            self._service.sync.pending.pop(achievement_id, None)
-            for seq in self._waiting.pop(achievement_id, ()):
-                self._post(Answered(seq, result))
-
-    def _answer_fetches(self, result: Result) -> None:
-        for seq in self._fetches:
-            self._post(FetchAnswered(seq, result))
-        self._fetches.clear()
-
-    def _give_up_waiting(self) -> None:
-        """Tell those who wait if what they wait for will not be done soon; it is done later all the same."""
-        if self._service is None:
-            return
-        sync, now = self._service.sync, self._clock.now()
-        no_update = sync.updates_out_of_reach(now)
-        if no_update is not None:
-            for seqs in self._waiting.values():
-                for seq in seqs:
-                    self._post(Answered(seq, no_update))
-            self._waiting.clear()
-        no_list = sync.list_out_of_reach(now)
-        if no_list is not None:
-            self._answer_fetches(no_list)
-            sync.fetch_wanted = False
-        if no_update is not None and sync.pending and not self._trouble_told:
-            self._trouble_told = True
-            self._post(ConnectionChanged(False))
+        **Thread**: any.
+        """
+        return self._report.backlog
 
     def _said(self, outcome: Exception) -> str:
         return self._account.without_token(describe(outcome))
-
-    def _publish(self) -> None:
-        pending = frozenset[int]() if self._service is None else frozenset(self._service.sync.pending)
-        self.backlog = (self._seq, pending)
-        if self._trouble_told and not pending:
-            self._trouble_told = False
-            self._post(ConnectionChanged(True))
 
     # The end
 
@@ -436,6 +408,10 @@ class Engine:
         self.abort()
         self._stop_stream()
         self._storage.close()
+
+
+def _no_pause() -> None:
+    """In the constructor nobody waits for the interpreter."""
 
 
 def _same(a: Player, b: Player) -> bool:

@@ -69,6 +69,7 @@ class Journal:
         self._written: dict[int, tuple[int, int, int]] = {}
         self._end = 0
         self._last_seq = 0
+        self._left_out_seq = 0
 
     @classmethod
     def create(cls, folder: Path) -> Journal:
@@ -103,6 +104,7 @@ class Journal:
         if written is None:
             cell = self._allocate()
             if cell is None:
+                self._left_out_seq = seq
                 return False
         else:
             cell, last_seq, last_percent = written
@@ -129,6 +131,11 @@ class Journal:
     def is_committed(self) -> bool:
         """Whether the cache has everything that was written here."""
         return self.committed_seq >= self._last_seq
+
+    @property
+    def is_overrun(self) -> bool:
+        """Whether the cache has yet to commit a set for which there was no room here. **Thread**: any."""
+        return self._left_out_seq > self.committed_seq
 
     def close(self, *, remove: bool) -> None:
         """Give it up; `remove` it when the cache holds all of it, else the next start folds it in.

@@ -7,17 +7,15 @@ lock, except in the constructor, `flush` and `close`.
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import time
-import weakref
 from collections import deque
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Any, NamedTuple, NoReturn, Self, TypeVar
+from typing import NoReturn, Self
 
 from ..domain.catalogue import Catalogue
 from ..domain.errors import CatalogueError, ConfigurationError, ResultError
@@ -29,33 +27,21 @@ from ..domain.wire import format_time
 from . import configuration, identity
 from .catalogue_file import icon_paths, read_catalogue
 from .clock import Clock, SystemClock
+from .delivery import Delivery, ResultCallback, awaited
 from .engine import Engine, Service
-from .event import Event, Handlers
-from .messages import (
-    Answered,
-    Changed,
-    ConnectionChanged,
-    Fetch,
-    FetchAnswered,
-    IconStored,
-    Listed,
-    Set,
-    SignIn,
-    WantIcon,
-)
+from .event import Event
+from .lifetime import Lifetime
+from .messages import Fetch, Set, SignIn, WantIcon
 from .protocol import Protocol
-from .state import listed
 from .storage import Storage
 from .sync import Sync
 from .token import Credentials, TokenProvider, credentials
 from .transport import Transport
-from .view import View
 from .worker import Worker
 
 _log = logging.getLogger("discord_achievements")
 _FLUSH_POLL_S = 0.002
-ResultCallback = Callable[[Result], object]
-T = TypeVar("T")
+_START = object()
 
 
 class AchievementManager:
@@ -141,8 +127,8 @@ class AchievementManager:
         if catalogue is not None and (base_url is None or not self._storage.answered):
             self._storage.define(entry.achievement for entry in catalogue.entries)
 
-        self._callbacks: dict[int, ResultCallback] = {}
-        self._inbox: deque[object] = deque()
+        callbacks: dict[int, ResultCallback] = {}
+        inbox: deque[object] = deque()
         outbox: SimpleQueue[object] = SimpleQueue()
         self._tell_worker = outbox.put
         engine = Engine(
@@ -150,35 +136,28 @@ class AchievementManager:
             self._clock,
             self._credentials,
             service,
-            to_game=_awaited(self._inbox, self._callbacks),
+            to_game=awaited(inbox, callbacks),
             to_worker=outbox.put,
         )
-        self._view: View = engine.view(_no_pause)
+        self._delivery = Delivery(engine.view(), inbox, callbacks)
+        # What the verbs use of it in every frame, so that they need not go through it.
+        self._deliver = self._delivery.run
+        self._inbox = inbox
+        self._callbacks = callbacks
+        self._objects, self._visible, self._own = self._delivery.objects, self._delivery.visible, self._delivery.own
         self._journal = self._storage.journal
         self._owner = self._credentials.owner
-        self._worker = Worker(engine, outbox, self._inbox, self._clock)
+        self._worker = Worker(engine, outbox, inbox, self._clock)
 
         self._seq = 0
-        # The sets that were news; the worker may not have seen them yet.
-        self._own: dict[int, Set] = {}
         # After another token came, the list may still be another player's: then every set is news.
         self._token_replaced = False
         self._last_set = 0
-        self._icons: dict[int, tuple[str, str | None]] = {}
-        self._fetched = False
-        self._visible: Sequence[int] = ()
-        self._objects: dict[int, UserAchievement] = {}
-        self._delivering = False
         self._started = False
         self._closed = False
-        self._updates: Event[UserAchievement] = Event("on_user_achievement_update")
-        self._connection: Event[bool] = Event("on_connection_change")
-        # The first run_callbacks() finds this and starts the worker; from then on it has nothing to check for.
-        self._inbox.append(_Start())
-        self._at_exit = _close_at_exit(weakref.ref(self))
-        self._abandon = weakref.finalize(self, _abandon, self._worker)
-        self._abandon.atexit = False
-        _managers.add(self)
+        # The first run_callbacks() finds this, and so starts the worker; with nothing in the queue it checks nothing.
+        inbox.append(_START)
+        self._lifetime = Lifetime(self, self._worker, close=self.close, forget=self._forget)
 
     # The GameSDK's verbs
 
@@ -200,7 +179,7 @@ class AchievementManager:
         if callback is not None:
             self._callbacks[seq] = callback
         if self._closed:
-            self._refuse(seq, Result.TRANSACTION_ABORTED)
+            self._delivery.refuse(seq, Result.TRANSACTION_ABORTED)
             return
         # Plain integers, which is what games pass, are checked on the spot: two calls would cost a tenth of it all.
         if type(achievement_id) is int and type(percent_complete) is int:
@@ -208,13 +187,13 @@ class AchievementManager:
         else:
             is_valid = is_snowflake(achievement_id) and is_percent(percent_complete)
         if not is_valid:
-            self._refuse(seq, Result.INVALID_PAYLOAD)
+            self._delivery.refuse(seq, Result.INVALID_PAYLOAD)
             return
-        view = self._view
+        view = self._delivery.view
         shown = view.objects.get(achievement_id) or view.look(achievement_id)
         may_show = shown is not None and achievement_id not in view.secure
         if self._local and not may_show:
-            self._refuse(seq, Result.NOT_FOUND if shown is None else Result.UNAUTHORIZED_FOR_ACHIEVEMENT)
+            self._delivery.refuse(seq, Result.NOT_FOUND if shown is None else Result.UNAUTHORIZED_FOR_ACHIEVEMENT)
             return
         # Only an unlock has a time.
         at_us = self._clock.at_us() if percent_complete == COMPLETE else 0
@@ -248,7 +227,7 @@ class AchievementManager:
         if callback is not None:
             self._callbacks[seq] = callback
         if self._closed:
-            self._refuse(seq, Result.TRANSACTION_ABORTED)
+            self._delivery.refuse(seq, Result.TRANSACTION_ABORTED)
             return
         self._tell_worker(Fetch(seq))
         if not self._started:
@@ -259,7 +238,7 @@ class AchievementManager:
 
         **Source**: CountUserAchievements.
         """
-        return len(self._view.visible) if self._fetched else 0
+        return len(self._visible)
 
     def get_user_achievement_at(self, index: int) -> UserAchievement:
         """Return the achievement at `index`, 0 to count - 1; the list is in ascending id.
@@ -293,6 +272,8 @@ class AchievementManager:
         from inside a callback it returns at once. **Source**: RunCallbacks.
         """
         if self._inbox:
+            if not self._started:
+                self._start()
             self._deliver(budget_s)
 
     # Beyond the GameSDK
@@ -304,20 +285,20 @@ class AchievementManager:
         Once per change, whether it was made here, on another device or by the game's server. **Source**:
         OnUserAchievementUpdate.
         """
-        return self._updates
+        return self._delivery.updates
 
     @on_user_achievement_update.setter
     def on_user_achievement_update(self, handler: Callable[[UserAchievement], object] | None) -> None:
-        self._updates.assign(handler)
+        self._delivery.updates.assign(handler)
 
     @property
     def on_connection_change(self) -> Event[bool]:
         """The event of the connection: False once when an update cannot be delivered, True once when all have been."""
-        return self._connection
+        return self._delivery.connection
 
     @on_connection_change.setter
     def on_connection_change(self, handler: Callable[[bool], object] | None) -> None:
-        self._connection.assign(handler)
+        self._delivery.connection.assign(handler)
 
     @property
     def pending_count(self) -> int:
@@ -349,7 +330,7 @@ class AchievementManager:
 
         Needs no fetch where the definitions are known already. Raises `ResultError` with `NOT_FOUND`.
         """
-        found = self._view.definition(self.application_id, achievement_id, self.locale)
+        found = self._delivery.view.definition(self.application_id, achievement_id, self.locale)
         if found is None:
             raise ResultError(Result.NOT_FOUND, f"no achievement with id {achievement_id!r:.40} is known")
         return found
@@ -360,12 +341,12 @@ class AchievementManager:
         The first call has it fetched in the background; ask again in a later frame.
         """
         path = self._icon_paths.get(achievement_id)
-        icon_hash = self._view.icon_hash(achievement_id)
-        known = self._icons.get(achievement_id)
+        icon_hash = self._delivery.view.icon_hash(achievement_id)
+        known = self._delivery.icons.get(achievement_id)
         if known is not None and known[0] == icon_hash:
             return known[1]
         if (path or icon_hash) and not self._closed:
-            self._icons[achievement_id] = (icon_hash, None)
+            self._delivery.icons[achievement_id] = (icon_hash, None)
             self._tell_worker(WantIcon(achievement_id, icon_hash, None if icon_hash else path))
             if not self._started:
                 self._start()
@@ -413,10 +394,10 @@ class AchievementManager:
         if self._closed:
             return
         self._closed = True
-        atexit.unregister(self._at_exit)
+        self._lifetime.closed()
         if not self._worker.stop(timeout_s):
             _log.warning("the worker did not end within %s s; it ends with the process", timeout_s)
-        self._deliver_rest()
+        self._delivery.finish()
 
     def __enter__(self) -> Self:
         return self
@@ -433,7 +414,9 @@ class AchievementManager:
     # Inside
 
     def _start(self) -> None:
-        if self._inbox and isinstance(self._inbox[0], _Start):
+        if self._closed:
+            return
+        if self._inbox and self._inbox[0] is _START:
             self._inbox.popleft()
         try:
             self._worker.start()
@@ -441,268 +424,34 @@ class AchievementManager:
         except RuntimeError as exc:
             _log.warning("no worker can be started any more (%s); what was set is sent after the next start", exc)
 
-    def _deliver(self, budget_s: float | None) -> None:
-        if self._delivering:
-            return
-        stop_at = None if budget_s is None else time.perf_counter() + budget_s
-        self._delivering = True
-        inbox, updates = self._inbox, self._updates
-        left = len(inbox)
-        try:
-            # A callback may close the manager, which empties the queue.
-            while left and inbox:
-                entry = inbox.popleft()
-                left -= 1
-                if type(entry) is UserAchievement:
-                    # What _take would do with it, for the usual case: one handler, and the list has been looked at.
-                    objects = self._view.objects
-                    achievement_id = entry.achievement_id
-                    old = objects.get(achievement_id)
-                    if old is None:
-                        self._show_own(entry)
-                    elif entry.percent_complete > old.percent_complete:
-                        objects[achievement_id] = entry
-                        if len(updates.handlers) == 1:
-                            updates.handlers[0](entry)
-                        else:
-                            self._call(updates, entry)
-                elif type(entry) is _News:
-                    self._show_news(entry, stop_at)
-                else:
-                    left += self._take(entry)
-                if stop_at is not None and time.perf_counter() >= stop_at:
-                    break
-        finally:
-            self._delivering = False
-
-    def _take(self, entry: object) -> int:
-        """Deliver one message; return how many it has put in front of the queue."""
-        match entry:
-            case Answered(seq, result):
-                self._answer(seq, result)
-            case UserAchievement():
-                self._show_own(entry)
-            case FetchAnswered(seq, result):
-                self._fetched = True
-                self._show(self._view)
-                self._answer(seq, result)
-            case Changed():
-                self._show_change(entry)
-            case Listed(view, news):
-                return self._show_list(view, news)
-            case ConnectionChanged(online):
-                self._call(self._connection, online)
-            case IconStored(achievement_id, icon_hash, path):
-                self._icons[achievement_id] = (icon_hash, path)
-            case _News():
-                self._show_news(entry, None)
-            case _Call(event, value, called):
-                self._call(event, value, called)
-            case _Start():
-                if not (self._started or self._closed):
-                    self._start()
-        return 0
-
-    def _answer(self, seq: int, result: Result) -> None:
-        callback = self._callbacks.pop(seq, None)
-        if callback is not None:
-            callback(result)
-
-    def _refuse(self, seq: int, result: Result) -> None:
-        if seq in self._callbacks:
-            self._inbox.append(Answered(seq, result))
-
-    def _call(self, event: Event[T], value: T, called: Handlers[T] = ()) -> None:
-        """Give `value` to the handlers of `event` that were not `called` yet; those behind one that raises wait."""
-        handlers = tuple(handler for handler in event.handlers if handler not in called)
-        for number, handler in enumerate(handlers, 1):
-            try:
-                handler(value)
-            except BaseException:
-                if number < len(handlers):
-                    self._inbox.appendleft(_Call(event, value, called + handlers[:number]))
-                raise
-
-    def _show_own(self, own: UserAchievement) -> None:
-        """An own set of an achievement that is not in the list, or has not been looked at since a new list came."""
-        view, achievement_id = self._view, own.achievement_id
-        old = view.look(achievement_id)
-        if old is None or own.percent_complete <= old.percent_complete:
-            return
-        own = view.put_own(own)
-        if view.is_listed(achievement_id):
-            self._call(self._updates, own)
-
-    def _show_change(self, change: Changed) -> None:
-        seq, new, state, texts = change
-        view, achievement_id = self._view, new.achievement_id
-        view.define(achievement_id, state, texts)
-        said = self._own.get(achievement_id)
-        if said is not None and said.seq <= seq:
-            del self._own[achievement_id]
-        elif said is not None and said.own is not None and said.own.percent_complete > new.percent_complete:
-            return  # the worker has not seen our latest set yet; what it says of that comes later
-        old = view.look(achievement_id)
-        is_seen = listed(state) or view.is_listed(achievement_id)
-        view.put(new, is_listed=listed(state))
-        if is_seen and new.percent_complete != (0 if old is None else old.percent_complete):
-            self._call(self._updates, new)
-
-    def _show_list(self, view: View, news: tuple[UserAchievement, ...]) -> int:
-        before = self._view
-        for achievement_id, said in list(self._own.items()):
-            if said.seq <= view.seq:
-                del self._own[achievement_id]
-                continue
-            own, shown, told = said.own, before.look(achievement_id), view.look(achievement_id)
-            if own is None or shown is None or told is None:
-                continue
-            # What the game has been shown already stays shown, until the worker has seen it too.
-            if told.percent_complete < own.percent_complete <= shown.percent_complete:
-                view.put_own(own)
-        self._view = view
-        if self._fetched:
-            self._show(view)
-        if not news:
-            return 0
-        self._inbox.appendleft(_News(deque(news)))
-        return 1
-
-    def _show_news(self, news: _News, stop_at: float | None) -> None:
-        """Tell the values that came with a list, one after the other; the game may have set some itself meanwhile."""
-        inbox, waiting, own, updates = self._inbox, news.waiting, self._own, self._updates
-        # It stays in front until all of it is told: a handler may raise, or close the manager.
-        inbox.appendleft(news)
-        while waiting:
-            new = waiting.popleft()
-            said = own.get(new.achievement_id) if own else None
-            if said is None or said.own is None or said.own.percent_complete < new.percent_complete:
-                if len(updates.handlers) == 1:
-                    updates.handlers[0](new)
-                else:
-                    self._call(updates, new)
-            if stop_at is not None and time.perf_counter() >= stop_at:
-                return
-        if inbox and inbox[0] is news:
-            inbox.popleft()
-
-    def _show(self, view: View) -> None:
-        self._objects = view.objects
-        self._visible = view.visible
-
     def _look_at(self, index: object) -> UserAchievement:
-        if self._fetched and isinstance(index, int) and 0 <= index < len(self._visible):
+        if isinstance(index, int) and 0 <= index < len(self._visible):
             return self._look(self._visible[index])
         self._nothing(f"there is no achievement at index {index!r:.40}; the list has {len(self._visible)}, from 0 on")
 
     def _look(self, achievement_id: int) -> UserAchievement:
-        if self._fetched and self._view.is_listed(achievement_id):
-            found = self._view.look(achievement_id)
+        if self._delivery.fetched and self._delivery.view.is_listed(achievement_id):
+            found = self._delivery.view.look(achievement_id)
             if found is not None:
                 return found
         hint = "it is unknown, or a secret that is still locked" if is_snowflake(achievement_id) else "it is no id"
         self._nothing(f"the list has no achievement with id {achievement_id!r:.40}: {hint}")
 
     def _nothing(self, why: str) -> NoReturn:
-        if self._fetched:
+        if self._delivery.fetched:
             raise ResultError(Result.NOT_FOUND, why)
         raise ResultError(
             Result.NOT_FETCHED,
             "the list has not been fetched: call fetch_user_achievements() and wait for its callback",
         )
 
-    def _deliver_rest(self) -> None:
-        """Deliver what has arrived, and give the calls up that still wait; a mistake in one callback hinders no other.
-
-        What a callback asks for meanwhile is answered by another `run_callbacks()`: one that tries again whenever it
-        has failed would have no end here.
-        """
-        self._inbox.extend([Answered(seq, Result.TRANSACTION_ABORTED) for seq in self._callbacks])
-        self._inbox.append(end := object())
-        error: BaseException | None = None
-        was_delivering, self._delivering = self._delivering, True
-        while (entry := self._inbox.popleft()) is not end:
-            try:
-                self._take(entry)
-            except BaseException as exc:
-                if error is not None:
-                    _log.error("one more callback raised while the manager was closing", exc_info=exc)
-                error = error or exc
-        self._delivering = was_delivering
-        if error is not None:
-            raise error
-
     def _forget(self) -> None:
         """In a forked child: be closed, and touch nothing of what the parent goes on with."""
         self._closed = True
         self._callbacks.clear()
         self._inbox.clear()
-        self._abandon.detach()
-        atexit.unregister(self._at_exit)
         if self._journal is not None:
             self._journal.close(remove=False)  # else its lock would outlive the parent
-
-
-class _Start(NamedTuple):
-    """Waits for the first `run_callbacks()`."""
-
-
-class _News(NamedTuple):
-    """Changes that came with a list, and are still to be told."""
-
-    waiting: deque[UserAchievement]
-
-
-class _Call(NamedTuple):
-    """An event that is still to be given to the handlers that were not `called` yet."""
-
-    event: Event[Any]
-    value: object
-    called: Handlers[Any] = ()
-
-
-def _awaited(inbox: deque[object], callbacks: Container[int]) -> Callable[[object], None]:
-    """Return what puts the worker's messages into `inbox`, save answers to sets for which no callback waits."""
-
-    def post(message: object) -> None:
-        if not isinstance(message, Answered) or message.seq in callbacks:
-            inbox.append(message)
-
-    return post
-
-
-_managers: weakref.WeakSet[AchievementManager] = weakref.WeakSet()
-
-
-def _forget_in_fork() -> None:
-    for manager in _managers:
-        manager._forget()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_in_fork)
-
-
-def _abandon(worker: Worker) -> None:
-    """Nobody holds the manager any more: have its worker end, without waiting for it."""
-    if worker.started:
-        worker.abandon()
-    else:
-        worker.stop(0.0)  # there is no thread to end, only files to close
-
-
-def _close_at_exit(manager: weakref.ref[AchievementManager]) -> Callable[[], None]:
-    def close() -> None:
-        alive = manager()
-        if alive is not None:
-            alive.close()
-
-    atexit.register(close)
-    return close
-
-
-def _no_pause() -> None:
-    """In the constructor nobody waits for the interpreter."""
 
 
 def _load(achievements: str | os.PathLike[str] | Catalogue | None, application_id: int) -> Catalogue | None:

@@ -75,19 +75,24 @@ def is_sendable(value: str) -> bool:
     return len(value) <= _MAX_HEADER_CHARACTERS and value.isascii() and value.isprintable() and value == value.strip()
 
 
-def check(response: Response) -> None:
-    """Raise the `ApiError` that an answer of 300 or more is; 304 is none."""
+def check(response: Response, at_us: int | None = None) -> None:
+    """Raise the `ApiError` that an answer of 300 or more is; 304 is none.
+
+    `at_us` is our clock, for an answer that says until which date to wait but not what the time is.
+    """
     if response.status < 300 or response.status == 304:
         return
     data: object = None
     with suppress(ValueError, RecursionError):  # not the service's own words then: decode_error says so
         data = json.loads(response.body)
-    raise wire.decode_error(response.status, data, ratelimit.retry_after_s(response.headers, data))
+    raise wire.decode_error(response.status, data, ratelimit.retry_after_s(response.headers, data, at_us))
 
 
 def read_update(response: Response) -> wire.Record | None:
-    """Return what the service holds after an update, None where it did not say. Raises `ApiError`, `WireError`."""
-    check(response)
+    """Return what the service holds after an update that it accepted, None where it did not say.
+
+    Raises `WireError`.
+    """
     if not response.body:
         return None
     try:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ..domain.models import Achievement
 from ..domain.progress import Progress, reach
@@ -24,20 +24,30 @@ from .state import State, further, reached
 _log = logging.getLogger("discord_achievements")
 _CACHE = "achievements.sqlite3"
 _SERVICE, _ANSWERED = "service", "answered"
+_OVERRUN = "the journal is full, so a crash now loses the updates that are not stored yet"
 T = TypeVar("T")
+
+
+class Taken(NamedTuple):
+    """What a set has made of a state."""
+
+    before: State
+    after: State
 
 
 class Storage:
     """One manager's files.
 
-    `error` says what is wrong with them, None while all is well. Whatever is wrong, the methods keep working: in
-    memory, with the journal, if there is one, kept for the next start.
+    Whatever is wrong with them, the methods keep working: in memory, with the journal, if there is one, kept for the
+    next start.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.error: str | None = None
         self.durable = True
+        self._error: str | None = None
+        self._overrun_told = False
+        self._kept = False
         self.journal: Journal | None = None
         self._no_journal = ""
         self._seen_seq = 0
@@ -53,6 +63,12 @@ class Storage:
             self._report(f"{self._no_journal}; a crash may lose the last moments")
             self._no_journal = ""
         self._fold_orphans()
+
+    @property
+    def error(self) -> str | None:
+        """What is wrong with the files, None while all is well. **Thread**: any."""
+        overrun = _OVERRUN if self.journal is not None and self.journal.is_overrun else None
+        return "; ".join(filter(None, (self._error, overrun))) or None
 
     def change(self, what: Callable[[], T]) -> T:
         """Do `what` to the cache, all of it or nothing, and return what it returns.
@@ -76,38 +92,58 @@ class Storage:
         self._noted_seq = self._seen_seq
         return result
 
-    def take(self, player_id: int, sets: dict[int, Progress], seq: int) -> dict[int, State]:
-        """Store what a player has reached up to the call `seq`, and return the states that follow.
+    def take(self, player_id: int, sets: dict[int, Progress], seq: int) -> dict[int, Taken]:
+        """Store what a player has reached up to the call `seq`, and return what has become of the states.
 
         What changes nothing is not written, since a game may say the same in every frame. That it has been seen is
         noted with the next change: a value that the service refuses or resets then stays away after a crash.
         """
-        self._seen_seq = seq
-        states = self._unless_new(player_id, sets)
-        if states is None:
-            states = self.change(lambda: self._record(player_id, sets))
+        if self.journal is not None and self.journal.is_overrun and not self._overrun_told:
+            self._overrun_told = True
+            _log.warning("%s", _OVERRUN)
+        seen_seq = self._seen_seq
+        if not self._kept:
+            self._seen_seq = seq
+        try:
+            taken = self._unless_new(player_id, sets) or self.change(lambda: self._record(player_id, sets))
+        except BaseException:
+            self._seen_seq = seen_seq
+            raise
         if self.journal is not None and self.durable:
-            self.journal.committed_seq = seq
-        return states
+            self.journal.committed_seq = self._seen_seq
+        return taken
 
-    def _unless_new(self, player_id: int, sets: dict[int, Progress]) -> dict[int, State] | None:
+    def keep_journal(self, exc: Exception) -> None:
+        """Something that is in the journal cannot be stored: from here on count nothing of it as committed.
+
+        The next start folds it in again. Of what is stored that changes nothing, but for what the service refuses or
+        resets meanwhile: that is said to it once more.
+        """
+        if not self._kept:
+            self._kept = True
+            where = "stays in the journal for the next start" if self.journal else "is lost when the game ends"
+            self._report(f"an update cannot be stored ({type(exc).__name__}: {exc}); it {where}")
+
+    def _unless_new(self, player_id: int, sets: dict[int, Progress]) -> dict[int, Taken] | None:
         if len(sets) > SLICE:
             return None
         try:
             states = self.cache.states(player_id, list(sets))
         except sqlite3.Error:
             return None  # to change it fails too, and that is where it is dealt with
-        return states if all(reached(state, sets[id_]) == state for id_, state in states.items()) else None
+        if any(reached(state, sets[id_]) != state for id_, state in states.items()):
+            return None
+        return {id_: Taken(state, state) for id_, state in states.items()}
 
-    def _record(self, player_id: int, sets: dict[int, Progress]) -> dict[int, State]:
-        states: dict[int, State] = {}
+    def _record(self, player_id: int, sets: dict[int, Progress]) -> dict[int, Taken]:
+        taken: dict[int, Taken] = {}
         ids = list(sets)
         for start in range(0, len(ids), SLICE):
             before = self.cache.states(player_id, ids[start : start + SLICE])
             after = {id_: reached(state, sets[id_]) for id_, state in before.items()}
             self.cache.write_states(player_id, {id_: s for id_, s in after.items() if s != before[id_]})
-            states |= after
-        return states
+            taken |= {id_: Taken(before[id_], state) for id_, state in after.items()}
+        return taken
 
     def define(self, definitions: Iterable[Achievement]) -> None:
         """Make the catalogue's definitions the only ones."""
@@ -233,7 +269,7 @@ class Storage:
         self._report("; ".join(filter(None, (what, self._no_journal))) + f". Progress is kept {kept}")
 
     def _report(self, what: str) -> None:
-        self.error = what if self.error is None else f"{self.error}; {what}"
+        self._error = what if self._error is None else f"{self._error}; {what}"
         _log.warning("%s", what)
 
 

@@ -62,7 +62,8 @@ class _Lane:
 class Sync:
     """The state of the conversation with the service, for the player whose token is in use.
 
-    `icons` are the hashes that are wanted, each with the achievements that show it. Callbacks wait `patience_s` for a
+    `icons` are the hashes that are wanted, each with the achievements that show it. While `is_uncertain` whose token
+    is in use, the list is all that is asked for: it tells. Callbacks wait `patience_s` for a
     rate limit, and at least as long as the usual limits last.
     """
 
@@ -71,6 +72,7 @@ class Sync:
         self.icons: dict[str, list[int]] = {}
         self.feed = Feed(now)
         self.fetch_wanted = False
+        self.is_uncertain = False
         self._patience_s = max(patience_s, _USUAL_WINDOWS_S)
         self._updates = _Lane()
         self._lists = _Lane()
@@ -97,7 +99,9 @@ class Sync:
             return FetchList()
         if update_at <= now:
             return self._next_update()
-        stream_at = math.inf if self.feed.stream_at is None or not self._reached else self.feed.stream_at
+        stream_at = math.inf
+        if self.feed.stream_at is not None and self._reached and not self.is_uncertain:
+            stream_at = self.feed.stream_at
         if stream_at <= now:
             return OpenStream()
         icons_at = self._icons_not_before if self.icons else math.inf
@@ -108,11 +112,11 @@ class Sync:
         return Wait(None if until == math.inf else until)
 
     def _list_at(self, now: float) -> float:
-        poll_at = now if self.fetch_wanted else self.feed.poll_at
+        poll_at = now if self.fetch_wanted or self.is_uncertain else self.feed.poll_at
         return math.inf if poll_at is None else max(poll_at, now + self._lists.bucket.wait_s(now))
 
     def _update_at(self, now: float) -> float:
-        return now + self._updates.bucket.wait_s(now) if self.pending else math.inf
+        return now + self._updates.bucket.wait_s(now) if self.pending and not self.is_uncertain else math.inf
 
     def _next_update(self) -> SendUpdate:
         """One that the service chokes on must not keep the others waiting, so those that have not failed go first."""
@@ -199,6 +203,8 @@ class Sync:
             else:
                 self.fetch_wanted = False
                 self.feed.poll_later(now)
+                if self.is_uncertain:
+                    self._blocked = self._last_result
         elif judged is Verdict.MISCONFIGURED:
             self._blocked = self._last_result
         return judged
@@ -211,7 +217,7 @@ class Sync:
 
     def updates_out_of_reach(self, now: float) -> Result | None:
         """Return what the callbacks of sets have to be told now, as none is delivered soon; None if one may be."""
-        return self._out_of_reach(self._updates, now)
+        return self._out_of_reach(self._lists if self.is_uncertain else self._updates, now)
 
     def list_out_of_reach(self, now: float) -> Result | None:
         """Return what the callbacks of fetches have to be told now, as no list comes soon; None if one may."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from array import array
 from bisect import insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ..domain.localization import resolve
@@ -146,8 +146,8 @@ class View:
         if index is None:
             return None
         name, names, description, descriptions, icon_hash = self._texts[index]
-        name_localizations = json.loads(names) if names else None
-        description_localizations = json.loads(descriptions) if descriptions else None
+        name_localizations = _localizations(names)
+        description_localizations = _localizations(descriptions)
         return Achievement(
             application_id=application_id,
             id=achievement_id,
@@ -159,6 +159,19 @@ class View:
             name_localizations=name_localizations,
             description_localizations=description_localizations,
         )
+
+
+def _localizations(stored: str | None) -> Mapping[str, str] | None:
+    """Return the texts by locale; where the cache's row is damaged there are none, until a list or start mends it."""
+    if not stored:
+        return None
+    try:
+        texts = json.loads(stored)
+    except (TypeError, ValueError, RecursionError):  # TypeError: damage may have changed the column's type
+        return None
+    if not isinstance(texts, dict):
+        return None
+    return {locale: text for locale, text in texts.items() if isinstance(text, str)} or None
 
 
 def _flags(state: State, is_listed: bool) -> int:

@@ -14,9 +14,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import NamedTuple
 
 from .routes import Limit
+
+_MAX_DATE_CHARACTERS = 64
 
 
 class LimitState(NamedTuple):
@@ -67,12 +70,39 @@ def refusal_headers(wait_s: float, scope: str = "user") -> dict[str, str]:
     return {"Retry-After": str(math.ceil(wait_s)), "X-RateLimit-Scope": scope}
 
 
-def retry_after_s(headers: Mapping[str, str], body: object) -> float | None:
-    """Return how long a 429 or 503 asks to wait: the longest of its header, its bucket's reset and its body."""
+def retry_after_s(headers: Mapping[str, str], body: object, at_us: int | None = None) -> float | None:
+    """Return how long a 429 or 503 asks to wait: the longest of its header, its bucket's reset and its body.
+
+    Where the header is a date, it is compared with the answer's own `Date`, or else with `at_us`, our clock.
+    """
     said: list[object] = [headers.get("retry-after"), headers.get("x-ratelimit-reset-after")]
     if isinstance(body, Mapping) and not isinstance(body.get("retry_after"), str):
         said.append(body.get("retry_after"))
+    if _number(said[0]) is None:
+        said[0] = _until_date_s(headers, at_us)
     return max((value for value in map(_number, said) if value is not None), default=None)
+
+
+def _until_date_s(headers: Mapping[str, str], at_us: int | None) -> float | None:
+    """Return the seconds until the date in `retry-after`, 0 for one that is past; None where it is no date."""
+    until_s, now_s = _date_s(headers.get("retry-after")), _date_s(headers.get("date"))
+    if now_s is None and at_us is not None:
+        now_s = at_us / 1_000_000
+    return None if until_s is None or now_s is None else max(0.0, until_s - now_s)
+
+
+def _date_s(text: str | None) -> float | None:
+    """Return an HTTP-date as seconds since the epoch. Source: RFC 9110, 5.6.7, all three forms of it."""
+    if text is None or len(text) > _MAX_DATE_CHARACTERS:
+        return None
+    # Imported late: it would add some ten milliseconds to every game's start, and few services ever say a date.
+    from email.utils import parsedate_to_datetime
+
+    try:
+        moment = parsedate_to_datetime(text)
+        return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 @dataclass(slots=True)

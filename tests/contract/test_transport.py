@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +23,7 @@ from discord_achievements.testing import (
     ScriptedTransport,
     stall,
 )
+from tests.waiting import until
 
 APPLICATION_ID = 461618159171141643
 ACHIEVEMENT_ID = 580159119969878046
@@ -199,13 +199,6 @@ def elsewhere() -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SOON_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.001)
-
-
 def test_an_answer_is_whole_and_its_header_names_are_lower_case(world: World) -> None:
     response = world.transport.send(world.request(LIST))
     assert response.status == 200
@@ -276,7 +269,7 @@ def test_no_answer_in_time_is_a_time_out(stallable: Scripted | Requests) -> None
 def test_close_ends_a_request_that_waits(stallable: Scripted | Requests, elsewhere: ThreadPoolExecutor) -> None:
     stallable.stall()
     waiting = elsewhere.submit(stallable.transport.send, stallable.request(LIST))
-    wait_for(stallable.has_stalled)
+    until(stallable.has_stalled, "the request has stalled")
     stallable.transport.close()
     with pytest.raises(TransportError) as caught:
         waiting.result(SOON_S)

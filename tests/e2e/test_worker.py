@@ -26,6 +26,7 @@ from discord_achievements.testing import (
     run_until,
     stall,
 )
+from tests.waiting import until
 
 APP = 461618159171141643
 WIN = 580159119969878046
@@ -53,13 +54,6 @@ def start(
 
 def workers() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("discord_achievements")]
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.001)
 
 
 USES: dict[str, Callable[[AchievementManager], object]] = {
@@ -107,7 +101,7 @@ def test_a_manager_that_is_forgotten_leaves_no_thread(service: FakeService, tmp_
     del manager
     gc.collect()
     assert gone() is None
-    wait_for(lambda: not workers())
+    until(lambda: not workers(), "the worker is gone")
 
 
 @pytest.mark.parametrize("where", ["list", "update"])
@@ -327,11 +321,8 @@ def test_a_process_that_forgets_to_close_ends_promptly(fault: Fault | None, tmp_
 
 
 def wait_for_request(server: FaultServer, game: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 20
-    while not server.requests:
-        assert game.poll() is None, "the game has ended too early"
-        assert time.monotonic() < deadline, "no request came"
-        time.sleep(0.01)
+    until(lambda: server.requests or game.poll() is not None, "the game has sent a request")
+    assert game.poll() is None, "the game has ended too early"
 
 
 def test_close_while_a_request_is_under_way_does_not_wait_for_it(tmp_path: Path) -> None:

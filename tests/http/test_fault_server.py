@@ -6,8 +6,7 @@ import gc
 import json
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ from discord_achievements.client.transport import Request, Response
 from discord_achievements.domain import routes
 from discord_achievements.domain.errors import TransportError
 from discord_achievements.testing import FakeService, Fault, FaultServer
+from tests.waiting import until
 
 APP = 461618159171141643
 WIN = 580159119969878046
@@ -64,13 +64,6 @@ def put(server: FaultServer, percent: int, timeout_s: float = 5.0) -> Request:
 
 def percent(service: FakeService) -> int:
     return service.progress(USER)[WIN].percent if service.progress(USER) else 0
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SOON_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.001)
 
 
 ANSWERED = {
@@ -228,7 +221,7 @@ def test_a_stalled_request_is_let_go_when_healed(server: FaultServer, transport:
     server.fail(Fault.STALL)
     with ThreadPoolExecutor(1) as executor:
         waiting = executor.submit(transport.send, get(server, timeout_s=60.0))
-        wait_for(lambda: server.requests)
+        until(lambda: server.requests, "the request has arrived")
         server.heal()
         with pytest.raises(TransportError) as caught:
             waiting.result(SOON_S)
@@ -245,7 +238,7 @@ def test_closing_the_server_leaves_nobody_waiting(
     with ThreadPoolExecutor(2) as executor:
         stream = executor.submit(lambda: list(transport.open_stream(get(server, EVENTS, timeout_s=60.0))))
         request = executor.submit(transport.send, get(server, timeout_s=60.0))
-        wait_for(lambda: server.requests.total() == 2)
+        until(lambda: server.requests.total() == 2, "both requests have arrived")
         server.close()
         with pytest.raises(TransportError):
             stream.result(SOON_S)

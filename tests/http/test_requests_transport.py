@@ -24,6 +24,7 @@ from discord_achievements.client.transport import MAX_BODY_BYTES, Request
 from discord_achievements.domain import routes
 from discord_achievements.domain.errors import TransportError
 from discord_achievements.testing import FakeService, Fault, FaultServer
+from tests.waiting import until
 
 APP = 461618159171141643
 LIST = routes.GET_USER_ACHIEVEMENTS.path(application_id=APP)
@@ -122,13 +123,6 @@ class RawServer:
 
 def get(base_url: str, path: str = LIST, timeout_s: float = 5.0, token: str = TOKEN) -> Request:
     return Request("GET", base_url + path, {"Authorization": f"Bearer {token}"}, timeout_s=timeout_s)
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SOON_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.001)
 
 
 def everything_about(error: BaseException) -> str:
@@ -348,7 +342,7 @@ def test_close_ends_a_stalled_request_long_before_its_time_out(
     server.fail(Fault.STALL)
     with ThreadPoolExecutor(1) as executor:
         waiting = executor.submit(transport.send, get(server.base_url, timeout_s=600.0))
-        wait_for(lambda: server.requests)
+        until(lambda: server.requests, "the request has arrived")
         began = time.monotonic()
         transport.close()
         with pytest.raises(TransportError, match="closed") as caught:
@@ -364,7 +358,7 @@ def test_close_ends_a_request_at_any_point_of_its_answer(
     raw = stack.enter_context(RawServer(sent, stays=True))
     with ThreadPoolExecutor(1) as executor:
         waiting = executor.submit(transport.send, get(raw.base_url, timeout_s=600.0))
-        wait_for(lambda: b"\r\n\r\n" in raw.received)
+        until(lambda: b"\r\n\r\n" in raw.received, "the request has arrived")
         transport.close()
         with pytest.raises(TransportError, match="closed"):
             waiting.result(SOON_S)
@@ -374,7 +368,7 @@ def test_close_ends_a_stream_that_has_not_been_answered_yet(stack: ExitStack, tr
     raw = stack.enter_context(RawServer(b"", stays=True))
     with ThreadPoolExecutor(1) as executor:
         waiting = executor.submit(transport.open_stream, get(raw.base_url, EVENTS, timeout_s=600.0))
-        wait_for(lambda: b"\r\n\r\n" in raw.received)
+        until(lambda: b"\r\n\r\n" in raw.received, "the request has arrived")
         transport.close()
         with pytest.raises(TransportError, match="closed"):
             waiting.result(SOON_S)
@@ -441,7 +435,7 @@ def test_a_stalled_proxy_can_be_cut_off(
     transport = new_transport()
     with ThreadPoolExecutor(1) as executor:
         waiting = executor.submit(transport.send, get("http://far-away.invalid", timeout_s=600.0))
-        wait_for(lambda: b"\r\n\r\n" in raw.received)
+        until(lambda: b"\r\n\r\n" in raw.received, "the request has arrived")
         transport.close()
         with pytest.raises(TransportError, match="closed"):
             waiting.result(SOON_S)
@@ -516,7 +510,7 @@ def test_close_ends_stalled_tls_too(
     with ThreadPoolExecutor(2) as executor:
         rest = executor.submit(list, stream)
         waiting = executor.submit(transport.send, get(tls_server.base_url, timeout_s=600.0))
-        wait_for(lambda: tls_server.requests.total() == 2)
+        until(lambda: tls_server.requests.total() == 2, "both requests have arrived")
         transport.close()
         with pytest.raises(TransportError, match="closed"):
             waiting.result(SOON_S)

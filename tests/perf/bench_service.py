@@ -428,7 +428,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="how long each turn lasts")
     parser.add_argument("--players", type=int, default=1_000_000, help="players with 20 records each, for growth")
     parser.add_argument("--streams", type=int, default=5000)
-    parser.add_argument("--only", choices=("reads", "writes", "streams", "growth"), help="measure one part, and write no file")
+    parser.add_argument("--only", choices=("reads", "writes", "streams", "growth"), help="one part; writes no file")
     given = parser.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("wrk is missing; on Debian: apt-get install wrk")

@@ -30,6 +30,7 @@ from discord_achievements import AchievementManager, ResultError
 from discord_achievements.client.transport import Response
 from discord_achievements.testing import FakeService, InProcessTransport, ManualClock
 from tests.managers import APPLICATION_ID, ENTRIES, PATIENCE_S, PLAIN, SECRET, SECURE, WALK, WIN, Game, write_catalogue
+from tests.waiting import until
 
 UNKNOWN = 999
 AUDITED = (
@@ -118,11 +119,12 @@ class Watched:
 
     def until(self, condition: Callable[[], object]) -> None:
         """Turn the loop until `condition` holds."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not condition():
-            assert time.monotonic() < deadline
+
+        def turned() -> object:
             self("run_callbacks")
-            time.sleep(0.001)
+            return condition()
+
+        until(turned, "what the game waits for", PATIENCE_S)
 
 
 def start(tmp_path: Path, **more: Any) -> AchievementManager:

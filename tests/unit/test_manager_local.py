@@ -7,11 +7,13 @@ import gc
 import logging
 import os
 import random
+import sqlite3
 import sys
 import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,6 +46,7 @@ from tests.managers import (
     run_python,
     write_catalogue,
 )
+from tests.waiting import until
 
 OK = Result.OK
 UNKNOWN = 999
@@ -930,6 +933,27 @@ def test_texts_are_in_the_managers_locale(
     assert achievement.name_localizations == TRANSLATED["name_localizations"]
 
 
+DAMAGED = ['{"de": "Ge', "[1, 2]", '"de"', "[" * 100_000, '{"de": 5}', b"\xff\xfe{", 5]
+
+
+@pytest.mark.parametrize("damaged", DAMAGED, ids=lambda damaged: repr(damaged)[:12])
+def test_damaged_localizations_leave_the_text_that_everybody_gets(
+    start: Start, tmp_path: Path, damaged: object
+) -> None:
+    catalogue = write_catalogue(tmp_path, [TRANSLATED])
+    game = start(achievements=catalogue)
+    with closing(sqlite3.connect(tmp_path / "data" / "achievements.sqlite3")) as cache, cache:
+        columns = "name_localizations = ?, description_localizations = ?"
+        cache.execute(f"UPDATE definition SET {columns} WHERE id = ?", (damaged, damaged, WALK))
+    game.fetch()
+    game.set(WALK, 10)  # which has that row read again
+    achievement = game.manager.get_achievement(WALK)
+    assert (achievement.name, achievement.description) == ("Walk", "Walk a mile.")
+    game.manager.close()
+    again = start(achievements=catalogue, locale="de")
+    assert again.manager.get_achievement(WALK).name == "Gehe"  # mended by the next start
+
+
 def test_the_locale_comes_from_the_environment_where_the_game_says_none(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -1228,10 +1252,7 @@ class Warnings:
         return sum("run_callbacks()" in record.getMessage() for record in self._caplog.records)
 
     def eventually(self, count: int) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while self.count < count:
-            assert time.monotonic() < deadline, "no warning"
-            time.sleep(0.001)
+        until(lambda: self.count >= count, "the game is warned", PATIENCE_S)
 
 
 @pytest.fixture

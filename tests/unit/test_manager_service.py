@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from discord_achievements import AchievementManager, ConfigurationError, Result, ResultError, UserAchievement
+from discord_achievements.client.journal import SLOTS
 from discord_achievements.client.transport import Request, Response
 from discord_achievements.domain.errors import TransportError
 from discord_achievements.testing import FakeService, InProcessTransport, ManualClock, ScriptedTransport
@@ -31,6 +31,7 @@ from tests.managers import (
     run_python,
     write_catalogue,
 )
+from tests.waiting import until
 
 OK, UNAVAILABLE = Result.OK, Result.SERVICE_UNAVAILABLE
 BASE_URL = "https://achievements.invalid/api/v10"
@@ -75,7 +76,7 @@ class Line:
         self.requests.append(request)
         if request.url.endswith("/events"):
             return None if self._streams else NO_STREAM
-        if not self._free.wait(PATIENCE_S):
+        if self._held in ("", request.method) and not self._free.wait(PATIENCE_S):
             raise AssertionError("the test has not released the line")
         if self.answers and request.method == "PUT":
             answer = self.answers.popleft()
@@ -154,10 +155,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def eventually(condition: Callable[[], object]) -> None:
     """Wait for what another thread does, while the game stands still."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.001)
+    until(condition, "what the other thread has to do", PATIENCE_S)
 
 
 def bring_back(world: World, line: Line) -> None:
@@ -399,6 +397,30 @@ def test_an_unchanged_list_is_not_sent_again(world: World) -> None:
     assert line.statuses[-1] == 304
     assert line.of("GET")[-1].headers["If-None-Match"]
     assert game.percents == before
+
+
+def test_what_finds_the_journal_full_is_told_and_stored_all_the_same(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    line = world.line()
+    line.hold()
+    game = world.start(line=line)
+    game.manager.run_callbacks()
+    eventually(lambda: line.requests)  # the worker is busy, and stores nothing meanwhile
+    ids = range(1, SLOTS + 3)
+    for achievement_id in ids[:SLOTS]:
+        game.manager.set_user_achievement(achievement_id, 50)
+    assert game.manager.storage_error is None
+    for achievement_id in ids[SLOTS:]:
+        game.manager.set_user_achievement(achievement_id, 50)
+    assert "journal is full" in str(game.manager.storage_error)
+    line.transport.go_down()
+    line.release()
+    eventually(lambda: game.manager.storage_error is None)  # all of it is on disk now
+    assert sum("journal is full" in message for message in caplog.messages) == 1
+    game.manager.close()
+    assert world.start(down=True).manager.pending_count == len(ids)
+
 
 
 # Out of reach
@@ -1028,10 +1050,18 @@ def test_a_long_wait_is_given_up_and_done_later(world: World) -> None:
     assert world.percents() == {WALK: 60}
 
 
-def test_the_services_word_outranks_the_table(world: World) -> None:
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"retry_after": "500"},
+        {"retry_after": "Tue, 02 May 2023 12:08:20 GMT"},  # the manual clock says 12:00
+        {"retry_after": "Sun, 06 Nov 1994 08:57:57 GMT", "date": "Sun, 06 Nov 1994 08:49:37 GMT"},
+    ],
+)
+def test_the_services_word_outranks_the_table(world: World, headers: dict[str, str]) -> None:
     game = world.online()
     line = world.lines[0]
-    line.answers.append(error(503, None, retry_after="500"))
+    line.answers.append(error(503, None, **headers))
     assert game.set(WALK, 50) is UNAVAILABLE
     world.clock.advance(499)
     assert game.fetch() is UNAVAILABLE  # a game that asks does not hurry a service that has said when
@@ -1088,6 +1118,10 @@ def test_a_token_that_ends_during_play_is_renewed(world: World) -> None:
     assert game.set(WALK, 60) is OK
     assert tokens.asked == ["get_token", "refresh", "refresh"]
     assert game.manager.get_user_achievement(WALK).user_id == ANN
+    game.manager.close()
+    again = world.start("ann-3", down=True)  # it is remembered whose that is
+    again.fetch()
+    assert again.percent(WALK) == 60
 
 
 def test_when_the_renewed_token_is_refused_too_another_one_is_waited_for(world: World) -> None:
@@ -1251,6 +1285,17 @@ def test_a_set_right_after_the_change_of_players_is_the_new_players(world: World
     game.until(lambda: game.manager.get_user_achievement(WALK).user_id == BOB)
 
 
+def test_what_is_set_right_after_the_change_of_players_is_shown_out_of_reach_too(world: World) -> None:
+    game = world.online()
+    game.set(WALK, 50)
+    world.lines[0].transport.go_down()
+    game.manager.set_token("bob-1")
+    game.manager.set_user_achievement(WALK, 20)  # less than Ann's, which the list still shows
+    game.until(lambda: game.told == [(WALK, 50), (WALK, 20)])
+    assert game.percents == {WALK: 20, WIN: 0, SECURE: 0}
+    assert game.manager.pending_count == 1
+
+
 SIGN_IN_AND_DIE = """
     import os, sys
     from discord_achievements import AchievementManager
@@ -1291,6 +1336,114 @@ def test_the_owner_of_a_token_object_may_be_known_beforehand(world: World) -> No
     again = world.online(Tokens("ann-2", user_id=ANN))
     again.until(lambda: again.manager.pending_count == 0)
     assert world.percents() == {WALK: 50}
+
+
+def refusing(token: str, refused: Response, method: str = "") -> Callable[[Request], Response | None]:
+    """Have what is sent with `token`, or only what is sent by `method`, be refused."""
+
+    def intercept(request: Request) -> Response | None:
+        is_refused = request.headers["Authorization"].endswith(token) and request.method.startswith(method)
+        return refused if is_refused else None
+
+    return intercept
+
+
+def test_what_waits_is_not_delivered_with_a_renewed_token_of_another_player(world: World) -> None:
+    game = world.online(Tokens("ann-1", "bob-1"))
+    world.service.revoke("ann-1")
+    assert game.set(WALK, 50) is Result.NOT_AUTHENTICATED
+    game.until(lambda: game.percents == {WALK: 0, WIN: 0, SECURE: 0})
+    game.until(lambda: game.manager.pending_count == 0)
+    assert game.set(WIN, 20) is OK
+    assert (world.percents(ANN), world.percents(BOB)) == ({}, {WIN: 20})
+    bobs = [one for one in world.lines[0].of("PUT") if one.headers["Authorization"] == "Bearer bob-1"]
+    assert [one.url.rpartition("/")[2] for one in bobs] == [str(WIN)]
+    world.service.grant(BOB, SECURE, 100)  # and Bob's changes elsewhere are heard of
+    game.until(lambda: game.percents == {WALK: 0, WIN: 20, SECURE: 100})
+    world.service.add_player("ann-2", ANN)
+    game.manager.set_token("ann-2")
+    game.until(lambda: world.percents(ANN) == {WALK: 50})
+    assert world.percents(BOB) == {WIN: 20, SECURE: 100}
+
+
+def test_a_sign_in_that_fails_for_a_while_may_end_with_another_player(world: World) -> None:
+    game = world.online(Tokens("ann-1", OSError("no sign-in"), "bob-1"))
+    wait_for_stream(game, world.lines[0])  # so that it is the update that is sent next
+    world.service.revoke("ann-1")
+    assert game.set(WALK, 50) is Result.OAUTH2_ERROR
+    world.clock.advance(LONG_S)
+    game.until(lambda: game.manager.pending_count == 0)
+    assert (world.percents(ANN), world.percents(BOB)) == ({}, {})
+
+
+def test_a_renewed_token_of_which_nothing_is_known_yet_is_nobodys(world: World) -> None:
+    line = world.line()
+    game = world.online(Tokens("ann-1", "bob-1"), line=line)
+    world.service.revoke("ann-1")
+    line.transport.intercept = refusing("bob-1", error(503, None))
+    assert game.set(WALK, 50) is UNAVAILABLE
+    assert game.manager.pending_count == 1
+    game.manager.close()  # before anybody knows whose the new token is
+    bob = world.online("bob-1")
+    assert bob.manager.pending_count == 0
+    assert bob.percents == {WALK: 0, WIN: 0, SECURE: 0}
+    bob.manager.close()
+    world.service.add_player("ann-1", ANN)
+    ann = world.online("ann-1")
+    ann.until(lambda: ann.manager.pending_count == 0)
+    assert (world.percents(ANN), world.percents(BOB)) == ({WALK: 50}, {})
+
+
+def test_what_was_done_with_a_token_before_a_renewal_told_whose_it_is_is_kept(world: World) -> None:
+    bob = world.start("bob-1", down=True, achievements=write_catalogue(world.folder))
+    assert bob.set(WIN, 30) is UNAVAILABLE
+    bob.manager.close()
+    game = world.online(Tokens("ann-1", "bob-1"))
+    world.service.revoke("ann-1")
+    assert game.set(WALK, 50) is Result.NOT_AUTHENTICATED
+    game.until(lambda: world.percents(BOB) == {WIN: 30})
+    assert world.percents(ANN) == {}
+
+
+def test_while_no_list_tells_whose_a_renewed_token_is_nothing_is_sent_with_it(world: World) -> None:
+    line = world.line()
+    game = world.online(Tokens("ann-1", "ann-2"), line=line)
+    world.service.revoke("ann-1")
+    world.service.add_player("ann-2", ANN)
+    line.transport.intercept = refusing("ann-2", error(403, 50013), "GET")
+    assert game.set(WALK, 50) is Result.INVALID_PERMISSIONS
+    assert game.set(WIN, 50) is Result.INVALID_PERMISSIONS
+    assert (game.manager.pending_count, world.percents()) == (2, {})
+    line.transport.intercept = None
+    assert game.fetch() is OK
+    game.until(lambda: game.manager.pending_count == 0)
+    assert world.percents() == {WALK: 50, WIN: 50}
+
+
+def test_a_service_that_names_nobody_gets_what_waits_with_a_renewed_token(world: World) -> None:
+    entry = {name: value for name, value in superset(WALK, 35).items() if name != "user_id"}
+    transport = ScriptedTransport(
+        {
+            "get_user_achievements": listing(entry),
+            "update_user_achievement": [error(401, 0), Response(200, {}, b"{}")],
+        }
+    )
+    game = scripted(world, transport, token=Tokens("first", "second"))
+    game.fetch()
+    assert game.set(WALK, 50) is OK
+    assert [one.method for one in transport.requests if not one.url.endswith("/events")] == ["GET", "PUT", "GET", "PUT"]
+
+
+def test_a_token_object_that_is_wrong_about_its_player_delivers_nothing_of_theirs(world: World) -> None:
+    world.online("bob-1").manager.close()  # from now on it is known whose that is
+    line = world.line()
+    tokens = Tokens(OSError("no sign-in"), "bob-1", user_id=ANN)
+    game = world.start(tokens, line=line, achievements=write_catalogue(world.folder))
+    assert game.set(WALK, 50) is Result.OAUTH2_ERROR
+    world.clock.advance(LONG_S)
+    game.until(lambda: game.manager.pending_count == 0)
+    assert game.fetch() is OK
+    assert (world.percents(ANN), world.percents(BOB)) == ({}, {})
 
 
 def test_two_managers_of_one_game_lose_nothing(world: World) -> None:

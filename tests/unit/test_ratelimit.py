@@ -72,7 +72,7 @@ def test_nonsense_is_not_believed(name: str, value: str) -> None:
         ({"retry-after": "65"}, {"retry_after": 64.57}, 65.0),
         ({"retry-after": "1", "x-ratelimit-reset-after": "2.5"}, {"retry_after": 0.5}, 2.5),
         ({"retry-after": "0"}, None, 0.0),
-        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, None, None),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, None, None),  # and nobody knows what the time is
         ({"retry-after": "-5"}, {"retry_after": -5}, None),
         ({"retry-after": "nan"}, {"retry_after": float("inf")}, None),
         ({}, {"retry_after": "5"}, None),
@@ -85,13 +85,52 @@ def test_retry_after(headers: dict[str, str], body: object, expected: float | No
     assert retry_after_s(headers, body) == expected
 
 
-@example({}, {"retry_after": 10**400})
-@given(
-    st.dictionaries(st.sampled_from(["retry-after", "x-ratelimit-reset-after"]), st.text()),
-    st.dictionaries(st.just("retry_after"), st.none() | st.booleans() | st.integers() | st.floats() | st.text()),
+NOVEMBER_1994_US = 784_111_777_000_000  # Sun, 06 Nov 1994 08:49:37 GMT, as RFC 9110 has it
+HTTP_DATES = [
+    "Sun, 06 Nov 1994 08:50:37 GMT",
+    "Sunday, 06-Nov-94 08:50:37 GMT",
+    "Sun Nov  6 08:50:37 1994",
+]
+
+
+@pytest.mark.parametrize("until", HTTP_DATES)
+def test_retry_after_may_be_a_date_in_any_of_its_forms(until: str) -> None:
+    assert retry_after_s({"retry-after": until}, None, NOVEMBER_1994_US) == 60
+    for said_now in ("Sun, 06 Nov 1994 08:50:32 GMT", "Sunday, 06-Nov-94 08:50:32 GMT", "Sun Nov  6 08:50:32 1994"):
+        headers = {"retry-after": until, "date": said_now}
+        assert retry_after_s(headers, None) == 5
+        assert retry_after_s(headers, None, NOVEMBER_1994_US) == 5, "the service's clock outranks ours"
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"retry-after": "Sun, 06 Nov 1994 08:49:36 GMT"}, 0.0),  # is past
+        ({"retry-after": HTTP_DATES[0], "date": "yesterday"}, 60.0),
+        ({"retry-after": HTTP_DATES[0], "x-ratelimit-reset-after": "70"}, 70.0),
+        ({"retry-after": "tomorrow"}, None),
+        ({"retry-after": "Sun, 31 Feb 1994 08:50:37 GMT"}, None),
+        ({"retry-after": "Sun, 06 Nov 99999 08:50:37 GMT"}, None),
+        ({"retry-after": HTTP_DATES[0] + " " * 100_000}, None),
+    ],
 )
-def test_what_is_asked_is_always_a_time_one_can_wait(headers: dict[str, str], body: object) -> None:
-    asked_s = retry_after_s(headers, body)
+def test_a_date_is_told_from_what_is_none(headers: dict[str, str], expected: float | None) -> None:
+    assert retry_after_s(headers, None, NOVEMBER_1994_US) == expected
+
+
+@example({}, {"retry_after": 10**400}, 0)
+@given(
+    st.dictionaries(
+        st.sampled_from(["retry-after", "x-ratelimit-reset-after", "date"]),
+        st.text() | st.from_regex(r"\w{3}, \d{1,6} (Jan|Feb|x) \d{1,6} \d{1,4}:\d\d:\d\d [-+\w]{0,9}", fullmatch=True),
+    ),
+    st.dictionaries(st.just("retry_after"), st.none() | st.booleans() | st.integers() | st.floats() | st.text()),
+    st.none() | st.integers(0, 2**63),
+)
+def test_what_is_asked_is_always_a_time_one_can_wait(
+    headers: dict[str, str], body: object, at_us: int | None
+) -> None:
+    asked_s = retry_after_s(headers, body, at_us)
     assert asked_s is None or 0 <= asked_s < float("inf")
 
 

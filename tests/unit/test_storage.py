@@ -17,7 +17,7 @@ import pytest
 from discord_achievements import Achievement, AchievementManager, Result
 from discord_achievements.client import identity
 from discord_achievements.client.cache import SCHEMA_VERSION, SLICE, Cache
-from discord_achievements.client.journal import paths
+from discord_achievements.client.journal import SLOTS, paths
 from discord_achievements.client.state import State, refused, told
 from discord_achievements.client.storage import Storage
 from discord_achievements.domain.catalogue import Catalogue, CatalogueEntry
@@ -50,7 +50,7 @@ class Game:
 
     def take(self, achievement_id: int, progress: Progress = HALF) -> State:
         """Store what has been said, as the worker does."""
-        return self.storage.take(self.player.id, {achievement_id: progress}, self.seq)[achievement_id]
+        return self.storage.take(self.player.id, {achievement_id: progress}, self.seq)[achievement_id].after
 
     def play(self, achievement_id: int, progress: Progress = HALF) -> State:
         self.say(achievement_id, progress)
@@ -190,8 +190,8 @@ def test_saying_the_same_in_every_frame_writes_nothing(start: Start, tmp_path: P
 def test_many_sets_are_taken_at_once(start: Start, tmp_path: Path) -> None:
     game = start(tmp_path)
     sets = {number: reach(number % 101, AT_US) for number in range(1, 4 * SLICE)}
-    states = game.storage.take(game.player.id, sets, 1)
-    assert {number: state.pending for number, state in states.items()} == sets
+    taken = game.storage.take(game.player.id, sets, 1)
+    assert {number: one.after.pending for number, one in taken.items()} == sets
     assert game.pending() == sets
 
 
@@ -495,7 +495,7 @@ def test_where_there_can_be_no_folder_the_game_goes_on_in_memory(
     (tmp_path / "a_file").touch()
     game = start(tmp_path / below)
     assert game.storage.journal is None
-    assert game.storage.take(game.player.id, {10: HALF}, 1)[10].pending == HALF
+    assert game.storage.take(game.player.id, {10: HALF}, 1)[10].after.pending == HALF
     assert game.pending() == {10: HALF}
     assert game.storage.error is not None
     assert str(tmp_path / below) in game.storage.error
@@ -515,6 +515,21 @@ def test_where_there_can_be_no_cache_the_journal_keeps_everything(start: Start, 
     game = start(tmp_path)
     assert game.storage.error is None
     assert game.pending() == {10: HALF, 20: HALF}
+
+
+def test_a_full_journal_is_told_for_as_long_as_nothing_can_be_stored(start: Start, tmp_path: Path) -> None:
+    (tmp_path / CACHE).mkdir()
+    game = start(tmp_path)
+    before = game.storage.error
+    assert game.storage.journal is not None
+    for number in range(1, SLOTS + 1):
+        game.play(number)
+    assert game.storage.error == before
+    game.seq += 1
+    assert not game.storage.journal.write(game.seq, SLOTS + 1, 50, AT_US, game.owner)
+    assert game.take(SLOTS + 1).pending == HALF
+    assert game.storage.error != before
+    assert "journal is full" in str(game.storage.error)
 
 
 PLAY_AS_NOBODY = """

@@ -91,6 +91,21 @@ def test_no_stream_before_the_service_has_been_reached() -> None:
     assert sync.next(NOW) == Wait(None)
 
 
+def test_while_it_is_uncertain_whose_token_it_is_the_list_is_all_that_is_asked_for() -> None:
+    sync = fresh(1)
+    sync.succeeded(FetchList(), NOW)
+    sync.is_uncertain = True
+    assert sync.next(NOW) == FetchList()  # although it has just been read, and the stream is due
+    sync.failed(FetchList(), limited(3.0), NOW, jitter=0.0)
+    assert sync.next(NOW) == Wait(NOW + 3)
+    assert sync.updates_out_of_reach(NOW) is None
+    sync.failed(FetchList(), limited(3000.0), NOW + 3, jitter=0.0)
+    assert sync.updates_out_of_reach(NOW + 3) is Result.RATE_LIMITED
+    sync.is_uncertain = False
+    assert sync.next(NOW + 3) == SendUpdate(1, HALF)
+    assert sync.updates_out_of_reach(NOW + 3) is None
+
+
 def test_what_has_gone_further_meanwhile_is_sent_again() -> None:
     sync = listed(1)
     sent = sync.next(NOW)

@@ -1,0 +1,68 @@
+"""The end of a manager that nobody closes: at exit, when it is thrown away, in a forked child."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import weakref
+from collections.abc import Callable
+
+from .worker import Worker
+
+
+class Lifetime:
+    """Ends a manager whose game does not: `close` runs at exit, `forget` in a forked child.
+
+    Once nobody holds the manager any more its worker ends by itself. Holds neither the manager nor its methods.
+    """
+
+    def __init__(
+        self, manager: object, worker: Worker, *, close: Callable[[], None], forget: Callable[[], None]
+    ) -> None:
+        self._forget = weakref.WeakMethod(forget)
+        self._at_exit = _if_alive(weakref.WeakMethod(close))
+        atexit.register(self._at_exit)
+        self._abandon = weakref.finalize(manager, _abandon, worker)
+        self._abandon.atexit = False
+        _alive.add(self)
+
+    def closed(self) -> None:
+        """Nothing is left to do at exit."""
+        atexit.unregister(self._at_exit)
+
+    def in_forked_child(self) -> None:
+        """Leave to the parent what is the parent's."""
+        self._abandon.detach()
+        self.closed()
+        forget = self._forget()
+        if forget is not None:
+            forget()
+
+
+_alive: weakref.WeakSet[Lifetime] = weakref.WeakSet()
+
+
+def _end_in_fork() -> None:
+    for lifetime in _alive:
+        lifetime.in_forked_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_end_in_fork)
+
+
+def _abandon(worker: Worker) -> None:
+    """Have the worker end, without waiting for it."""
+    if worker.started:
+        worker.abandon()
+    else:
+        worker.stop(0.0)  # there is no thread to end, only files to close
+
+
+def _if_alive(method: weakref.WeakMethod[Callable[[], None]]) -> Callable[[], None]:
+    def call() -> None:
+        alive = method()
+        if alive is not None:
+            alive()
+
+    return call
