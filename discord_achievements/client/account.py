@@ -116,7 +116,7 @@ class Account:
 
     def _use(self, name: str, get: Callable[[], str]) -> str:
         try:
-            self._token = checked(get())
+            token = checked(get())
         except ConfigurationError as exc:
             _log.warning("%s", exc)
             raise NotSignedInError(Result.INVALID_ACCESS_TOKEN, passes=False) from None
@@ -124,13 +124,15 @@ class Account:
             # The game's own code: anything can come, and its text may hold a token.
             _log.warning("%s() of the token object raised %s", name, type(exc).__name__)
             raise NotSignedInError(Result.OAUTH2_ERROR, passes=True) from None
-        self._identified_as = None
-        owner = identity.of_token(self._token)
+        owner = identity.of_token(token)
         self.is_uncertain = self._had_token and not self._is_known(owner)
         if not self.is_uncertain:
             self.player = self._linked(owner, self.player)
+        # Last: a token is in use once it is settled what may be sent with it.
+        self._token = token
+        self._identified_as = None
         self._had_token = True
-        return self._token
+        return token
 
     def _is_known(self, owner: bytes) -> bool:
         """Tell whether it is remembered whose token it is: the same player's, or certainly another's."""

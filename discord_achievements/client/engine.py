@@ -162,10 +162,9 @@ class Engine:
                 self._service.sync.pending[one.achievement_id] = pending
                 self._report.await_update(one.seq, one.achievement_id)
         for achievement_id, (before, after) in taken.items():
-            # More may be known here than on the game's thread, from another process or since another player came.
-            if not state.needs_agreement(after) and state.shown(after) != shown.get(
-                achievement_id, state.shown(before)
-            ):
+            seen = shown.get(achievement_id, state.shown(before))
+            if state.shown(after) != seen and not state.needs_agreement(after):
+                # Other things are known here than on the game's thread: from another process, or of a new player.
                 self._report.change(achievement_id, after)
 
     def _want_fetch(self, command: Fetch) -> None:

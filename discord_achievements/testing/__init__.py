@@ -1,5 +1,15 @@
 """Tools for testing a game with achievements: a service that does what the test says, and time that stands still.
 
+With pytest, begin with the fixtures of the plugin (`discord_achievements_pytest`): `achievements`, a `CheckedManager`,
+and `achievement_service`, a `ServiceControl`. docs/guides/testing.md shows them. They need no thread and no waiting.
+
+    def test_a_win_without_a_connection(achievements, achievement_service):
+        achievement_service.go_offline()
+        Game(achievements).win()
+        achievements.assert_unlocked("win_the_game")
+
+Below them are the parts, for a manager with its thread, and for real HTTP:
+
     from discord_achievements import AchievementManager
     from discord_achievements.testing import Fault, FakeService, FaultServer, run_until
 
@@ -22,14 +32,20 @@ What stands in for the network, from the fastest to the most real; the manager t
 * `InProcessTransport` asks a `FakeService` directly
 * `FaultServer` is a `FakeService` behind real HTTP, and knows every `Fault`
 
-Give each test's manager a `data_dir` of its own, as above, so that tests do not share progress.
+Give each test's manager a `data_dir` of its own, as above, so that tests do not share progress. `unknown_ids` finds ids
+in a game's code that its catalogue does not have.
 """
 
 from __future__ import annotations
 
+from ..domain.errors import ErrorCode
+from .checked import CheckedManager
 from .clock import ManualClock
+from .code_ids import UnknownId, unknown_ids
+from .control import ServiceControl
 from .fault_server import FaultServer
 from .faults import Fault
+from .inline import InlineManager
 from .inprocess import InProcessTransport
 from .runner import run_until
 from .scripted import ScriptedTransport, UnscriptedRequestError, stall
@@ -38,13 +54,19 @@ from .streams import ByteStream
 
 __all__ = [
     "ByteStream",
+    "CheckedManager",
+    "ErrorCode",
     "FakeService",
     "Fault",
     "FaultServer",
     "InProcessTransport",
+    "InlineManager",
     "ManualClock",
     "ScriptedTransport",
+    "ServiceControl",
+    "UnknownId",
     "UnscriptedRequestError",
     "run_until",
     "stall",
+    "unknown_ids",
 ]

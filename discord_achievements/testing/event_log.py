@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..client.transport import Response
 from ..domain.errors import TransportError
-from ..domain.wire import RESYNC
+from ..domain.wire import RESYNC, format_event
 from .streams import ByteStream
 
 RETRY_MS = 5000
@@ -34,7 +33,7 @@ class EventLog:
     def publish(self, user_id: int, event: str, data: Mapping[str, Any]) -> None:
         """Send an event to every stream of a player."""
         self._last_id += 1
-        encoded = _encode(self._last_id, event, data)
+        encoded = format_event(self._last_id, event, data)
         self._events.append(_Event(self._last_id, user_id, encoded))
         for stream in self.streams(user_id):
             stream.push(encoded)
@@ -46,7 +45,7 @@ class EventLog:
         if last_event_id:
             missed = self._since(last_event_id)
             if missed is None:
-                stream.push(_encode(self._last_id, RESYNC, {}))
+                stream.push(format_event(self._last_id, RESYNC, {}))
             for event in missed or ():
                 if event.user_id == user_id:
                     stream.push(event.data)
@@ -71,7 +70,3 @@ class EventLog:
         if not oldest_id - 1 <= last_id <= self._last_id:
             return None
         return [event for event in self._events if event.id > last_id]
-
-
-def _encode(event_id: int, event: str, data: Mapping[str, Any]) -> bytes:
-    return f"id: {event_id}\nevent: {event}\ndata: {json.dumps(data)}\n\n".encode()

@@ -6,28 +6,17 @@ import gzip
 import ssl
 import threading
 from collections import Counter
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
 from ..client.transport import Request, Response
 from ..domain import routes
-from ..domain.errors import TransportError
-from .faults import STREAM_FAULTS, Fault, fault_response
+from ..domain.errors import ErrorCode, TransportError
+from .faults import STREAM_FAULTS, Fault, FaultPlan, fault_response
 from .listener import Exchange, Listener, encode, head
 from .service import FakeService, route_name
 from .streams import ByteStream
-
-
-@dataclass
-class _Plan:
-    """A fault that is to happen, `left` times or, if None, until it is healed."""
-
-    fault: Fault
-    left: int | None
-    method: str | None
-    route: str | None
 
 
 class FaultServer:
@@ -54,7 +43,7 @@ class FaultServer:
         self._retry_after_s = retry_after_s
         self._drip_s = drip_s
         self._lock = threading.Lock()
-        self._plans: list[_Plan] = []
+        self._plan = FaultPlan()
         self._requests: Counter[tuple[str, str]] = Counter()
         self._streams: list[ByteStream] = []
         self._released = threading.Event()
@@ -74,12 +63,20 @@ class FaultServer:
         with self._lock:
             return self._requests.copy()
 
-    def fail(self, fault: Fault, *, times: int | None = 1, method: str | None = None, route: str | None = None) -> None:
+    def fail(
+        self,
+        fault: Fault | ErrorCode,
+        *,
+        times: int | None = 1,
+        method: str | None = None,
+        route: str | None = None,
+    ) -> None:
         """Have the next `times` requests fail this way, or all until `heal()` if that is None.
 
-        `method` ("PUT") and `route` ("get_user_achievements") say which requests; the event stream fails only if
-        `route` names it or the fault is one of streams. Several faults happen in the order in which they were asked
-        for. `REFUSE` is `go_down()`, whatever the other arguments.
+        A `domain.errors.ErrorCode` stands for the answer that tells that error. `method` ("PUT") and `route`
+        ("get_user_achievements") say which requests; the event stream fails only if `route` names it or the fault is
+        one of streams. Several faults happen in the order in which they were asked for. `REFUSE` is `go_down()`,
+        whatever the other arguments.
         """
         if fault is Fault.REFUSE:
             self.go_down()
@@ -87,12 +84,12 @@ class FaultServer:
         if fault in STREAM_FAULTS:
             route = routes.USER_ACHIEVEMENT_EVENTS.name
         with self._lock:
-            self._plans.append(_Plan(fault, times, method, route))
+            self._plan.add(fault, times=times, method=method, route=route)
 
     def heal(self) -> None:
         """Forget all faults, hang up on stalled requests, and be in reach."""
         with self._lock:
-            self._plans.clear()
+            self._plan.clear()
             self._released.set()
             self._released = threading.Event()
         self.come_back()
@@ -144,7 +141,7 @@ class FaultServer:
         route = route_name(request.method, path)
         with self._lock:
             self._requests[request.method, path] += 1
-            fault = self._next_fault(request.method, route)
+            fault = self._plan.take(request.method, route)
             released = self._released
         response = fault and fault_response(fault, self._retry_after_s)
         if response is not None:
@@ -156,19 +153,6 @@ class FaultServer:
         else:
             exchange.respond(self._answer(request))
 
-    def _next_fault(self, method: str, route: str | None) -> Fault | None:
-        for plan in self._plans:
-            if plan.method not in (None, method):
-                continue
-            if plan.route != route and (plan.route or route == routes.USER_ACHIEVEMENT_EVENTS.name):
-                continue
-            if plan.left is not None:
-                plan.left -= 1
-                if not plan.left:
-                    self._plans.remove(plan)
-            return plan.fault
-        return None
-
     def _answer(self, request: Request) -> Response:
         response = self.service.handle(request)
         if not self._compress or len(response.body) < 1024 or "gzip" not in request.headers.get("accept-encoding", ""):
@@ -176,7 +160,7 @@ class FaultServer:
         headers = {**response.headers, "content-encoding": "gzip", "vary": "accept-encoding"}
         return Response(response.status, headers, gzip.compress(response.body, compresslevel=1))
 
-    def _fail(self, fault: Fault, request: Request, exchange: Exchange, released: threading.Event) -> None:
+    def _fail(self, fault: Fault | ErrorCode, request: Request, exchange: Exchange, released: threading.Event) -> None:
         exchange.hang_up()
         if fault is Fault.STALL:
             released.wait()

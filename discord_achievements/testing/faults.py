@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from enum import Enum
 
 from ..client.transport import Response
+from ..domain import routes
 from ..domain.errors import ApiError, ErrorCode
 from ..domain.wire import encode_error
 
@@ -39,8 +41,52 @@ class Fault(Enum):
 STREAM_FAULTS = frozenset({Fault.DROP_STREAM, Fault.REFUSE_STREAM})
 
 
-def fault_response(fault: Fault, retry_after_s: int) -> Response | None:
+@dataclass
+class _Plan:
+    """A fault that is to happen, `left` times or, if None, until it is healed."""
+
+    fault: Fault | ErrorCode
+    left: int | None
+    method: str | None
+    route: str | None
+
+
+class FaultPlan:
+    """Which of the requests to come fail, and how. Not thread-safe: its owner has a lock, or one thread."""
+
+    def __init__(self) -> None:
+        self._plans: list[_Plan] = []
+
+    def add(self, fault: Fault | ErrorCode, *, times: int | None, method: str | None, route: str | None) -> None:
+        """Have the next `times` requests that fit fail this way, or all if that is None."""
+        self._plans.append(_Plan(fault, times, method, route))
+
+    def clear(self) -> None:
+        """Have nothing fail any more."""
+        self._plans.clear()
+
+    def take(self, method: str, route: str | None) -> Fault | ErrorCode | None:
+        """Return how a request fails that is there now, None if it does not.
+
+        The event stream fails only by a plan that names its route.
+        """
+        for plan in self._plans:
+            if plan.method not in (None, method):
+                continue
+            if plan.route != route and (plan.route or route == routes.USER_ACHIEVEMENT_EVENTS.name):
+                continue
+            if plan.left is not None:
+                plan.left -= 1
+                if not plan.left:
+                    self._plans.remove(plan)
+            return plan.fault
+        return None
+
+
+def fault_response(fault: Fault | ErrorCode, retry_after_s: int) -> Response | None:
     """Return the answer that a fault is, None for one that is no answer."""
+    if isinstance(fault, ErrorCode):
+        return _error(ApiError.of(fault))
     if fault in _ERRORS:
         return _error(_ERRORS[fault])
     if fault is Fault.RATE_LIMITED:

@@ -27,6 +27,11 @@ class InProcessTransport:
         self._down = False
         self._streams: list[ByteStream] = []
 
+    @property
+    def is_drained(self) -> bool:
+        """Whether an event stream is open whose reader has taken in all that the service has said."""
+        return any(stream.is_drained for stream in self._streams)
+
     def go_down(self) -> None:
         """Be out of reach from now on: open streams break, requests fail. **Thread**: any."""
         self._down = True

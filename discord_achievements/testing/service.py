@@ -1,7 +1,8 @@
-"""A whole achievements service in memory: the player's routes, the events, the reset and the icons.
+"""A whole achievements service in memory: the routes about players, the events and the icons.
 
-It answers as the real one does, byte for byte of form, by means of the same rules (`domain`). What it lacks is the
-administration of definitions over HTTP: a test adds them with `add_achievement`.
+It answers as the real one does, byte for byte, by means of the same rules (`domain`). What it lacks is the
+administration of definitions over HTTP: a test adds them with `add_achievement`. Who comes back to the event stream
+gets every event that was missed, from the real one the last of each achievement.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ..client.clock import Clock, SystemClock
@@ -17,11 +18,10 @@ from ..client.transport import Request, Response
 from ..domain import routes, wire
 from ..domain.errors import ApiError, ErrorCode, field_error
 from ..domain.models import Achievement
-from ..domain.progress import reach, unlocked_at_from_age
 from ..domain.ratelimit import LimitState, Window, refusal_headers, write_headers
 from ..domain.routes import Auth, Route
 from ..domain.snowflake import parse_snowflake
-from .state import ServiceState, checked_id
+from .state import ServiceState, checked_id, is_visible
 from .streams import ByteStream
 
 MAX_BODY_BYTES = 512 * 1024
@@ -116,9 +116,10 @@ class FakeService(ServiceState):
             raise ApiError.of(ErrorCode.UNAUTHORIZED)
         if match.route.auth is Auth.BEARER and caller.user_id is None:
             raise ApiError.of(ErrorCode.BOTS_NOT_ALLOWED)
-        if _path_id(match.parameters, "application_id") != self.application_id:
+        application_id = _path_id(match.parameters, "application_id")
+        if application_id not in {known.application_id for known in self._callers.values()}:
             raise ApiError.of(ErrorCode.UNKNOWN_APPLICATION)
-        if caller.application_id != self.application_id:
+        if not caller.application_id == application_id == self.application_id:
             raise ApiError.of(ErrorCode.NOT_AUTHORIZED if caller.user_id is None else ErrorCode.APPLICATION_MISMATCH)
         return _Call(request, headers, match.route, match.parameters, wire.Shape.of(match.version), caller, limited)
 
@@ -130,6 +131,9 @@ class FakeService(ServiceState):
         if call.route is routes.RESET_USER_ACHIEVEMENT:
             self.reset(_path_id(call.parameters, "user_id"), self._known(call).id)
             return Response(204, call.limited)
+        if call.route is routes.GET_PLAYER_ACHIEVEMENTS:
+            user_id = _path_id(call.parameters, "user_id")
+            return _json(200, self._listed(call, user_id, hidden=True), call.limited)
         raise ApiError.of(ErrorCode.ROUTE_NOT_FOUND)
 
     def _update(self, call: _Call) -> Response:
@@ -141,22 +145,26 @@ class FakeService(ServiceState):
         if achievement.secure and call.caller.user_id is not None:
             raise ApiError.of(ErrorCode.NOT_AUTHORIZED)
         percent, age_s = wire.decode_update(_body(call))
-        self._raise_to(user_id, achievement, reach(percent, unlocked_at_from_age(age_s, self._clock.at_us())))
-        return _json(200, self._record(user_id, achievement, call.shape) if mine else {}, call.limited)
+        self._raise_to(user_id, achievement, percent, age_s)
+        told = mine and is_visible(achievement, self._held(user_id, achievement)[0])
+        return _json(200, self._record(user_id, achievement, call.shape) if told else {}, call.limited)
 
     def _list(self, call: _Call) -> Response:
         user_id = call.caller.user_id
         assert user_id is not None  # the route is for bearers only
-        started = parse_qs(urlsplit(call.request.url).query).get("started") == ["true"]
-        listed = [
-            self._record(user_id, achievement, call.shape) for achievement in self._visible(user_id, started=started)
-        ]
-        answer = _json(200, listed)
+        answer = _json(200, self._listed(call, user_id))
         etag = f'"{hashlib.md5(answer.body, usedforsecurity=False).hexdigest()}"'
-        if etag in call.headers.get("if-none-match", ""):
-            return Response(304, {"etag": etag})
-        refusal = self._count(call)
-        return refusal or Response(200, {**answer.headers, "etag": etag, **call.limited}, answer.body)
+        headers = {"etag": etag, "cache-control": "private, no-cache"}
+        if wire.matches_etag(call.headers.get("if-none-match", ""), etag):
+            return Response(304, headers)
+        return self._count(call) or Response(200, {**answer.headers, **headers, **call.limited}, answer.body)
+
+    def _listed(self, call: _Call, user_id: int, *, hidden: bool = False) -> list[dict[str, Any]]:
+        started = parse_qs(urlsplit(call.request.url).query).get("started") == ["true"]
+        return [
+            self._record(user_id, achievement, call.shape)
+            for achievement in self._visible(user_id, started=started, hidden=hidden)
+        ]
 
     def _stream(self, call: _Call) -> Response | ByteStream:
         user_id = call.caller.user_id
@@ -194,7 +202,8 @@ def route_name(method: str, path: str) -> str | None:
 
 
 def _json(status: int, data: object, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(status, {"content-type": "application/json", **(headers or {})}, json.dumps(data).encode())
+    body = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+    return Response(status, {"content-type": "application/json", **(headers or {})}, body)
 
 
 def _too_many(retry_after_s: float, headers: Mapping[str, str]) -> Response:

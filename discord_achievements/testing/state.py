@@ -12,7 +12,7 @@ from ..client.clock import Clock
 from ..domain import routes, wire
 from ..domain.errors import TransportError
 from ..domain.models import ACHIEVEMENTS_MAX, Achievement
-from ..domain.progress import COMPLETE, NO_PROGRESS, Progress, is_percent, merge, reach
+from ..domain.progress import COMPLETE, NO_PROGRESS, Progress, is_percent, receive
 from ..domain.snowflake import is_snowflake
 from .event_log import EventLog
 
@@ -79,15 +79,13 @@ class ServiceState:
         if not is_percent(percent):
             raise ValueError(f"percent is {percent!r}; allowed are whole numbers from 0 to 100")
         with self._lock:
-            self._raise_to(user_id, self._defined(achievement_id), reach(percent, self._clock.at_us()))
+            self._raise_to(user_id, self._defined(achievement_id), percent)
 
     def reset(self, user_id: int, achievement_id: int) -> None:
         """Take a player's progress on one achievement away."""
         with self._lock:
             achievement = self._defined(achievement_id)
-            if (user_id, achievement_id) in self._records:
-                self._store(user_id, achievement, NO_PROGRESS)
-                self._announce(user_id, achievement)
+            self._change(user_id, achievement, NO_PROGRESS)
 
     def progress(self, user_id: int) -> dict[int, Progress]:
         """Return what the service holds of a player, by achievement id."""
@@ -103,47 +101,53 @@ class ServiceState:
         with self._lock:
             self._events.end_streams(error)
 
-    def _visible(self, user_id: int, *, started: bool) -> list[Achievement]:
-        """Return what a player may see, ascending by id; `started`: only what has a record."""
+    def _visible(self, user_id: int, *, started: bool, hidden: bool = False) -> list[Achievement]:
+        """Return what a player may see, ascending by id.
+
+        `started`: only what has a record; `hidden`: also what the player may not see, for the game's server.
+        """
         return [
             achievement
             for _, achievement in sorted(self._definitions.items())
-            if (not achievement.secret or self._progress(user_id, achievement).percent == COMPLETE)
+            if (hidden or is_visible(achievement, self._held(user_id, achievement)[0]))
             and (not started or (user_id, achievement.id) in self._records)
         ]
 
-    def _progress(self, user_id: int, achievement: Achievement) -> Progress:
-        return self._records.get((user_id, achievement.id), (NO_PROGRESS, 0))[0]
+    def _held(self, user_id: int, achievement: Achievement) -> tuple[Progress, int]:
+        return self._records.get((user_id, achievement.id), (NO_PROGRESS, 0))
 
     def _record(self, user_id: int, achievement: Achievement, shape: wire.Shape) -> dict[str, Any]:
-        progress, revision = self._records.get((user_id, achievement.id), (NO_PROGRESS, 0))
-        return wire.encode_record(achievement, user_id, progress, revision, shape)
+        return wire.encode_record(achievement, user_id, *self._held(user_id, achievement), shape)
 
-    def _raise_to(self, user_id: int, achievement: Achievement, reached: Progress) -> None:
-        before = self._progress(user_id, achievement)
-        after = merge(before, reached)
+    def _raise_to(self, user_id: int, achievement: Achievement, percent: int, age_s: float = 0) -> None:
+        before, _ = self._held(user_id, achievement)
+        self._change(user_id, achievement, receive(before, percent, age_s, self._clock.at_us()))
+
+    def _change(self, user_id: int, achievement: Achievement, after: Progress) -> None:
+        """Store a record's new value, and publish what the player may hear of it."""
+        before, revision = self._held(user_id, achievement)
         if after == before:
             return
-        self._store(user_id, achievement, after)
-        if after.percent != before.percent:
-            self._announce(user_id, achievement)
-
-    def _store(self, user_id: int, achievement: Achievement, progress: Progress) -> None:
-        _, revision = self._records.get((user_id, achievement.id), (NO_PROGRESS, 0))
-        self._records[user_id, achievement.id] = (progress, revision + 1)
-
-    def _announce(self, user_id: int, achievement: Achievement) -> None:
-        progress, revision = self._records[user_id, achievement.id]
-        if achievement.secret and progress.percent != COMPLETE:
+        self._records[user_id, achievement.id] = (after, revision + 1)
+        if after.percent == before.percent:
             return
-        record = wire.Record(achievement.id, user_id, progress, revision, None)
-        data = wire.encode_event(self.application_id, user_id, record)
-        self._events.publish(user_id, wire.USER_ACHIEVEMENT_UPDATE, data)
+        if is_visible(achievement, after):
+            record = wire.Record(achievement.id, user_id, after, revision + 1, None)
+            data = wire.encode_event(self.application_id, user_id, record)
+            self._events.publish(user_id, wire.USER_ACHIEVEMENT_UPDATE, data)
+        elif is_visible(achievement, before):
+            # An unlocked secret was reset: it leaves the player's list, which an event about it could not tell.
+            self._events.publish(user_id, wire.RESYNC, {})
 
     def _defined(self, achievement_id: int) -> Achievement:
         if achievement_id not in self._definitions:
             raise ValueError(f"there is no achievement {achievement_id}; define it with add_achievement first")
         return self._definitions[achievement_id]
+
+
+def is_visible(achievement: Achievement, progress: Progress) -> bool:
+    """Tell whether a player may know of it."""
+    return not achievement.secret or progress.percent == COMPLETE
 
 
 def checked_id(name: str, value: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 
 from ..client.transport import Response
 from ..domain.errors import TransportError
@@ -23,7 +23,8 @@ class ByteStream:
         self._closed = threading.Event()
         self._timeout_s = timeout_s
         self._comment_every_s = comment_every_s
-        self._queue: SimpleQueue[bytes | TransportError | None] = SimpleQueue()
+        self._queue: Queue[bytes | TransportError | None] = Queue()
+        self._is_read = False
         if response.status != 200:
             self._closed.set()  # a refusal has nothing to bring
 
@@ -31,6 +32,11 @@ class ByteStream:
     def closed(self) -> bool:
         """Whether it has ended."""
         return self._closed.is_set()
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether its reader has taken in all that was pushed, and waits for more."""
+        return self._is_read and not self.closed and not self._queue.unfinished_tasks
 
     def push(self, data: bytes) -> None:
         """Have the reader get `data`."""
@@ -48,17 +54,20 @@ class ByteStream:
     def __iter__(self) -> Iterator[bytes]:
         """Yield what was pushed, until the end. Raises `TransportError`."""
         wait_s = min(self._timeout_s, self._comment_every_s)
+        self._is_read = True
         while not self._closed.is_set():
             try:
                 item = self._queue.get(timeout=None if wait_s == math.inf else wait_s)
             except Empty:
-                item = b":\n\n"
-                if self._timeout_s <= self._comment_every_s:
-                    item = TransportError(f"the stream was silent for {self._timeout_s:g} s", timed_out=True)
+                if self._timeout_s > self._comment_every_s:
+                    yield b":\n\n"
+                    continue
+                item = TransportError(f"the stream was silent for {self._timeout_s:g} s", timed_out=True)
             if self._closed.is_set():
                 return
             if isinstance(item, bytes):
                 yield item
+                self._queue.task_done()  # the reader is back for more
                 continue
             self._closed.set()
             if item is not None:

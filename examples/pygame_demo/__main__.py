@@ -1,7 +1,7 @@
 """Firefly Night, a small game with achievements. Run it with `python examples/pygame_demo`.
 
 game.py      the rules, and an autopilot that plays by them
-awards.py    everything the game says to the achievements SDK
+awards.py    everything the game says to the achievements SDK; test_awards.py tests it
 scene.py     draws the night; screens.py the words over it; icons.py the medals
 paint.py     text, soft shapes and light for all of them
 __main__.py  the options and the loop
@@ -29,7 +29,7 @@ try:
 except ModuleNotFoundError as error:
     sys.exit(f"The demo needs {error.name}. In the project's folder: python -m pip install -e .[pygame]")
 
-from awards import Awards, reset
+from awards import Awards, open_manager, reset
 from game import HEIGHT, STEPS_PER_SECOND, WIDTH, Game, autopilot
 from icons import app_icon, icon
 from paint import GOLD, INK
@@ -272,7 +272,9 @@ def main(arguments: list[str]) -> int:
     try:
         if options.reset:
             print(reset(options.data_dir))
-        awards = Awards(data_dir=options.data_dir, locale=options.locale, url=options.url, token=options.token)
+        awards = Awards(
+            open_manager(data_dir=options.data_dir, locale=options.locale, url=options.url, token=options.token)
+        )
     except (DiscordAchievementsError, OSError) as error:
         return complain(error)
 

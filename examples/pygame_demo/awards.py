@@ -44,10 +44,25 @@ def percents(game: Game, home_ever: int) -> dict[int, int]:
     return {achievement_id: min(percent, 100) for achievement_id, percent in reached.items()}
 
 
+def open_manager(
+    *, data_dir: Path | None, locale: str, url: str | None, token: str | None
+) -> AchievementManager:
+    # SDK: one manager for the whole game. Without a URL, progress is kept on this machine only.
+    return AchievementManager(
+        APPLICATION_ID,
+        achievements=CATALOGUE,
+        data_dir=data_dir,
+        locale=locale,
+        base_url=url,
+        token=token,
+    )
+
+
 class Awards:
     """The game's side of the SDK. Nothing here waits while the game is played, so no frame comes late."""
 
-    def __init__(self, *, data_dir: Path | None, locale: str, url: str | None, token: str | None) -> None:
+    def __init__(self, manager: AchievementManager) -> None:
+        self.manager = manager  # SDK: given from outside, so that a test can give its own (test_awards.py)
         self.ready = False  # the player's list is here
         self._unlocked_before: set[int] = set()
         self._unlocked_now: dict[int, str] = {}  # id: name
@@ -57,15 +72,6 @@ class Awards:
         self._home_in_run = 0  # sparks of this run's earlier nights
         self._sdk_s = 0.0
 
-        # SDK: one manager for the whole game. Without a URL, progress is kept on this machine only.
-        self.manager = AchievementManager(
-            APPLICATION_ID,
-            achievements=CATALOGUE,
-            data_dir=data_dir,
-            locale=locale,
-            base_url=url,
-            token=token,
-        )
         # SDK: called for every change of the player's progress, always in run_callbacks().
         self.manager.on_user_achievement_update = self._on_update
         # SDK: asks for the player's list. The answer comes some frames later, in run_callbacks().

@@ -94,6 +94,7 @@ def test_wheel_is_pure_typed_and_free_of_tests(wheel: Path) -> None:
     assert "discord_achievements/py.typed" in files
     assert {name.split("/")[0] for name in files} == {
         "discord_achievements",
+        "discord_achievements_pytest.py",  # beside the package: see there
         f"discord_achievements-{version}.dist-info",
     }
 
@@ -108,7 +109,8 @@ def test_wheel_is_for_every_python_and_platform(wheel: Path) -> None:
 
 
 def test_wheel_holds_every_module(source: Path, wheel: Path) -> None:
-    modules = {path.relative_to(source).as_posix() for path in source.glob("discord_achievements/**/*.py")}
+    paths = [source / "discord_achievements_pytest.py", *source.glob("discord_achievements/**/*.py")]
+    modules = {path.relative_to(source).as_posix() for path in paths}
     assert modules == {name for name in files_of_wheel(wheel) if name.endswith(".py")}
 
 
@@ -175,6 +177,28 @@ def test_installed_wheel_plays_a_local_round(installed: Path, tmp_path: Path) ->
 
 def test_installed_wheel_starts_in_service_mode(installed: Path, tmp_path: Path) -> None:
     run(installed, "-I", "-W", "error", "-c", SERVICE_MODE, cwd=tmp_path)
+
+
+GAMES_TEST = """\
+import sys
+
+def test_a_project_that_does_not_use_the_plugin_does_not_load_it():
+    assert not [name for name in sys.modules if name.startswith("discord_achievements.")]
+
+def test_a_game(achievements, achievement_service):
+    achievements.set_user_achievement(580159119969878046, 100)
+    achievements.assert_unlocked("win_the_game")
+    achievement_service.assert_unlocked("win_the_game")
+"""
+
+
+def test_installed_wheel_brings_the_pytest_plugin(installed: Path, tmp_path: Path) -> None:
+    run(installed, "-m", "pip", "install", "--quiet", "pytest>=8.2", cwd=tmp_path)
+    (tmp_path / "achievements.toml").write_text(CATALOGUE, "utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nachievements_catalogue = achievements.toml\n")
+    (tmp_path / "test_game.py").write_text(GAMES_TEST)
+    assert run(installed, "-W", "error", "-m", "pytest", "--version", cwd=tmp_path).startswith("pytest ")
+    assert "2 passed" in run(installed, "-W", "error", "-m", "pytest", "-W", "error", cwd=tmp_path)
 
 
 def test_a_type_checker_finds_the_types_in_the_wheel(wheel: Path, tmp_path: Path) -> None:

@@ -42,15 +42,20 @@ from discord_achievements.pygame_ui import (
 )
 from discord_achievements.testing import (
     ByteStream,
+    CheckedManager,
+    ErrorCode,
     FakeService,
     Fault,
     FaultServer,
     InProcessTransport,
     ManualClock,
     ScriptedTransport,
+    ServiceControl,
+    UnknownId,
     UnscriptedRequestError,
     run_until,
     stall,
+    unknown_ids,
 )
 
 APPLICATION_ID = 461618159171141643
@@ -359,3 +364,23 @@ def tests_of_a_game(tmp_path: Path) -> None:
             raise failed from error
         streams: list[ByteStream] = []
         assert_type([stream.closed for stream in streams], list[bool])
+
+
+def test_of_a_game(
+    achievements: CheckedManager, achievement_service: ServiceControl, unknown_achievement_ids: list[UnknownId]
+) -> None:
+    games: AchievementManager = achievements
+    games.run_callbacks()
+    achievements.assert_unlocked("win_the_game")
+    achievements.assert_progress(ACHIEVEMENT_ID, 40)
+    achievements.assert_progress("win_the_game", "40")  # type: ignore[arg-type]
+    achievements.advance(1.5)
+    assert_type(achievements.percent("win_the_game"), int)
+    achievement_service.refuse(Fault.FORBIDDEN)
+    achievement_service.refuse(ErrorCode.UNKNOWN_ACHIEVEMENT, times=None)
+    achievement_service.refuse(403)  # type: ignore[arg-type]
+    achievement_service.delay(2)
+    achievement_service.grant("win_the_game")
+    assert_type(achievement_service.start_manager("data"), CheckedManager)
+    assert_type([one.line for one in unknown_achievement_ids], list[int])
+    assert_type(unknown_ids(["my_game"], "achievements.toml"), list[UnknownId])

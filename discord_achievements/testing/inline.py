@@ -1,0 +1,117 @@
+"""A manager that needs no waiting for: its worker works inside `run_callbacks()`, and nowhere else.
+
+What a game's test sees then depends on the test alone, not on how fast the machine is. The one thread that is left,
+the reader of the event stream, is waited for until it has passed on all that the service has said.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..client import configuration
+from ..client.manager import AchievementManager
+from .clock import ManualClock
+from .inprocess import InProcessTransport
+
+_FRAMES_MAX = 1000
+_LEAST_STEP_S = 0.001  # so that rounding cannot keep the clock from moving
+_READER_PAUSE_S = 0.0002
+_READER_PATIENCE_S = 20.0
+
+
+class NotYet(BaseException):
+    """Raised by a transport whose answer takes until `at` (monotonic seconds): the worker then asks again.
+
+    It is no `Exception`, for the worker takes those to be mistakes. What is under way is undone by it: nothing has
+    been sent, and nothing is known to have failed.
+    """
+
+    def __init__(self, at: float) -> None:
+        super().__init__(f"there is no answer before {at}")
+        self.at = at
+
+
+class InlineManager(AchievementManager):
+    """An `AchievementManager` without a worker thread, on a clock that a test moves.
+
+    `options` are the other arguments of `AchievementManager`. **Thread**: the test's, for everything.
+    """
+
+    def __init__(
+        self, application_id: int, *, transport: InProcessTransport, clock: ManualClock, **options: Any
+    ) -> None:
+        super().__init__(application_id, transport=transport, clock=clock, **options)
+        self.clock = clock
+        self._line = transport
+        self._next_at: float | None = None
+        self._in_frame = False
+
+    def run_callbacks(self, budget_s: float | None = None) -> None:
+        """Do what the worker would have done by now, then deliver what has arrived, as one frame of the game."""
+        if self._in_frame:
+            return  # called from a callback: the manager would do nothing either
+        self._in_frame = True
+        try:
+            self._work()
+            super().run_callbacks(budget_s)
+        finally:
+            self._in_frame = False
+
+    def settle(self) -> None:
+        """Turn the loop until nothing is left to do or to deliver at this moment; inside a callback do nothing."""
+        if self._in_frame:
+            return
+        for _ in range(_FRAMES_MAX):
+            self.run_callbacks()
+            if not self._inbox and (self._closed or self._worker.inbox.empty()):
+                return
+        raise RuntimeError(f"after {_FRAMES_MAX} frames there is still something to deliver: does a callback ask anew?")
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` (0 or more) pass, and turn the loop whenever something is due: retries, time-outs, answers."""
+        if not 0 <= seconds < math.inf:
+            raise ValueError(f"seconds is {seconds}; allowed are 0 and more")
+        self._pass(seconds, self.settle, lambda: False)
+
+    def flush(self, timeout_s: float = 5.0) -> bool:
+        """Let time pass, at most `timeout_s`, until the service has every update; return whether it has."""
+        timeout_s = configuration.checked_wait("timeout_s", timeout_s)
+        self._pass(timeout_s, self._work, lambda: not self.pending_count)
+        return super().flush(0.0)
+
+    def _start(self) -> None:
+        """There is no thread to start."""
+
+    def _pass(self, seconds: float, turn: Callable[[], None], is_enough: Callable[[], bool]) -> None:
+        end = self.clock.now() + seconds
+        turn()
+        while not is_enough():
+            left_s = max(end - self.clock.now(), 0.0)
+            due_s = math.inf if self._next_at is None else max(self._next_at - self.clock.now(), _LEAST_STEP_S)
+            self.clock.advance(min(due_s, left_s))
+            turn()
+            if due_s >= left_s:
+                return
+
+    def _work(self) -> None:
+        self._next_at = None
+        while not self._closed:
+            try:
+                wait_s = self._worker.run_pending()
+                self._next_at = None if wait_s is None else self.clock.now() + wait_s
+            except NotYet as late:
+                self._next_at = late.at
+            self._wait_for_the_reader()
+            if self._worker.inbox.empty():
+                return
+
+    def _wait_for_the_reader(self) -> None:
+        reader = self._worker.engine._reader
+        deadline = time.monotonic() + _READER_PATIENCE_S
+        while reader is not None and reader._thread.is_alive() and not self._line.is_drained:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the event stream's reader has not come to rest within {_READER_PATIENCE_S:g} s")
+            time.sleep(_READER_PAUSE_S)

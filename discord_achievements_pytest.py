@@ -1,0 +1,96 @@
+"""The pytest plugin: fixtures for the tests of a game with achievements. See docs/guides/testing.md.
+
+It stands beside the package, not in it: pytest imports it at every start, in every project of the environment, and
+must not import the package with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from discord_achievements.testing import CheckedManager, ServiceControl, UnknownId
+
+CATALOGUE = "achievements_catalogue"
+SOURCES = "achievements_sources"
+_SERVICE = pytest.StashKey["ServiceControl"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the plugin's two settings."""
+    parser.addini(CATALOGUE, "the catalogue file of the game, from the rootdir on", type="string")
+    parser.addini(SOURCES, "files and folders with the code of the game, from the rootdir on", type="linelist")
+
+
+@pytest.fixture(scope="session")
+def achievements_catalogue(pytestconfig: pytest.Config) -> Path:
+    """The path of the game's catalogue file; define a fixture of this name to take another one."""
+    given: str = pytestconfig.getini(CATALOGUE)
+    if not given:
+        pytest.fail(_missing(pytestconfig, CATALOGUE, '"achievements.toml"'), pytrace=False)
+    return pytestconfig.rootpath / given
+
+
+@pytest.fixture
+def achievement_service(
+    request: pytest.FixtureRequest, achievements_catalogue: str | Path
+) -> Iterator[ServiceControl]:
+    """The service behind `achievements`: go offline, refuse, delay, grant, and ask what it holds."""
+    from discord_achievements import CatalogueError
+    from discord_achievements.client.catalogue_file import read_catalogue
+    from discord_achievements.testing import ServiceControl
+
+    try:
+        service = ServiceControl(read_catalogue(achievements_catalogue))
+    except CatalogueError as exc:
+        pytest.fail(str(exc), pytrace=False)
+    request.node.stash[_SERVICE] = service
+    yield service
+    del request.node.stash[_SERVICE]  # pytest keeps its tests until the end
+    service.close()
+
+
+@pytest.fixture
+def achievements(
+    achievement_service: ServiceControl, tmp_path_factory: pytest.TempPathFactory
+) -> CheckedManager:
+    """An `AchievementManager` for the game under test, with assertions; nothing is unlocked yet."""
+    return achievement_service.start_manager(tmp_path_factory.mktemp("achievements"))
+
+
+@pytest.fixture
+def unknown_achievement_ids(pytestconfig: pytest.Config, achievements_catalogue: str | Path) -> list[UnknownId]:
+    """The calls in the game's code whose achievement id is not in the catalogue."""
+    from discord_achievements import CatalogueError
+    from discord_achievements.testing import unknown_ids
+
+    given: list[str] = pytestconfig.getini(SOURCES)
+    if not given:
+        pytest.fail(_missing(pytestconfig, SOURCES, '["my_game"]'), pytrace=False)
+    try:
+        return unknown_ids([pytestconfig.rootpath / path for path in given], achievements_catalogue)
+    except (CatalogueError, ValueError) as exc:
+        pytest.fail(str(exc), pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test in which the game has set an id that the catalogue does not have."""
+    result = yield
+    service = item.stash.get(_SERVICE, None)
+    wrong = [manager.describe_unknown_ids() for manager in service.managers if manager.unknown_ids] if service else []
+    if wrong:
+        pytest.fail("\n".join(wrong), pytrace=False)
+    return result
+
+
+def _missing(config: pytest.Config, setting: str, example: str) -> str:
+    return (
+        f"{setting} is not set: write {setting} = {example} under [tool.pytest.ini_options] in pyproject.toml"
+        f" (from {config.rootpath} on)"
+        + (f", or define a fixture {setting} that returns the path" if setting == CATALOGUE else "")
+    )

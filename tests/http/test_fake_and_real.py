@@ -1,0 +1,268 @@
+"""The fake service answers what the real one does: both get the same requests, and every answer is compared.
+
+Both are asked over HTTP. What may differ is cut out: moments, the ids of events, the digits of an `ETag`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from discord_achievements.domain import routes
+from discord_achievements.server.icons import default_icon
+from discord_achievements.testing import FakeService, FaultServer
+from tests.running import (
+    APP,
+    DEFINITIONS,
+    OTHER_APP,
+    OTHER_PLAYER,
+    PLAYER,
+    SECRET,
+    SECRET_SECURE,
+    SECURE,
+    WIN,
+    Client,
+    Tokens,
+    definitions_path,
+    mine_path,
+    prepare,
+    progress_path,
+    running,
+)
+
+UNKNOWN = 999
+# These are the servers' own business.
+NOT_COMPARED = {"date", "server", "content-length", "connection", "transfer-encoding", "x-accel-buffering"}
+LISTS = [mine_path(), mine_path(tail="?started=true"), mine_path(tail="/")]
+
+
+class Both:
+    """The two services, and whoever asks them."""
+
+    def __init__(self, hosts: tuple[str, str], tokens: Tokens) -> None:
+        self._hosts = hosts
+        self._tokens = tokens
+        self._clients: list[Client] = []
+
+    def clients(self, who: str, version: str) -> list[Client]:
+        kinds = {"bot": "Bot", "other_game": "Bot", "": ""}
+        authorization = f"{kinds.get(who, 'Bearer')} {getattr(self._tokens, who)}" if who else ""
+        made = [Client(host, authorization, version) for host in self._hosts]
+        self._clients += made
+        return made
+
+    def call(
+        self, who: str, method: str, path: str, json: Any = None, *, version: str = "v10", **given: Any
+    ) -> requests.Response:
+        """Ask both, compare the answers, and return the real one's."""
+        real, fake = (client.call(method, path, json, **given) for client in self.clients(who, version))
+        assert form(fake) == form(real), f"{who} {method} {path} {json}"
+        return real
+
+    def set(self, achievement_id: int, percent: int, who: str = "player", user: str | int = "@me") -> requests.Response:
+        return self.call(who, "PUT", progress_path(achievement_id, user), {"percent_complete": percent})
+
+    def reset(self, achievement_id: int) -> None:
+        self.call("bot", "DELETE", progress_path(achievement_id, PLAYER))
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+
+
+def form(answer: requests.Response) -> tuple[int, dict[str, str], str]:
+    headers = {name.lower(): value for name, value in answer.headers.items() if name.lower() not in NOT_COMPARED}
+    if "etag" in headers:
+        headers["etag"] = re.sub("[0-9a-f]{32}", "...", headers["etag"])
+    return answer.status_code, headers, without_moments(answer.content.decode())
+
+
+def without_moments(text: str) -> str:
+    return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", "...", text)
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[tuple[str, str], Tokens]]:
+    database = f"sqlite:///{tmp_path_factory.mktemp('both').as_posix()}/service.sqlite3"
+    tokens = prepare(database)
+    fake = FakeService(APP, bot_token=tokens.bot)
+    for definition in DEFINITIONS:
+        fake.add_achievement(
+            definition.id,
+            definition.name,
+            definition.description,
+            secret=definition.secret,
+            secure=definition.secure,
+            icon=default_icon().content,
+            name_localizations=definition.name_localizations,
+        )
+    fake.add_player(tokens.player, PLAYER)
+    fake.add_player(tokens.other_player, OTHER_PLAYER)
+    fake.add_player(tokens.other_games_player, PLAYER, application_id=OTHER_APP)
+    fake.add_bot(tokens.other_game, OTHER_APP)
+    with running(database) as real, FaultServer(fake) as server:
+        yield (real.host, routes.asset_root(server.base_url)), tokens
+
+
+@pytest.fixture
+def both(services: tuple[tuple[str, str], Tokens]) -> Iterator[Both]:
+    """Both services, with nothing unlocked; revisions go on rising, on both alike."""
+    pair = Both(*services)
+    for definition in DEFINITIONS:
+        pair.reset(definition.id)
+    yield pair
+    pair.close()
+
+
+@pytest.mark.parametrize("version", ["", "v6", "v9", "v10"])
+def test_lists_and_updates(both: Both, version: str) -> None:
+    assert both.set(WIN, 30).json()["percent_complete"] == 30
+    for percent in (30, 10, 100, 100, 50):
+        both.set(WIN, percent)
+    for path in LISTS:
+        assert both.call("player", "GET", path, version=version).status_code == 200
+    both.call("player", "PUT", progress_path(WIN), {"percent_complete": 100}, version=version)
+    by_id = both.call("player", "PUT", progress_path(WIN, PLAYER), {"percent_complete": 100}, version=version)
+    assert by_id.json() == {}
+
+
+def test_a_locked_secret(both: Both) -> None:
+    assert both.set(SECRET, 40).content == b"{}", "not even how far it is"
+    both.set(SECRET, 99, "bot", PLAYER)
+    for path in LISTS:
+        assert str(SECRET) not in both.call("player", "GET", path).text
+    assert both.set(SECRET, 100).json()["percent_complete"] == 100
+    assert str(SECRET) in both.call("player", "GET", mine_path()).text
+    both.reset(SECRET)
+    assert both.set(SECRET, 1).content == b"{}"
+
+
+def test_what_the_games_server_sees(both: Both) -> None:
+    for achievement_id in (WIN, SECRET, SECURE, SECRET_SECURE):
+        both.set(achievement_id, 70, "bot", PLAYER)
+    for tail in ("", "?started=true"):
+        path = f"/users/{PLAYER}/applications/{APP}/achievements{tail}"
+        assert str(SECRET_SECURE) in both.call("bot", "GET", path).text
+        both.call("player", "GET", path)
+
+
+def test_a_reset_of_nothing_changes_nothing(both: Both) -> None:
+    both.set(WIN, 20)
+    both.reset(WIN)
+    before = both.call("player", "GET", mine_path()).json()
+    both.reset(WIN)
+    assert both.call("player", "GET", mine_path()).json() == before
+
+
+@pytest.mark.parametrize("age_s", [0, 60, -1, 1.5, 10**12, "soon", True, None])
+def test_the_age_of_an_unlock(both: Both, age_s: object) -> None:
+    both.call("player", "PUT", progress_path(WIN), {"percent_complete": 100, "seconds_since_unlock": age_s})
+    # A repetition of the same unlock moves nothing, so the revision stays.
+    first = both.set(WIN, 100).json()
+    assert both.set(WIN, 100).json() == first
+
+
+def test_an_unchanged_list(both: Both) -> None:
+    both.set(WIN, 5)
+    real, fake = (client.get(mine_path()).headers["ETag"] for client in both.clients("player", "v10"))
+    for pattern in ("{}", "W/{}", '"x", {}', "*", '"x"'):
+        for client, etag in zip(both.clients("player", "v10"), (real, fake), strict=True):
+            status = client.get(mine_path(), {"If-None-Match": pattern.format(etag)}).status_code
+            assert status == (200 if pattern == '"x"' else 304), (client, pattern)
+    assert both.call("player", "GET", mine_path(), headers={"If-None-Match": "*"}).status_code == 304
+
+
+@pytest.mark.parametrize(
+    ("who", "method", "path", "status"),
+    [
+        ("", "GET", mine_path(), 401),
+        ("expired", "GET", mine_path(), 401),
+        ("client", "GET", mine_path(), 401),
+        ("bot", "GET", mine_path(), 403),
+        ("bot", "GET", mine_path(tail="/events"), 403),
+        ("player", "GET", mine_path(OTHER_APP), 403),
+        ("player", "GET", mine_path(UNKNOWN), 404),
+        ("player", "GET", mine_path("x"), 400),
+        ("other_games_player", "GET", mine_path(), 403),
+        ("other_game", "PUT", progress_path(WIN, PLAYER), 403),
+        ("bot", "PUT", progress_path(WIN), 400),
+        ("player", "PUT", progress_path(WIN, OTHER_PLAYER), 403),
+        ("player", "PUT", progress_path(SECURE), 403),
+        ("player", "PUT", progress_path(SECRET_SECURE), 403),
+        ("player", "PUT", progress_path(UNKNOWN), 404),
+        ("player", "PUT", progress_path("0"), 400),
+        ("player", "DELETE", progress_path(WIN), 401),
+        ("bot", "DELETE", progress_path(UNKNOWN, PLAYER), 404),
+        ("bot", "DELETE", progress_path(WIN, "me"), 400),
+        ("player", "POST", mine_path(), 405),
+        ("player", "PATCH", progress_path(WIN), 405),
+        ("player", "GET", definitions_path(), 401),
+        ("player", "GET", "/nowhere", 404),
+    ],
+)
+def test_refusals(both: Both, who: str, method: str, path: str, status: int) -> None:
+    json = {"percent_complete": 10} if method in ("PUT", "POST", "PATCH") else None
+    assert both.call(who, method, path, json).status_code == status
+
+
+@pytest.mark.parametrize("version", ["v3", "v5", "v11", "v010"])
+def test_versions_that_do_not_exist(both: Both, version: str) -> None:
+    assert both.call("player", "GET", mine_path(), version=version).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "body", [{}, [], None, {"percent_complete": None}, *({"percent_complete": p} for p in (-1, 101, True, 1.0, "1"))]
+)
+def test_updates_that_say_nothing_usable(both: Both, body: object) -> None:
+    answer = both.call("player", "PUT", progress_path(WIN), data=None if body is None else body, json=body)
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"", "application/json", 400),
+        (b"{", "application/json", 400),
+        (b"\xff", "application/json", 400),
+        (b"[" * 100_000, "application/json", 400),
+        (b'{"percent_complete": 1}', "text/plain", 400),
+        (b'{"percent_complete": 1}', "Application/JSON; charset=utf-8", 200),
+        (b" " * (600 * 1024), "application/json", 413),
+    ],
+)
+def test_bodies(both: Both, body: bytes, kind: str, status: int) -> None:
+    answer = both.call("player", "PUT", progress_path(WIN), data=body, headers={"Content-Type": kind})
+    assert answer.status_code == status
+
+
+def test_the_events(both: Both) -> None:
+    streams = [client.events(mine_path(tail="/events")) for client in both.clients("player", "v10")]
+    for percent in (10, 10, 5, 100):
+        both.set(WIN, percent)
+    both.set(WIN, 100, "other_player")
+    both.set(SECRET, 50)
+    both.set(SECRET, 100)
+    both.reset(SECRET)
+    both.set(SECRET_SECURE, 100, "bot", PLAYER)
+    both.reset(WIN)
+    both.reset(WIN)
+    both.set(SECURE, 1, "bot", PLAYER)  # the last one
+    told = []
+    for stream in streams:
+        events: list[dict[str, str]] = []
+        while not events or str(SECURE) not in events[-1].get("data", ""):
+            event = stream.next()
+            assert event is not None
+            events.append({name: value for name, value in event.fields.items() if name != "id"})
+            assert ("id" in event.fields) != ("retry" in event.fields)
+        told.append([{name: without_moments(value) for name, value in event.items()} for event in events])
+        stream.close()
+    real, fake = told
+    assert fake == real
+    kinds = [event.get("event") for event in real]
+    update, resync = "USER_ACHIEVEMENT_UPDATE", "RESYNC"
+    assert kinds == [None, update, update, update, resync, update, update, update]
