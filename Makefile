@@ -30,7 +30,7 @@ test: $(VENV)/dev.installed
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/dev.installed
-	$(BIN)/python -m ruff check discord_achievements discord_achievements_pytest.py tests examples
+	$(BIN)/python -m ruff check discord_achievements tests examples
 	$(BIN)/python -m mypy
 	$(BIN)/python -m mypy --platform win32 --cache-dir .mypy_cache/win32 discord_achievements
 

@@ -1,7 +1,7 @@
 """Tools for testing a game with achievements: a service that does what the test says, and time that stands still.
 
-With pytest, begin with the fixtures of the plugin (`discord_achievements_pytest`): `achievements`, a `CheckedManager`,
-and `achievement_service`, a `ServiceControl`. docs/guides/testing.md shows them. They need no thread and no waiting.
+With pytest, begin with the fixtures of the plugin: `achievements`, a `CheckedManager`, and `achievement_service`, a
+`ServiceControl`. docs/guides/testing.md shows them. They need no thread and no waiting.
 
     def test_a_win_without_a_connection(achievements, achievement_service):
         achievement_service.go_offline()

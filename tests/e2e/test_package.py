@@ -94,7 +94,6 @@ def test_wheel_is_pure_typed_and_free_of_tests(wheel: Path) -> None:
     assert "discord_achievements/py.typed" in files
     assert {name.split("/")[0] for name in files} == {
         "discord_achievements",
-        "discord_achievements_pytest.py",  # beside the package: see there
         f"discord_achievements-{version}.dist-info",
     }
 
@@ -109,7 +108,7 @@ def test_wheel_is_for_every_python_and_platform(wheel: Path) -> None:
 
 
 def test_wheel_holds_every_module(source: Path, wheel: Path) -> None:
-    paths = [source / "discord_achievements_pytest.py", *source.glob("discord_achievements/**/*.py")]
+    paths = source.glob("discord_achievements/**/*.py")
     modules = {path.relative_to(source).as_posix() for path in paths}
     assert modules == {name for name in files_of_wheel(wheel) if name.endswith(".py")}
 
@@ -182,8 +181,8 @@ def test_installed_wheel_starts_in_service_mode(installed: Path, tmp_path: Path)
 GAMES_TEST = """\
 import sys
 
-def test_a_project_that_does_not_use_the_plugin_does_not_load_it():
-    assert not [name for name in sys.modules if name.startswith("discord_achievements.")]
+def test_a_project_that_does_not_use_the_kit_does_not_load_it():
+    assert not [name for name in sys.modules if name.startswith("discord_achievements.testing")]
 
 def test_a_game(achievements, achievement_service):
     achievements.set_user_achievement(580159119969878046, 100)

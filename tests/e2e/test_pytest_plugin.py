@@ -14,7 +14,7 @@ import pytest
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[2]
-PLUGIN = "discord_achievements_pytest"
+PLUGIN = "discord_achievements.pytest_plugin"
 SETTINGS = """
 [tool.pytest.ini_options]
 achievements_catalogue = "data/achievements.toml"
@@ -265,8 +265,8 @@ def test_a_project_that_does_not_use_it_does_not_notice(project: pytest.Pytester
         """
         import sys
 
-        def test_nothing_is_loaded():
-            assert [name for name in sys.modules if name.startswith("discord_achievements.")] == []
+        def test_the_kit_is_not_loaded():
+            assert [name for name in sys.modules if name.startswith("discord_achievements.testing")] == []
             assert "requests" not in sys.modules
         """
     )

@@ -28,7 +28,7 @@ IMPURE = {
     "socket", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time", "urllib.request", "uuid",
 }  # fmt: skip
 SEES_THE_SERVER = {"server", "cli", "testing"}
-SEES_TOOLS = {"cli", "testing", "__main__"}
+SEES_TOOLS = {"cli", "testing", "pytest_plugin", "__main__"}
 
 
 def imported(source: str, package: str) -> Iterator[str]:

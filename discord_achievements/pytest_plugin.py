@@ -1,7 +1,6 @@
 """The pytest plugin: fixtures for the tests of a game with achievements. See docs/guides/testing.md.
 
-It stands beside the package, not in it: pytest imports it at every start, in every project of the environment, and
-must not import the package with it.
+pytest imports it at every start, in every project of the environment, so what the fixtures need is imported in them.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from discord_achievements.testing import CheckedManager, ServiceControl, UnknownId
+    from .testing import CheckedManager, ServiceControl, UnknownId
 
 CATALOGUE = "achievements_catalogue"
 SOURCES = "achievements_sources"
@@ -40,9 +39,9 @@ def achievement_service(
     request: pytest.FixtureRequest, achievements_catalogue: str | Path
 ) -> Iterator[ServiceControl]:
     """The service behind `achievements`: go offline, refuse, delay, grant, and ask what it holds."""
-    from discord_achievements import CatalogueError
-    from discord_achievements.client.catalogue_file import read_catalogue
-    from discord_achievements.testing import ServiceControl
+    from .client.catalogue_file import read_catalogue
+    from .domain.errors import CatalogueError
+    from .testing import ServiceControl
 
     try:
         service = ServiceControl(read_catalogue(achievements_catalogue))
@@ -65,8 +64,8 @@ def achievements(
 @pytest.fixture
 def unknown_achievement_ids(pytestconfig: pytest.Config, achievements_catalogue: str | Path) -> list[UnknownId]:
     """The calls in the game's code whose achievement id is not in the catalogue."""
-    from discord_achievements import CatalogueError
-    from discord_achievements.testing import unknown_ids
+    from .domain.errors import CatalogueError
+    from .testing import unknown_ids
 
     given: list[str] = pytestconfig.getini(SOURCES)
     if not given:
