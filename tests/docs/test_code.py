@@ -19,7 +19,7 @@ import pytest
 from tests.docs.pages import DOCS, FRAGMENT, PAGES, ROOT, Block, blocks, name_of
 from tests.docs.programs import environment
 
-PLUGIN = "discord_achievements_pytest"
+PLUGIN = "discord_achievements.pytest_plugin"
 TIMEOUT_S = 60
 TUTORIAL = DOCS / "tutorial.md"
 READERS: dict[str, Callable[[str], object]] = {
