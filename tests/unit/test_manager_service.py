@@ -1521,7 +1521,8 @@ FORK = """
 
     class Line(InProcessTransport):
         def close(self):
-            print("closed by the", "parent" if os.getpid() == parent else "child", flush=True)
+            # In one piece: two threads may be here at once.
+            os.write(1, b"closed by the parent\\n" if os.getpid() == parent else b"closed by the child\\n")
             super().close()
 
     parent = os.getpid()
