@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -19,6 +20,8 @@ from hypothesis import strategies as st
 from discord_achievements.domain.models import ACHIEVEMENTS_MAX, Achievement
 from discord_achievements.domain.progress import NO_PROGRESS, Progress
 from discord_achievements.server.memory_store import MemoryStore
+from discord_achievements.server.postgres_connection import PostgresConnection
+from discord_achievements.server.postgres_store import PostgresStore
 from discord_achievements.server.sqlite_store import SqliteStore
 from discord_achievements.server.store import (
     Application,
@@ -36,7 +39,7 @@ from discord_achievements.server.store import (
     Written,
 )
 from discord_achievements.server.web.app import open_store
-from tests.databases import Postgres
+from tests.databases import Postgres, by_line
 from tests.waiting import until
 
 APP, OTHER = 461618159171141643, 461618159171141644
@@ -308,6 +311,48 @@ def test_postgres_unavailable_later_is_told_and_passes(postgres: Postgres) -> No
 
         until(back, "the store writes again")
         assert store.application(APP) is not None
+
+
+def test_postgres_that_falls_silent_is_given_up_and_connected_to_anew(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PostgresConnection, "answer_within_s", 0.5)
+    with closing(postgres.line()) as line, closing(PostgresStore(by_line(postgres.new_database(), line))) as store:
+        for connection in range(2):
+            store.write([Raise(Key(APP, 5, 9), 10 + connection, 0)], AT_US)
+            line.fall_silent()
+            line.heal()
+            with pytest.raises(StoreUnavailable, match="not answered"):
+                store.write([Raise(Key(APP, 5, 9), 20 + connection, 0)], AT_US)
+        store.write([Raise(Key(APP, 5, 9), 30, 0)], AT_US)
+        assert store.records(APP, 5)[9].progress.percent == 30
+
+
+def test_a_host_that_is_silent_to_all_costs_one_time_out_and_not_one_for_each(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PostgresConnection, "answer_within_s", 0.2)
+    with closing(postgres.line()) as line, closing(PostgresStore(by_line(postgres.new_database(), line))) as store:
+        line.fall_silent()
+        with pytest.raises(StoreUnavailable, match="not answered"):
+            store.ping()
+        with pytest.raises(StoreUnavailable, match="timeout"):
+            store.ping()
+        began = time.monotonic()
+        for _ in range(10):
+            with pytest.raises(StoreUnavailable, match="timeout"):
+                store.ping()
+        assert time.monotonic() - began < 4, "they did not try"
+        line.heal()
+
+        def back() -> bool:
+            try:
+                store.ping()
+            except StoreUnavailable:
+                return False
+            return True
+
+        until(back, "it is tried again")
 
 
 def test_sqlite_that_is_locked_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

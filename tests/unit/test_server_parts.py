@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from discord_achievements.server.auth import Authenticator, mint
 from discord_achievements.server.broker import Notice, Player
 from discord_achievements.server.memory_store import MemoryStore
 from discord_achievements.server.settings import PREFIX, Settings, redacted
-from discord_achievements.server.store import Key, Raise, Token, TokenKind, Write, Written
+from discord_achievements.server.store import Key, Raise, StoreUnavailable, Token, TokenKind, Write, Written
 from discord_achievements.server.streams import SendBody, Streams
 from discord_achievements.server.writer import Writer
 
@@ -155,6 +156,33 @@ def test_one_bad_update_fails_alone(caplog: pytest.LogCaptureFixture) -> None:
 
     asyncio.run(scene())
     assert "one by one" in caplog.text
+
+
+def test_a_database_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("discord_achievements.server.writer._ANSWER_WITHIN_S", 0.1)
+    monkeypatch.setattr("discord_achievements.server.writer._CLOSE_WITHIN_S", 0.1)
+    answers = threading.Event()
+
+    class SilentStore(RecordingStore):
+        def write(self, writes: Sequence[Write], at_us: int) -> dict[Key, Written]:
+            answers.wait(20)
+            return super().write(writes, at_us)
+
+    async def scene() -> None:
+        store = SilentStore()
+        told: list[Written] = []
+        writer = Writer(store, lambda: AT_US, batch_max=1, waiting_max=500)
+        writes = [writer.write(Raise(Key(1, user, 9), 50, 0), told.append) for user in (5, 6)]
+        outcomes = await asyncio.gather(*writes, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [StoreUnavailable, StoreUnavailable]
+        await writer.close()
+        answers.set()
+        while not told:
+            await asyncio.sleep(0.01)
+        assert told == [Written(None, store.records(1, 5)[9])], "what was committed after all is told to others"
+        assert store.records(1, 6) == {}, "what was refused before it was begun is not done later"
+
+    asyncio.run(asyncio.wait_for(scene(), 20))
 
 
 def test_writes_to_one_record_in_one_commit_are_told_once() -> None:
