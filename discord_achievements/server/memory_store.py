@@ -64,6 +64,11 @@ class MemoryStore:
         with self._lock:
             self._tokens[token.key] = token
 
+    def remove_token(self, key: str) -> bool:
+        with self._lock:
+            self._generation += 1
+            return self._tokens.pop(key, None) is not None
+
     def rotate_bot_token(self, token: Token) -> bool:
         with self._lock:
             if token.application_id not in self._applications:

@@ -122,6 +122,11 @@ class SqlStore(ABC):
         with self._transaction() as connection:  # a token that nobody has seen yet changes nothing for anybody
             connection.execute(insert(schema.tokens).values(_token_row(token)))
 
+    def remove_token(self, key: str) -> bool:
+        table = schema.tokens
+        with self._redefining() as connection:
+            return bool(connection.execute(delete(table).where(table.c.key == key)).rowcount)
+
     def rotate_bot_token(self, token: Token) -> bool:
         table = schema.tokens
         with self._redefining() as connection:

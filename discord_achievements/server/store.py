@@ -135,6 +135,9 @@ class Store(Protocol):
     def add_token(self, token: Token) -> None:
         """Add a token."""
 
+    def remove_token(self, key: str) -> bool:
+        """End the token with this key, in every process; False where there is none."""
+
     def rotate_bot_token(self, token: Token) -> bool:
         """Put a bot's new token in the place of all its old ones; False where there is no such application."""
 

@@ -100,6 +100,16 @@ def test_tokens(store: Store) -> None:
     assert store.token("unknown") is None
 
 
+def test_a_token_can_be_ended_alone(store: Store) -> None:
+    one = Token("p" * 12, b"\x01" * 32, TokenKind.BEARER, APP, 5, AT_US, None)
+    other = one._replace(key="q" * 12)
+    store.add_token(one)
+    store.add_token(other)
+    assert store.remove_token(one.key) is True
+    assert (store.token(one.key), store.token(other.key), store.token(BOT.key)) == (None, other, BOT)
+    assert store.remove_token(one.key) is False
+
+
 def test_rotation_ends_the_bots_old_tokens_and_no_other(store: Store) -> None:
     player = Token("p" * 12, b"\x01" * 32, TokenKind.BEARER, APP, 5, AT_US, None)
     store.add_token(player)
@@ -155,6 +165,7 @@ def test_the_generation_tells_of_every_change_of_what_is_remembered(opener: Open
         lambda: store.add_achievement(achievement(9), None),
         lambda: store.change_achievement(APP, 9, lambda before: replace(before, name="New"), None),
         lambda: store.rotate_bot_token(BOT._replace(key="d" * 12)),
+        lambda: store.remove_token("d" * 12),
         lambda: store.delete_achievement(APP, 9),
     ]
     for change in changes:

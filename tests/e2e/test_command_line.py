@@ -75,7 +75,7 @@ def test_every_command_has_help() -> None:
 
     found = dict(walk(cli, ()))
     assert {" ".join(path) for path, node in found.items() if not isinstance(node, click.Group)} == {
-        "serve", "app create", "app import", "app list", "app rotate-token", "token create",
+        "serve", "app create", "app import", "app list", "app rotate-token", "token create", "token revoke",
         "achievements list", "achievements create", "achievements update", "achievements delete",
         "user set", "user reset", "user show",
     }  # fmt: skip
@@ -103,6 +103,8 @@ def test_version() -> None:
         ["app", "import", "no/such/file.toml"],
         ["app", "rotate-token", "x"],
         ["token", "create", "--application", "1"],
+        ["token", "revoke"],
+        ["token", "revoke", "dauser_0123456789ab_short"],
         ["token", "create", "--application", "1", "--user", "0"],
         ["token", "create", "--application", "1", "--user", "1", "--expires-in", "0"],
         ["serve", "--port", "70000"],
@@ -185,6 +187,32 @@ def test_tokens(game: Game) -> None:
         assert player.get(mine_path(game.application_id)).status_code == 200
     text = run(*arguments, database=game.database).out
     assert re.search(r"dauser_[0-9a-f]{12}_[0-9a-f]{64}", text), "scanners for secrets can find it"
+
+
+def test_a_revoked_token_ends_at_once_and_no_other(game: Game) -> None:
+    arguments = ("token", "create", "--application", game.application_id, "--user", "78")
+    one, two, three = (value(*arguments, database=game.database)["access_token"] for _ in range(3))
+
+    def statuses() -> list[int]:
+        answers = []
+        for token in (one, two, three):
+            with Client(game.service.host, f"Bearer {token}") as player:
+                answers.append(player.get(mine_path(game.application_id)).status_code)
+        return answers
+
+    assert statuses() == [200, 200, 200]
+    key = one.split("_")[1]
+    assert value("token", "revoke", key, database=game.database) == {"revoked": key}
+    assert statuses() == [401, 200, 200], "the running service knows at once"
+    said = run("token", "revoke", two, database=game.database)
+    assert (said.status, said.err) == (0, "")
+    assert two[-64:] not in said.out
+    assert statuses() == [401, 401, 200]
+    fails(run("token", "revoke", key, database=game.database), key, "no token")
+    text = run(*arguments, database=game.database).out
+    assert "does not expire" in text
+    assert "token revoke" in text
+    assert "expires at" in run(*arguments, "--expires-in", "60", database=game.database).out
 
 
 def test_definitions_and_progress(game: Game, tmp_path: Path) -> None:
