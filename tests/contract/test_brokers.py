@@ -248,6 +248,50 @@ def test_a_database_that_is_silent_does_not_keep_the_broker_from_closing(postgre
         asyncio.run(scene(line))
 
 
+def test_redis_that_falls_silent_is_a_gap(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("discord_achievements.server.redis_broker._QUIET_S", 0.3)
+
+    async def scene(line: Line) -> None:
+        def by_way() -> RedisBroker:
+            return RedisBroker(Redis.from_url(by_line(redis_server.url, line), socket_timeout=0.5))
+
+        async with processes(by_way, 1) as (deaf,):
+            await eventually(lambda: deaf.gaps == 1, "it is connected")
+            await deaf.broker.subscribe(ME)
+            async with Redis.from_url(redis_server.url) as client:
+                before = await pings(client)
+                while await pings(client) < before + 4:
+                    await asyncio.sleep(0.01)
+            assert deaf.gaps == 1, "quiet is not silent"
+            line.fall_silent()
+            line.heal()
+            await eventually(lambda: deaf.gaps == 2, "it has noticed, and is connected again")
+            async with processes(lambda: RedisBroker(Redis.from_url(redis_server.url)), 1) as (other,):
+                other.broker.publish([Notice(ME, b"again")])
+                await eventually(lambda: deaf.heard, "it hears again")
+
+    with closing(Line(redis_server.port)) as line:
+        asyncio.run(asyncio.wait_for(scene(line), 60))
+
+
+async def pings(client: Redis) -> int:
+    statistics = await client.info("commandstats")
+    return int(statistics.get("cmdstat_ping", {}).get("calls", 0))
+
+
+def test_a_connection_that_redis_closes_is_a_gap(redis_server: RedisServer) -> None:
+    async def scene() -> None:
+        async with (
+            processes(lambda: RedisBroker(Redis.from_url(redis_server.url)), 1) as (here,),
+            Redis.from_url(redis_server.url) as client,
+        ):
+            await eventually(lambda: here.gaps == 1, "it is connected")
+            await client.client_kill_filter(_type="pubsub")
+            await eventually(lambda: here.gaps == 2, "it is connected again, and says so")
+
+    asyncio.run(scene())
+
+
 def test_notifications_fit_into_postgres() -> None:
     notices = [Notice(ME, ("ä" * length).encode()) for length in (1, 500, 1000, 10, 1200, 3)]
     texts = list(payloads("origin", notices))

@@ -54,6 +54,20 @@ def test_redis_counts_for_all_processes_together(redis_server: RedisServer) -> N
     asyncio.run(scene())
 
 
+def test_hundreds_at_once_are_counted_together(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scene() -> None:
+        limiter = RedisLimiter(Redis.from_url(redis_server.url), time.monotonic)
+        limit, name = Limit(5, 30), next(names)
+        hits = await asyncio.gather(*(limiter.hit(name, limit) for _ in range(400)))
+        assert sum(hit.allowed for hit in hits) == 5
+        await limiter.close()
+
+    asyncio.run(scene())
+    assert caplog.text == "", "and Redis is not taken to be away"
+
+
 def test_without_redis_each_process_counts_for_itself(redis_server: RedisServer) -> None:
     async def scene() -> None:
         limiter, limit, name = RedisLimiter(Redis.from_url(redis_server.url), time.monotonic), Limit(2, 30), next(names)

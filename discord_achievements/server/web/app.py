@@ -148,6 +148,7 @@ def _redis(settings: Settings) -> Redis:
         settings.redis,
         socket_connect_timeout=_REDIS_TIMEOUT_S,
         socket_timeout=_REDIS_TIMEOUT_S,
+        socket_keepalive=True,
         health_check_interval=10,
     )
 
