@@ -61,7 +61,8 @@ def key_of(text: str) -> str | None:
 class Authenticator:
     """Tells who is asking from the `Authorization` header.
 
-    Tokens are remembered for as long as the store's generation stays, so a rotated or revoked token ends at once, everywhere.
+    Tokens are remembered for as long as the store's generation stays, so a rotated or revoked one ends at once,
+    everywhere.
     """
 
     def __init__(self, generation: Callable[[], int], read_token: ReadToken, at_us: Callable[[], int]) -> None:
@@ -72,7 +73,7 @@ class Authenticator:
         self._remembered: dict[str, Token] = {}
 
     async def identify(self, authorization: str) -> Caller | None:
-        """Return who sent this header; None for no token, a malformed, unknown, expired, rotated or revoked one."""
+        """Return who sent this header; None for no token, a malformed, unknown, expired or ended one."""
         hit = _TOKEN.fullmatch(authorization)
         if hit is None:
             return None

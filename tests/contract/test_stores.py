@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sqlite3
 import threading
 import time
@@ -375,6 +376,22 @@ def test_sqlite_that_is_locked_is_unavailable(tmp_path: Path, monkeypatch: pytes
             store.write([Raise(Key(APP, 5, 9), 10, 0)], AT_US)
         other.rollback()
         store.write([Raise(Key(APP, 5, 9), 10, 0)], AT_US)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there the folder above decides")
+def test_a_sqlite_file_that_is_made_is_for_its_user_only(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.mkdir(mode=0o755)
+    before = os.umask(0o022)
+    try:
+        for path in (tmp_path / "new" / "service.sqlite3", there / "service.sqlite3"):
+            with closing(open_store(f"sqlite:///{path.as_posix()}")):
+                rights = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+                assert rights == {f"service.sqlite3{end}": 0o600 for end in ("", "-wal", "-shm")}
+    finally:
+        os.umask(before)
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+    assert there.stat().st_mode & 0o777 == 0o755, "somebody else's folder"
 
 
 def test_sqlite_commits_are_durable(tmp_path: Path) -> None:

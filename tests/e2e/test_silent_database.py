@@ -15,7 +15,10 @@ def test_requests_are_refused_in_time_and_the_process_recovers_and_ends(postgres
     tokens = prepare(url)
     with closing(postgres.line()) as line:
         service = RunningService(by_line(url, line), graceful_timeout_s="1")
-        with Client(service.host, f"Bot {tokens.bot}") as bot, Client(service.host, f"Bearer {tokens.player}") as player:
+        with (
+            Client(service.host, f"Bot {tokens.bot}") as bot,
+            Client(service.host, f"Bearer {tokens.player}") as player,
+        ):
 
             def put(percent: int) -> int:
                 return bot.put(progress_path(WIN, PLAYER), {"percent_complete": percent}).status_code
