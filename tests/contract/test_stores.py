@@ -25,6 +25,7 @@ from discord_achievements.server.postgres_connection import PostgresConnection
 from discord_achievements.server.postgres_store import PostgresStore
 from discord_achievements.server.sqlite_store import SqliteStore
 from discord_achievements.server.store import (
+    AlreadyExists,
     Application,
     Held,
     Icon,
@@ -148,6 +149,30 @@ def test_changing_a_definition(store: Store) -> None:
     assert store.change_achievement(APP, 1, lambda before: before, None) is None
 
 
+def test_an_id_is_taken_once(store: Store) -> None:
+    with pytest.raises(AlreadyExists, match=f"application {APP} already"):
+        store.add_application(Application(APP, "Another", AT_US), BOT._replace(key="c" * 12))
+    assert store.token("c" * 12) is None
+    assert store.applications() == [Application(APP, "A Game", AT_US)]
+    store.add_achievement(achievement(9), None)
+    with pytest.raises(AlreadyExists, match="achievement 9 already"):
+        store.add_achievement(achievement(9, name="Another"), ICON)
+    assert store.achievements(APP) == [achievement(9)]
+    assert store.icon(APP, 9, ICON.icon_hash) is None
+
+
+def test_deleting_a_definition_of_many_players(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("discord_achievements.server.sql_store._DELETED_AT_ONCE", 7)
+    store.add_achievement(achievement(9), None)
+    for application in (APP, OTHER):
+        for number in (9, 10):
+            store.write([Raise(Key(application, user, number), 50, 0) for user in range(1, 51) if user % 3], AT_US)
+    assert store.delete_achievement(APP, 9) is True
+    for user in range(1, 51):
+        assert list(store.records(APP, user)) == ([10] if user % 3 else [])
+        assert list(store.records(OTHER, user)) == ([9, 10] if user % 3 else [])
+
+
 def test_deleting_a_definition_takes_all_that_belongs_to_it(store: Store) -> None:
     store.add_achievement(achievement(9), ICON)
     store.add_achievement(achievement(10), None)
@@ -197,6 +222,8 @@ def test_there_are_at_most_1000_achievements_however_many_create_at_once(opener:
         made = list(threads.map(create, range(24)))
     assert sum(made) == 5
     assert len(store.achievements(APP)) == ACHIEVEMENTS_MAX
+    with pytest.raises(TooManyAchievements, match=str(ACHIEVEMENTS_MAX)):
+        store.add_achievement(achievement(20_000), None)
 
 
 def test_a_write_returns_what_was_and_what_is(store: Store) -> None:

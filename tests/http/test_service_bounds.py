@@ -292,9 +292,17 @@ def test_a_worker_that_dies_is_replaced(request: pytest.FixtureRequest) -> None:
 
     before = workers()
     assert len(before) == 2
-    os.kill(min(before), 9)
-    until(lambda: len(workers() - before) == 1, "another worker is started")
+    with (
+        Client(service.host, f"Bearer {tokens.player}") as player,
+        closing(player.events(mine_path(tail="/events"))) as stream,
+    ):
+        stream.next()
+        until(lambda: service.open_streams == 1, "the stream is counted")
+        for worker in before:
+            os.kill(worker, 9)
+        until(lambda: len(workers() - before) == 2, "other workers are started")
+    until(lambda: service.open_streams == 0, "the dead workers' streams are not counted")
     with Client(service.host, f"Bot {tokens.bot}") as bot:
         assert bot.get(definitions_path()).status_code == 200
     assert service.stop() == 0
-    assert [json.loads(line)["level"] for line in service.log] == ["error"]
+    assert [json.loads(line)["level"] for line in service.log] == ["error", "error"]

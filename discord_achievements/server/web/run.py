@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from prometheus_client.multiprocess import mark_process_dead
 
 from ...domain.errors import DiscordAchievementsError
 from ..settings import Settings
@@ -180,6 +181,7 @@ class _Workers:
         process = self._running.pop(pipe)
         pipe.close()
         process.join()
+        mark_process_dead(process.pid)  # type: ignore[no-untyped-call]  # or its streams would be counted for ever
         if not self._stopping.is_set():
             _log.error("a worker ended with status %s; starting another", process.exitcode)
             if not self._stopping.wait(_RESTART_S):
