@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 
 import click
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from discord_achievements.cli.main import cli
 from discord_achievements.server.icons import default_icon
+from discord_achievements.server.sqlite_store import SqliteStore
 from tests.running import Client, RunningService, command, definitions_path, environment, mine_path, running
 
 
@@ -99,6 +101,7 @@ def test_version() -> None:
         ["nonsense"],
         ["app", "create"],
         ["app", "create", ""],
+        ["app", "create", "  "],
         ["app", "create", "N", "--catalogue", "no/such/file.toml"],
         ["app", "import", "no/such/file.toml"],
         ["app", "rotate-token", "x"],
@@ -144,7 +147,12 @@ def test_failures_are_one_line_and_1(game: Game, tmp_path: Path) -> None:
     fails(run(*listing, url=game.service.url, bot_token="secret-nonsense"), "401")
     assert "secret-nonsense" not in run(*listing, url=game.service.url, bot_token="secret-nonsense").err
     fails(run(*listing, url="http://127.0.0.1:9/api/v10", bot_token="x"), "127.0.0.1")
-    fails(run(*listing, url="http://example.com/api/v10", bot_token="x"), "https")
+    fails(run(*listing, url="http://example.com/api/v10", bot_token="x"), "https", "--allow-insecure-http", "--url")
+    fails(run("serve", "--host", "", database=game.database), "HOST")
+    for url in ("postgresql://u:p[w@h/db", "postgresql://u:hunter2@h:port/db", "sqlite:///nul%00.db", "sqlite:x.db"):
+        fails(run("app", "list", database=url), "DATABASE")
+    fails(run("serve", database=game.database, redis="redis://[x"), "REDIS")
+    fails(run("app", "list", database="postgresql://u:hunter@2@127.0.0.1:1/db"), "%40")
     fails(game.run("achievements", "delete", "5"), "Unknown Achievement", "990001")
     fails(game.run("achievements", "update", "5", "--name", "x"), "Unknown Achievement")
     fails(game.run("achievements", "create", "--name", "x" * 101, "--description", "d"), "name", "100")
@@ -297,6 +305,24 @@ def test_a_catalogue_makes_an_application_and_brings_it_up_to_date(tmp_path: Pat
         with Client(service.host) as anyone:
             address = f"/app-assets/{made['application_id']}/achievements/{win}/icons/{listed[win]['icon_hash']}.png"
             assert anyone.site(address).content == default_icon().content
+
+
+@pytest.mark.parametrize(
+    ("arguments", "look", "sees"),
+    [(["create", "X", "--catalogue"], "application", None), (["import"], "achievements", [])],
+)
+def test_another_process_that_is_faster_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], look: str, sees: object
+) -> None:
+    """Between the look at what there is and the change, somebody else makes the same."""
+    database = f"sqlite:///{tmp_path.as_posix()}/service.sqlite3"
+    file = tmp_path / "achievements.toml"
+    file.write_text(CATALOGUE.replace('icon = "icons/win.png"', ""))
+    value("app", "create", "X", "--catalogue", str(file), database=database)
+    monkeypatch.setattr(SqliteStore, look, lambda *_: sees)
+    done = CliRunner().invoke(cli, ["app", *arguments, str(file), "--database", database])
+    assert done.exit_code == 1
+    assert re.fullmatch(r"Error: there is an .+ already.*\n", done.stderr)
 
 
 def test_every_wrong_icon_of_a_catalogue_is_told_and_nothing_is_made(tmp_path: Path) -> None:
