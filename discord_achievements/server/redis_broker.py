@@ -50,7 +50,7 @@ class RedisBroker:
     async def subscribe(self, player: Player) -> None:
         channel = _channel(player)
         self._players[channel] = player
-        confirmed = self._confirmed[channel] = asyncio.Event()
+        confirmed = self._confirmed.setdefault(channel, asyncio.Event())  # several streams may wait for one
         # While Redis is away there is nothing to wait for: when it is back, every stream is told to fetch.
         with suppress(RedisError, OSError, TimeoutError):
             if self._pubsub is not None:

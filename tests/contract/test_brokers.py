@@ -274,6 +274,16 @@ def test_redis_that_falls_silent_is_a_gap(redis_server: RedisServer, monkeypatch
         asyncio.run(asyncio.wait_for(scene(line), 60))
 
 
+def test_streams_of_one_player_that_open_together_do_not_hold_one_another_up(redis_server: RedisServer) -> None:
+    async def scene() -> None:
+        async with processes(lambda: RedisBroker(Redis.from_url(redis_server.url)), 1) as (here,):
+            await eventually(lambda: here.gaps, "it is connected")
+            async with asyncio.timeout(0.9):  # less than it waits for a confirmation that does not come
+                await asyncio.gather(*(here.broker.subscribe(ME) for _ in range(4)))
+
+    asyncio.run(scene())
+
+
 async def pings(client: Redis) -> int:
     statistics = await client.info("commandstats")
     return int(statistics.get("cmdstat_ping", {}).get("calls", 0))

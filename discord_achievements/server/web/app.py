@@ -44,9 +44,10 @@ def open_store(database: str) -> Store:
     from ..sqlite_store import SqliteStore
 
     try:
-        return SqliteStore(sqlite_path(database))
+        path = sqlite_path(database)
     except ValueError as exc:
         raise ConfigurationError(f"the database is {database!r}; allowed is {exc}") from None
+    return SqliteStore(path)
 
 
 class App:
