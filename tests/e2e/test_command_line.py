@@ -137,8 +137,9 @@ def test_failures_are_one_line_and_1(game: Game, tmp_path: Path) -> None:
     assert "hunter2" not in run("app", "list", database="mysql://user:hunter2@host/x").err
     fails(run("app", "list", database=f"postgresql://postgres@/x?host={tmp_path}"), "database cannot be opened")
     (tmp_path / "file").write_text("not a database" * 100)
-    fails(run("app", "list", database=f"sqlite:///{tmp_path.as_posix()}/file"), "Error: the database cannot be used", "not a database")
-    fails(run("app", "list", database=f"sqlite:///{tmp_path.as_posix()}/file/x"), "Error: the folder of the database", str(tmp_path))
+    file = f"sqlite:///{tmp_path.as_posix()}/file"
+    fails(run("app", "list", database=file), "Error: the database cannot be used", "not a database")
+    fails(run("app", "list", database=f"{file}/x"), "Error: the folder of the database", str(tmp_path))
     fails(run("serve", "--workers", "2", database=game.database), "REDIS")
     fails(run("serve", "--port", str(game.service.port), database=game.database), "in use")
     fails(run("serve", port="x", database=game.database), "DISCORD_ACHIEVEMENTS_PORT")

@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -167,6 +167,21 @@ def test_a_client_that_takes_nothing_is_cut_off(
             return False
 
         until(is_cut, "the connection is broken")
+
+
+def test_requests_that_wait_in_line_on_one_connection_are_bounded(impatient: RunningService) -> None:
+    def answers(count: int) -> int:
+        request = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+        last = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        received = b""
+        with connect(impatient) as client, suppress(ConnectionError):
+            client.sendall(request * (count - 1) + last)
+            while data := client.recv(65536):
+                received += data
+        return received.count(b"HTTP/1.1 200 ")
+
+    assert answers(50) == 50
+    assert answers(1000) < 1000, "the connection is broken"
 
 
 def test_an_idle_stream_has_comments_and_their_number_is_bounded(impatient: RunningService, tokens: Tokens) -> None:
