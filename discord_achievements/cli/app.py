@@ -34,8 +34,10 @@ _CATALOGUE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @json_option
 def create(name: str, catalogue: Path | None, database: str | None, as_json: bool) -> None:
     """Make an application and print its id and its bot token, which is shown this once."""
-    if not 1 <= len(name) <= _NAME_MAX or not name.isprintable():
-        raise click.BadParameter(f"it has to have 1 to {_NAME_MAX} printable characters", param_hint="NAME")
+    if not name.strip() or len(name) > _NAME_MAX or not name.isprintable():
+        raise click.BadParameter(
+            f"it has to have 1 to {_NAME_MAX} printable characters, not only spaces", param_hint="NAME"
+        )
     at_us = time.time_ns() // 1000
     game = None if catalogue is None else read_game(catalogue)
     application_id = game.catalogue.application_id if game else make_snowflake(at_us, secrets.randbits(22))

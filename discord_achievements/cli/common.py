@@ -79,7 +79,9 @@ class Api:
                 f"no bot token: set {PREFIX}BOT_TOKEN to what `app create` or `app rotate-token` has printed"
             )
         self._application_id = application_id
-        self._url = checked_base_url(url, allow_insecure_http=allow_insecure_http)
+        self._url = checked_base_url(
+            url, allow_insecure_http=allow_insecure_http, name="--url", allowed_by="--allow-insecure-http"
+        )
         self._headers = {"Authorization": f"Bot {token}", "Content-Type": "application/json"}
 
     def call(self, route: Route, body: Mapping[str, Any] | None = None, query: str = "", **parameters: int) -> Any:

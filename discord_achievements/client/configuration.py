@@ -28,9 +28,12 @@ def checked_application_id(value: object) -> int:
     raise ConfigurationError(f"application_id is {value!r:.60}; allowed are whole numbers from 1 to 2^63-1")
 
 
-def checked_base_url(value: object, *, allow_insecure_http: bool, name: str = "base_url") -> str:
-    """Return the service's base URL without a trailing slash; `name` is where it comes from.
+def checked_base_url(
+    value: object, *, allow_insecure_http: bool, name: str = "base_url", allowed_by: str = "allow_insecure_http=True"
+) -> str:
+    """Return the service's base URL without a trailing slash.
 
+    `name` is where it comes from, `allowed_by` what has to be passed for http to another host.
     Raises `ConfigurationError`.
     """
     if not isinstance(value, str):
@@ -54,8 +57,8 @@ def checked_base_url(value: object, *, allow_insecure_http: bool, name: str = "b
         raise ConfigurationError(f"{name} for {host!r:.80} has a space, a line break or the like in it")
     if parts.scheme == "http" and not allow_insecure_http and not is_loopback(host):
         raise ConfigurationError(
-            f"{name} is http to {host}: anybody on the way could read the player's token."
-            " Use https, or pass allow_insecure_http=True for a network that you trust"
+            f"{name} is http to {host}: anybody on the way could read the token."
+            f" Use https, or pass {allowed_by} for a network that you trust"
         )
     netloc = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{netloc}{f':{port}' if port else ''}{parts.path.rstrip('/')}"

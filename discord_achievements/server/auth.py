@@ -21,6 +21,7 @@ from .store import Token, TokenKind
 
 _PREFIX = {TokenKind.BOT: "dabot", TokenKind.BEARER: "dauser", TokenKind.CLIENT: "daclient"}
 _TOKEN = re.compile(r"(Bot|Bearer) +(da(?:bot|user|client)_([0-9a-f]{12})_[0-9a-f]{64})")
+_KEY = re.compile(r"(?:da(?:bot|user|client)_)?([0-9a-f]{12})(?:_[0-9a-f]{64})?")
 _REMEMBERED_MAX = 100_000
 
 ReadToken = Callable[[str], Awaitable[Token | None]]
@@ -51,10 +52,17 @@ def mint(
     return Minted(text, Token(key, _sha256(text), kind, application_id, user_id, at_us, expires_at_us))
 
 
+def key_of(text: str) -> str | None:
+    """Return what a token is looked up by, from the token or from the key itself; None for what is neither."""
+    hit = _KEY.fullmatch(text)
+    return None if hit is None else hit[1]
+
+
 class Authenticator:
     """Tells who is asking from the `Authorization` header.
 
-    Tokens are remembered for as long as the store's generation stays, so a rotated token ends at once, everywhere.
+    Tokens are remembered for as long as the store's generation stays, so a rotated or revoked one ends at once,
+    everywhere.
     """
 
     def __init__(self, generation: Callable[[], int], read_token: ReadToken, at_us: Callable[[], int]) -> None:
@@ -65,7 +73,7 @@ class Authenticator:
         self._remembered: dict[str, Token] = {}
 
     async def identify(self, authorization: str) -> Caller | None:
-        """Return who sent this header; None for no token, a malformed, unknown, expired or rotated one."""
+        """Return who sent this header; None for no token, a malformed, unknown, expired or ended one."""
         hit = _TOKEN.fullmatch(authorization)
         if hit is None:
             return None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from ..domain.ratelimit import LimitState, Window
 from ..domain.routes import Limit
-
-_WINDOWS_MAX = 50_000
 
 
 class Hit(NamedTuple):
@@ -33,17 +32,23 @@ class ProcessLimiter:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._windows: dict[str, Window] = {}
+        self._windows: OrderedDict[str, Window] = OrderedDict()
 
     async def hit(self, name: str, limit: Limit) -> Hit:
         now = self._now()
-        if len(self._windows) >= _WINDOWS_MAX:
-            self._windows = {key: window for key, window in self._windows.items() if not window.is_over(now)}
         window = self._windows.get(name)
         if window is None:
+            self._forget_some(now)
             window = self._windows[name] = Window(limit)
         allowed, left, reset_after_s = window.hit(now)
         return Hit(allowed, LimitState(limit.requests, left, reset_after_s, name))
+
+    def _forget_some(self, now: float) -> None:
+        """Look at two windows, all in turn: of those that are over, about as many are kept as of those that are not."""
+        for _ in range(min(2, len(self._windows))):
+            name, window = self._windows.popitem(last=False)
+            if not window.is_over(now):
+                self._windows[name] = window
 
     async def close(self) -> None:
         pass

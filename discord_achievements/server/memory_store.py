@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ..domain.models import ACHIEVEMENTS_MAX, Achievement
 from .store import (
+    AlreadyExists,
     Application,
     Held,
     Icon,
@@ -46,6 +47,8 @@ class MemoryStore:
 
     def add_application(self, application: Application, bot_token: Token) -> None:
         with self._lock:
+            if application.id in self._applications:
+                raise AlreadyExists(f"there is an application {application.id} already")
             self._applications[application.id] = application
             self._tokens[bot_token.key] = bot_token
             self._generation += 1
@@ -63,6 +66,11 @@ class MemoryStore:
     def add_token(self, token: Token) -> None:
         with self._lock:
             self._tokens[token.key] = token
+
+    def remove_token(self, key: str) -> bool:
+        with self._lock:
+            self._generation += 1
+            return self._tokens.pop(key, None) is not None
 
     def rotate_bot_token(self, token: Token) -> bool:
         with self._lock:
@@ -83,7 +91,9 @@ class MemoryStore:
         with self._lock:
             defined = self._achievements.setdefault(achievement.application_id, {})
             if len(defined) >= ACHIEVEMENTS_MAX:
-                raise TooManyAchievements
+                raise TooManyAchievements(achievement.application_id)
+            if achievement.id in defined:
+                raise AlreadyExists(f"there is an achievement {achievement.id} already")
             defined[achievement.id] = achievement
             self._set_icon(achievement, icon)
             self._generation += 1

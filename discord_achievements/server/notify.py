@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 import psycopg
 
+from .postgres_connection import PostgresConnection
+
 _log = logging.getLogger(__name__)
 _POLL_S = 0.5  # how soon a stop is noticed
 _RETRY_S = 0.5
-
-
-def driver_url(url: str) -> str:
-    """Return a postgresql:// URL as SQLAlchemy wants it for the driver in use."""
-    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+_QUIET_S = 5.0  # after so long without a word the server is asked for one, and has so long to answer
 
 
 class Listener:
     """Calls `on_message` with the payload of each NOTIFY on `channel`, on its own thread.
 
     A broken connection is made again; since what was told meanwhile is lost, `on_gap` is called each time it is up,
-    the first time too. `listening` tells whether it is.
+    the first time too. `listening` tells whether it is. One that has gone silent is found out within ten seconds.
     """
 
     def __init__(
@@ -55,12 +54,15 @@ class Listener:
             self._stopping.wait(_RETRY_S)
 
     def _listen(self) -> None:
-        with psycopg.connect(
-            self._url, autocommit=True, connect_timeout=5, keepalives_idle=10, keepalives_interval=5, keepalives_count=3
-        ) as connection:
+        with PostgresConnection.open(self._url, autocommit=True, answer_within_s=_QUIET_S) as connection:
             connection.execute(f'LISTEN "{self._channel}"'.encode())
             self.listening = True
             self._on_gap()
+            heard_at = time.monotonic()
             while not self._stopping.is_set():
                 for notification in connection.notifies(timeout=_POLL_S):
                     self._on_message(notification.payload)
+                    heard_at = time.monotonic()
+                if time.monotonic() - heard_at >= _QUIET_S:
+                    connection.execute("SELECT 1")
+                    heard_at = time.monotonic()

@@ -17,8 +17,11 @@ import psycopg
 
 from .broker import Deliver, Notice, OnGap, Player
 from .notify import Listener
+from .postgres_connection import PostgresConnection
 
 CHANNEL = "discord_achievements_events"
+_ANSWER_WITHIN_S = 5.0
+_CLOSE_WITHIN_S = 2.0
 _PAYLOAD_MAX = 7900  # PostgreSQL takes less than 8000 bytes
 _log = logging.getLogger(__name__)
 
@@ -32,7 +35,7 @@ class NotifyBroker:
         self._outgoing: list[Notice] = []
         self._sender: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="NOTIFY")
-        self._connection: psycopg.Connection | None = None
+        self._connection: PostgresConnection | None = None
         self._listener: Listener | None = None
 
     async def start(self, deliver: Deliver, on_gap: OnGap) -> None:
@@ -64,13 +67,13 @@ class NotifyBroker:
         pass
 
     async def close(self) -> None:
+        """Return when all is told, and within seconds if the database does not answer."""
         if self._sender is not None:
-            await asyncio.wait([self._sender])
-        loop = asyncio.get_running_loop()
+            await asyncio.wait([self._sender], timeout=_CLOSE_WITHIN_S)
         if self._listener is not None:
-            await loop.run_in_executor(None, self._listener.stop)
-        await loop.run_in_executor(self._thread, self._disconnect)
-        self._thread.shutdown()
+            await asyncio.get_running_loop().run_in_executor(None, self._listener.stop)
+        self._thread.submit(self._disconnect)
+        self._thread.shutdown(wait=False)
 
     async def _send(self) -> None:
         loop = asyncio.get_running_loop()
@@ -82,11 +85,13 @@ class NotifyBroker:
             self._sender = None
 
     def _notify(self, notices: Sequence[Notice]) -> None:
-        # A connection that was idle for long may be dead without anybody having noticed, so there is a second try.
+        # Only this connection may be broken or silent, so there is a second try. What is told twice does no harm.
         for is_last in (False, True):
             try:
                 if self._connection is None:
-                    self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
+                    self._connection = PostgresConnection.open(
+                        self._url, autocommit=True, answer_within_s=_ANSWER_WITHIN_S
+                    )
                 self._connection.execute(
                     "SELECT pg_notify(%s, payload) FROM unnest(%s::text[]) AS payload",
                     (CHANNEL, list(payloads(self._origin, notices))),

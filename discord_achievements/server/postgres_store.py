@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager
 from sqlalchemy import Connection, create_engine
 
 from .migrate import migrate
-from .notify import Listener, driver_url
+from .notify import Listener
+from .postgres_connection import Connector
 from .sql_store import SqlStore, held
 from .store import Held, Key, Written
 
@@ -31,16 +32,6 @@ _PUT = """
     WHERE p.revision = excluded.revision - 1
     RETURNING application_id, user_id, achievement_id
 """
-_OPTIONS = {
-    # Nobody waits for ever: not for a host that is gone, nor for a lock, nor for a statement.
-    "connect_timeout": 5,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 15_000,
-    "application_name": "discord_achievements",
-    "options": "-c statement_timeout=30s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s",
-}
 
 
 class PostgresStore(SqlStore):
@@ -54,7 +45,9 @@ class PostgresStore(SqlStore):
     replay_overlap_us = 5_000_000
 
     def __init__(self, url: str) -> None:
-        engine = create_engine(driver_url(url), connect_args=_OPTIONS, pool_size=8, max_overflow=8, pool_timeout=5.0)
+        engine = create_engine(
+            "postgresql+psycopg://", creator=Connector(url), pool_size=8, max_overflow=8, pool_timeout=5.0
+        )
         super().__init__(engine)
         migrate(engine)
         self._generation = 0

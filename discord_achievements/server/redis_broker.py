@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from .broker import Deliver, Notice, OnGap, Player
@@ -17,6 +18,7 @@ from .broker import Deliver, Notice, OnGap, Player
 _log = logging.getLogger(__name__)
 _EVERYBODY = b"discord_achievements:everybody"  # keeps the subscription alive while no player is connected
 _RETRY_S = 0.5
+_QUIET_S = 5.0  # after so long without a word Redis is asked for one, and has so long to answer
 _CONFIRMED_WITHIN_S = 1.0
 _ORIGIN_BYTES = 8
 
@@ -48,7 +50,7 @@ class RedisBroker:
     async def subscribe(self, player: Player) -> None:
         channel = _channel(player)
         self._players[channel] = player
-        confirmed = self._confirmed[channel] = asyncio.Event()
+        confirmed = self._confirmed.setdefault(channel, asyncio.Event())  # several streams may wait for one
         # While Redis is away there is nothing to wait for: when it is back, every stream is told to fetch.
         with suppress(RedisError, OSError, TimeoutError):
             if self._pubsub is not None:
@@ -88,17 +90,23 @@ class RedisBroker:
             self._sender = None
 
     async def _hear(self) -> None:
-        """Listen for ever; after a break, subscribe to everybody anew and tell of the gap."""
+        """Listen for ever; after a break, or a silence, subscribe to everybody anew and tell of the gap."""
+        now = asyncio.get_running_loop().time
         while True:
             pubsub = self._redis.pubsub()
             try:
                 await pubsub.subscribe(_EVERYBODY, *self._players)
                 self._pubsub = pubsub
-                self._on_gap()
+                heard_at = now()
                 while True:
-                    message = await pubsub.get_message(timeout=None)
+                    message = await pubsub.get_message(timeout=_QUIET_S)
                     if message is not None:
+                        heard_at = now()
                         self._heard(message["type"], message["channel"], message["data"])
+                    elif now() - heard_at >= 2 * _QUIET_S:
+                        raise RedisConnectionError(f"nothing heard for {2 * _QUIET_S:g} s")
+                    else:
+                        await pubsub.ping()
             except (RedisError, OSError) as exc:
                 _log.warning("not listening to Redis for now: %s", exc)
             finally:
@@ -108,7 +116,9 @@ class RedisBroker:
             await asyncio.sleep(_RETRY_S)
 
     def _heard(self, kind: str, channel: bytes, data: bytes) -> None:
-        if kind == "subscribe" and channel in self._confirmed:
+        if kind == "subscribe" and channel == _EVERYBODY:
+            self._on_gap()  # also when the client has connected again by itself
+        elif kind == "subscribe" and channel in self._confirmed:
             self._confirmed[channel].set()
         elif kind == "message" and channel in self._players and not data.startswith(self._origin):
             self._deliver([Notice(self._players[channel], data[_ORIGIN_BYTES:])])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,8 @@ from .limiter import Hit, ProcessLimiter
 
 _log = logging.getLogger(__name__)
 _AWAY_S = 1.0  # Redis is left alone for so long after it failed
+
+_AT_ONCE = 50  # the client has 100 connections at most, and says that Redis is away when it needs one more
 
 # A window opens with its first request, as in `domain.ratelimit.Window`; Redis closes it.
 _HIT = """
@@ -32,23 +35,31 @@ class RedisLimiter:
         self._now = now
         self._alone = ProcessLimiter(now)
         self._away_until = float("-inf")
+        self._turns = asyncio.Semaphore(_AT_ONCE)
         self._script = redis.register_script(_HIT)
 
     async def hit(self, name: str, limit: Limit) -> Hit:
-        if self._now() < self._away_until:
+        async with self._turns:
+            counted = await self._count(name, limit)
+        if counted is None:
             return await self._alone.hit(name, limit)
-        try:
-            used, left_ms = await self._count(name, limit)
-        except (RedisError, OSError) as exc:
-            self._away_until = self._now() + _AWAY_S
-            _log.warning("Redis does not count; limits are per process for now: %s", exc)
-            return await self._alone.hit(name, limit)
+        used, left_ms = counted
         reset_after_s = max(left_ms, 0) / 1000
         state = LimitState(limit.requests, max(0, limit.requests - used), reset_after_s, name)
         return Hit(used <= limit.requests, state)
 
-    async def _count(self, name: str, limit: Limit) -> tuple[int, int]:
-        answer: Any = await self._script(keys=[f"discord_achievements:limit:{name}"], args=[int(limit.per_s * 1000)])
+    async def _count(self, name: str, limit: Limit) -> tuple[int, int] | None:
+        """Return how many requests the window has had, and the milliseconds that it has left; None without Redis."""
+        if self._now() < self._away_until:
+            return None
+        try:
+            answer: Any = await self._script(
+                keys=[f"discord_achievements:limit:{name}"], args=[int(limit.per_s * 1000)]
+            )
+        except (RedisError, OSError) as exc:
+            self._away_until = self._now() + _AWAY_S
+            _log.warning("Redis does not count; limits are per process for now: %s", exc)
+            return None
         return int(answer[0]), int(answer[1])
 
     async def close(self) -> None:

@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from ..domain.errors import ConfigurationError
 from ..domain.routes import ROUTES, Limit
+from .urls import check_database, check_redis, is_postgresql, redacted, sqlite_url
 
 PREFIX = "DISCORD_ACHIEVEMENTS_"
 _LIMIT = re.compile(r"([a-z_]+)=([0-9]{1,9})/([0-9]{1,6}(?:\.[0-9]{1,3})?)")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@,\sA-Z]+")
 _BOOLS = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False}
 _LIMITED = {route.name: route.limit for route in ROUTES if route.limit is not None}
 
@@ -32,7 +33,7 @@ def default_database() -> str:
         base = str(Path.home() / "Library" / "Application Support")
     else:
         base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
-    return f"sqlite:///{(Path(base) / 'discord_achievements' / 'service.sqlite3').as_posix()}"
+    return sqlite_url((Path(base) / "discord_achievements" / "service.sqlite3").as_posix())
 
 
 def _setting(default: Any, help: str) -> Any:
@@ -81,12 +82,15 @@ class Settings:
             value = getattr(self, setting.name)
             if setting.name != "port" and isinstance(value, int | float) and not isinstance(value, bool):
                 _check_range(setting.name, value, 0.001 if isinstance(value, float) else 1, 10**9)
-        scheme = urlsplit(self.database).scheme
-        if scheme not in ("sqlite", "postgresql"):
-            raise _wrong("database", redacted(self.database), "sqlite:///path or postgresql://...")
-        if self.redis and urlsplit(self.redis).scheme not in ("redis", "rediss", "unix"):
-            raise _wrong("redis", redacted(self.redis), "redis://..., rediss://... or unix://...")
-        if self.workers > 1 and scheme == "sqlite" and not self.redis:
+        if not self.host.strip():
+            raise _wrong("host", self.host, "an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all it has")
+        _check_url("database", self.database, check_database)
+        if self.redis:
+            _check_url("redis", self.redis, check_redis)
+        for origin in self.origins():
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise _wrong("cors_origins", origin, "*, or scheme://host[:port] in lower case and without a path")
+        if self.workers > 1 and not is_postgresql(self.database) and not self.redis:
             raise ConfigurationError(
                 f"{self.workers} workers on SQLite cannot tell one another what changed; "
                 f"use PostgreSQL, set {PREFIX}REDIS, or leave it at 1"
@@ -136,14 +140,6 @@ class Settings:
         return "\n".join(lines)
 
 
-def redacted(url: str) -> str:
-    """Return a URL without its password."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
-
-
 def _parse(name: str, kind: str, text: str) -> Any:
     parsers: dict[str, Callable[[str], Any]] = {"str": str, "int": int, "float": float, "bool": _parse_bool}
     try:
@@ -162,6 +158,13 @@ def _parse_bool(text: str) -> bool:
 def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise _wrong(name, value, ", ".join(allowed))
+
+
+def _check_url(name: str, url: str, check: Callable[[str], None]) -> None:
+    try:
+        check(url)
+    except ValueError as exc:
+        raise _wrong(name, redacted(url), str(exc)) from None
 
 
 def _check_range(name: str, value: float, least: float, most: float) -> None:

@@ -22,6 +22,7 @@ from ..domain.models import ACHIEVEMENTS_MAX, Achievement
 from ..domain.progress import Progress
 from . import sql_schema as schema
 from .store import (
+    AlreadyExists,
     Application,
     Held,
     Icon,
@@ -35,6 +36,7 @@ from .store import (
     fold_all,
 )
 
+_DELETED_AT_ONCE = 20_000  # so many records are looked at, in a transaction of its own
 _ATTEMPTS = 20  # of a batch whose records others keep changing; each one settles at least the records it locked
 
 
@@ -98,7 +100,8 @@ class SqlStore(ABC):
 
     def add_application(self, application: Application, bot_token: Token) -> None:
         with self._redefining() as connection:
-            connection.execute(insert(schema.applications).values(application._asdict()))
+            with _unique(f"there is an application {application.id} already"):
+                connection.execute(insert(schema.applications).values(application._asdict()))
             connection.execute(insert(schema.tokens).values(_token_row(bot_token)))
 
     def application(self, application_id: int) -> Application | None:
@@ -121,6 +124,11 @@ class SqlStore(ABC):
     def add_token(self, token: Token) -> None:
         with self._transaction() as connection:  # a token that nobody has seen yet changes nothing for anybody
             connection.execute(insert(schema.tokens).values(_token_row(token)))
+
+    def remove_token(self, key: str) -> bool:
+        table = schema.tokens
+        with self._redefining() as connection:
+            return bool(connection.execute(delete(table).where(table.c.key == key)).rowcount)
 
     def rotate_bot_token(self, token: Token) -> bool:
         table = schema.tokens
@@ -145,8 +153,9 @@ class SqlStore(ABC):
             # Creates of one application wait for one another here, so that none counts past another.
             self._lock_application(connection, achievement.application_id)
             if connection.execute(counted).scalar_one() >= ACHIEVEMENTS_MAX:
-                raise TooManyAchievements
-            connection.execute(insert(table).values(_achievement_row(achievement)))
+                raise TooManyAchievements(achievement.application_id)
+            with _unique(f"there is an achievement {achievement.id} already"):
+                connection.execute(insert(table).values(_achievement_row(achievement)))
             _set_icon(connection, achievement, icon)
 
     def change_achievement(
@@ -167,19 +176,33 @@ class SqlStore(ABC):
         return after
 
     def delete_achievement(self, application_id: int, achievement_id: int) -> bool:
-        definitions, icons, progress = schema.achievements, schema.icons, schema.progress
-        with self._redefining() as connection:
-            gone = connection.execute(
-                delete(definitions).where(
-                    definitions.c.application_id == application_id, definitions.c.id == achievement_id
-                )
-            )
-            if not gone.rowcount:
+        table = schema.achievements
+        this = (table.c.application_id == application_id) & (table.c.id == achievement_id)
+        with self._connected() as connection:
+            if connection.execute(select(table.c.id).where(this)).one_or_none() is None:
                 return False
-            for table in (icons, progress):
-                where = (table.c.application_id == application_id) & (table.c.achievement_id == achievement_id)
-                connection.execute(delete(table).where(where))
-        return True
+        self._delete_progress(application_id, achievement_id)
+        with self._redefining() as connection:
+            where = {"application_id": application_id, "achievement_id": achievement_id}
+            _delete_icon(connection, where)
+            return bool(connection.execute(delete(table).where(this)).rowcount)
+
+    def _delete_progress(self, application_id: int, achievement_id: int) -> None:
+        """Go through the application's records by player: however many there are, no statement takes long."""
+        table = schema.progress
+        done_to = 0
+        while True:
+            left = (table.c.application_id == application_id) & (table.c.user_id > done_to)
+            with self._transaction() as connection:
+                last = connection.execute(
+                    select(table.c.user_id).where(left).order_by(table.c.user_id).offset(_DELETED_AT_ONCE).limit(1)
+                ).scalar_one_or_none()
+                if last is not None:
+                    left &= table.c.user_id <= last
+                connection.execute(delete(table).where(left, table.c.achievement_id == achievement_id))
+            if last is None:
+                return
+            done_to = last
 
     def icon(self, application_id: int, achievement_id: int, icon_hash: str) -> Icon | None:
         table = schema.icons
@@ -245,6 +268,15 @@ def _translated() -> Iterator[None]:
         raise
 
 
+@contextmanager
+def _unique(otherwise: str) -> Iterator[None]:
+    """Raise `AlreadyExists` where the database refuses a row."""
+    try:
+        yield
+    except IntegrityError as exc:
+        raise AlreadyExists(otherwise) from exc
+
+
 def _first_line(exc: Exception) -> str:
     """Return what happened, without the statement and its parameters."""
     origin = getattr(exc, "orig", None) or exc
@@ -253,12 +285,14 @@ def _first_line(exc: Exception) -> str:
 
 def _set_icon(connection: Connection, achievement: Achievement, icon: Icon | None) -> None:
     where = {"application_id": achievement.application_id, "achievement_id": achievement.id}
-    table = schema.icons
-    connection.execute(
-        delete(table).where(*(table.c[name] == value for name, value in where.items()))
-    )
+    _delete_icon(connection, where)
     if icon is not None:
-        connection.execute(insert(table).values(where | icon._asdict()))
+        connection.execute(insert(schema.icons).values(where | icon._asdict()))
+
+
+def _delete_icon(connection: Connection, where: Mapping[str, int]) -> None:
+    table = schema.icons
+    connection.execute(delete(table).where(*(table.c[name] == value for name, value in where.items())))
 
 
 def _token_row(token: Token) -> dict[str, Any]:

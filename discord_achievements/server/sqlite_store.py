@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -10,7 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -51,13 +52,8 @@ class SqliteStore(SqlStore):
     replay_overlap_us = 0
 
     def __init__(self, path: str) -> None:
-        if not path:
-            raise ConfigurationError("sqlite:/// needs a path, such as sqlite:///service.sqlite3")
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as exc:
-            raise ConfigurationError(f"the folder of the database {path} cannot be made: {exc}") from exc
-        engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_TIMEOUT_S})
+        _make_private(Path(path))
+        engine = create_engine(URL.create("sqlite", database=path), connect_args={"timeout": _BUSY_TIMEOUT_S})
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
         super().__init__(engine)
@@ -141,6 +137,24 @@ class SqliteStore(SqlStore):
         for pragma in PRAGMAS:
             connection.execute(pragma)
         return connection
+
+
+def _make_private(path: Path) -> None:
+    """Make the file, and its folder, if there is none: for this user only, since it says what players have done.
+
+    SQLite gives the files beside it the same rights. On Windows both inherit theirs from the folder above.
+    """
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as exc:
+        raise ConfigurationError(f"the folder of the database {path} cannot be made: {exc}") from exc
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        pass  # not even opened: closing it would take the locks away that this process may have on it
+    except OSError as exc:
+        raise ConfigurationError(f"the database {path} cannot be made: {exc.strerror}") from exc
 
 
 def _configure(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

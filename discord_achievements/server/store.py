@@ -13,7 +13,7 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 from ..domain.errors import DiscordAchievementsError
-from ..domain.models import Achievement
+from ..domain.models import ACHIEVEMENTS_MAX, Achievement
 from ..domain.progress import NO_PROGRESS, Progress, receive
 
 
@@ -23,6 +23,13 @@ class StoreUnavailable(DiscordAchievementsError):
 
 class TooManyAchievements(DiscordAchievementsError):
     """The application has as many achievements as one may have."""
+
+    def __init__(self, application_id: int) -> None:
+        super().__init__(f"application {application_id} has {ACHIEVEMENTS_MAX} achievements, as many as one may have")
+
+
+class AlreadyExists(DiscordAchievementsError):
+    """There is an application, or an achievement, with this id already."""
 
 
 class TokenKind(Enum):
@@ -121,7 +128,7 @@ class Store(Protocol):
         """Let go of everything; idempotent."""
 
     def add_application(self, application: Application, bot_token: Token) -> None:
-        """Add an application with its bot's token."""
+        """Add an application with its bot's token; raises `AlreadyExists`."""
 
     def application(self, application_id: int) -> Application | None:
         """Return an application."""
@@ -135,6 +142,9 @@ class Store(Protocol):
     def add_token(self, token: Token) -> None:
         """Add a token."""
 
+    def remove_token(self, key: str) -> bool:
+        """End the token with this key, in every process; False where there is none."""
+
     def rotate_bot_token(self, token: Token) -> bool:
         """Put a bot's new token in the place of all its old ones; False where there is no such application."""
 
@@ -142,7 +152,7 @@ class Store(Protocol):
         """Return the definitions, ascending by id."""
 
     def add_achievement(self, achievement: Achievement, icon: Icon | None) -> None:
-        """Add a definition; raises `TooManyAchievements`."""
+        """Add a definition; raises `TooManyAchievements` and `AlreadyExists`."""
 
     def change_achievement(
         self, application_id: int, achievement_id: int, change: Callable[[Achievement], Achievement], icon: Icon | None
@@ -153,7 +163,10 @@ class Store(Protocol):
         """
 
     def delete_achievement(self, application_id: int, achievement_id: int) -> bool:
-        """Delete a definition, its icon and all progress on it; False where there is none."""
+        """Delete all progress on an achievement, its definition and its icon; False where there is none.
+
+        Not in one transaction: after a failure some progress may be gone, and the rest goes when it is tried again.
+        """
 
     def icon(self, application_id: int, achievement_id: int, icon_hash: str) -> Icon | None:
         """Return the stored icon if it has this hash; a wrong one costs the same whether there is an icon or not."""

@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 from .store import Key, Store, StoreUnavailable, Write, Written
 
+_ANSWER_WITHIN_S = 8.0
+_CLOSE_WITHIN_S = 3.0
 _log = logging.getLogger(__name__)
 
 Committed = Callable[[Written], None]
@@ -44,7 +46,10 @@ class Writer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
 
     async def write(self, write: Write, committed: Committed) -> Written:
-        """Return what the record was and is, once that is durable. Raises `StoreUnavailable`.
+        """Return what the record was and is, once that is durable.
+
+        Raises `StoreUnavailable`, after eight seconds at the latest; the write may then have taken effect or not, or
+        take effect later. One that is still waiting for its transaction to begin never does.
 
         Writes to one record that share a transaction are one change: `committed` is called for the first of them.
         """
@@ -54,19 +59,26 @@ class Writer:
         self._waiting.append(_Waiting(write, committed, answer))
         if self._running is None:
             self._running = asyncio.create_task(self._run())
-        return await answer
+        try:
+            async with asyncio.timeout(_ANSWER_WITHIN_S):
+                return await answer
+        except TimeoutError as exc:
+            raise StoreUnavailable(f"the database has not answered within {_ANSWER_WITHIN_S:g} s") from exc
 
     async def close(self) -> None:
-        """Return when all that waits is committed."""
-        while self._running is not None:
-            await asyncio.wait([self._running])
-        self._thread.shutdown()
+        """Return when all that waits is committed, and within seconds if the database does not answer."""
+        if self._running is not None:
+            await asyncio.wait([self._running], timeout=_CLOSE_WITHIN_S)
+        self._thread.shutdown(wait=False)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
-                batch, self._waiting = self._waiting[: self._batch_max], self._waiting[self._batch_max :]
+                wanted = [waiting for waiting in self._waiting if not waiting.answer.done()]
+                batch, self._waiting = wanted[: self._batch_max], wanted[self._batch_max :]
+                if not batch:  # whoever asked is gone
+                    continue
                 # Each change gets a time of its own, later than all before: event ids are made of it.
                 at_us = max(self._at_us(), self._last_at_us + 1)
                 self._last_at_us = at_us + len(batch)

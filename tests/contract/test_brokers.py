@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import TypeVar
 
 import psycopg
@@ -14,7 +15,7 @@ from redis.asyncio import Redis
 from discord_achievements.server.broker import Broker, Notice, Player, ProcessBroker
 from discord_achievements.server.notify_broker import NotifyBroker, payloads
 from discord_achievements.server.redis_broker import RedisBroker
-from tests.databases import Postgres, RedisServer
+from tests.databases import Line, Postgres, RedisServer, by_line
 
 T = TypeVar("T")
 ME, YOU = Player(1, 10), Player(1, 11)
@@ -187,6 +188,116 @@ def test_a_dead_connection_to_tell_by_loses_nothing(postgres: Postgres) -> None:
             here.broker.publish([Notice(ME, b"two")])
             await eventually(lambda: len(there.heard) == 2, "the other process hears the next event")
             assert there.gaps == 1
+
+    asyncio.run(scene())
+
+
+def test_a_listener_that_hears_nothing_any_more_is_a_gap(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("discord_achievements.server.notify._QUIET_S", 0.5)
+    url = postgres.new_database()
+
+    async def scene(line: Line) -> None:
+        async with processes(lambda: NotifyBroker(by_line(url, line)), 1) as (deaf,):
+            await eventually(lambda: deaf.gaps == 1, "it is connected")
+            line.fall_silent()
+            line.heal()
+            await eventually(lambda: deaf.gaps == 2, "it has noticed, and is connected again")
+            async with processes(lambda: NotifyBroker(url), 1) as (other,):
+                other.broker.publish([Notice(ME, b"again")])
+                await eventually(lambda: deaf.heard, "it hears again")
+
+    with closing(postgres.line()) as line:
+        asyncio.run(scene(line))
+
+
+def test_a_teller_whose_connection_fell_silent_tells_by_another(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("discord_achievements.server.notify_broker._ANSWER_WITHIN_S", 0.5)
+    url = postgres.new_database()
+
+    async def scene(line: Line) -> None:
+        async with (
+            processes(lambda: NotifyBroker(url), 1) as (there,),
+            processes(lambda: NotifyBroker(by_line(url, line)), 1) as (here,),
+        ):
+            await eventually(lambda: there.gaps, "it is connected")
+            here.broker.publish([Notice(ME, b"one")])
+            await eventually(lambda: len(there.heard) == 1, "the other process hears")
+            line.fall_silent()
+            line.heal()
+            here.broker.publish([Notice(ME, b"two")])
+            await eventually(lambda: len(there.heard) == 2, "the other process hears that too")
+
+    with closing(postgres.line()) as line:
+        asyncio.run(scene(line))
+
+
+def test_a_database_that_is_silent_does_not_keep_the_broker_from_closing(postgres: Postgres) -> None:
+    async def scene(line: Line) -> None:
+        async with processes(lambda: NotifyBroker(by_line(url, line)), 1) as (here,):
+            await eventually(lambda: here.gaps, "it is connected")
+            here.broker.publish([Notice(ME, b"one")])
+            line.fall_silent()
+            here.broker.publish([Notice(ME, b"two")])
+            began = time.monotonic()
+        assert time.monotonic() - began < 4.5, "less than it waits for answers"
+
+    url = postgres.new_database()
+    with closing(postgres.line()) as line:
+        asyncio.run(scene(line))
+
+
+def test_redis_that_falls_silent_is_a_gap(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("discord_achievements.server.redis_broker._QUIET_S", 0.3)
+
+    async def scene(line: Line) -> None:
+        def by_way() -> RedisBroker:
+            return RedisBroker(Redis.from_url(by_line(redis_server.url, line), socket_timeout=0.5))
+
+        async with processes(by_way, 1) as (deaf,):
+            await eventually(lambda: deaf.gaps == 1, "it is connected")
+            await deaf.broker.subscribe(ME)
+            async with Redis.from_url(redis_server.url) as client:
+                before = await pings(client)
+                while await pings(client) < before + 4:
+                    await asyncio.sleep(0.01)
+            assert deaf.gaps == 1, "quiet is not silent"
+            line.fall_silent()
+            line.heal()
+            await eventually(lambda: deaf.gaps == 2, "it has noticed, and is connected again")
+            async with processes(lambda: RedisBroker(Redis.from_url(redis_server.url)), 1) as (other,):
+                other.broker.publish([Notice(ME, b"again")])
+                await eventually(lambda: deaf.heard, "it hears again")
+
+    with closing(Line(redis_server.port)) as line:
+        asyncio.run(asyncio.wait_for(scene(line), 60))
+
+
+def test_streams_of_one_player_that_open_together_do_not_hold_one_another_up(redis_server: RedisServer) -> None:
+    async def scene() -> None:
+        async with processes(lambda: RedisBroker(Redis.from_url(redis_server.url)), 1) as (here,):
+            await eventually(lambda: here.gaps, "it is connected")
+            async with asyncio.timeout(0.9):  # less than it waits for a confirmation that does not come
+                await asyncio.gather(*(here.broker.subscribe(ME) for _ in range(4)))
+
+    asyncio.run(scene())
+
+
+async def pings(client: Redis) -> int:
+    statistics = await client.info("commandstats")
+    return int(statistics.get("cmdstat_ping", {}).get("calls", 0))
+
+
+def test_a_connection_that_redis_closes_is_a_gap(redis_server: RedisServer) -> None:
+    async def scene() -> None:
+        async with (
+            processes(lambda: RedisBroker(Redis.from_url(redis_server.url)), 1) as (here,),
+            Redis.from_url(redis_server.url) as client,
+        ):
+            await eventually(lambda: here.gaps == 1, "it is connected")
+            await client.client_kill_filter(_type="pubsub")
+            await eventually(lambda: here.gaps == 2, "it is connected again, and says so")
 
     asyncio.run(scene())
 

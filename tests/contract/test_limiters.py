@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 from redis.asyncio import Redis
 
+from discord_achievements.domain.ratelimit import Window
 from discord_achievements.domain.routes import Limit
 from discord_achievements.server.limiter import Limiter, ProcessLimiter
 from discord_achievements.server.redis_limiter import RedisLimiter
@@ -42,6 +43,34 @@ def test_a_window_lets_so_many_through_and_opens_again(make: Callable[[], Limite
     asyncio.run(scene())
 
 
+def test_windows_that_are_over_are_forgotten_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+    is_over = Window.is_over
+
+    def counted(window: Window, now: float) -> bool:
+        nonlocal looks
+        looks += 1
+        return is_over(window, now)
+
+    monkeypatch.setattr(Window, "is_over", counted)
+
+    async def scene() -> None:
+        nonlocal looks
+        now = 0.0
+        limiter, limit = ProcessLimiter(lambda: now), Limit(1, 50)
+        most = 0
+        for player in range(5000):
+            now += 0.1  # so 500 windows are open
+            looks = 0
+            assert (await limiter.hit(str(player), limit)).allowed
+            assert not (await limiter.hit(str(max(0, player - 490)), limit)).allowed, "an open window is kept"
+            most = max(most, looks)
+        assert most <= 4, "no request pays for all"
+        assert len(limiter._windows) <= 1100
+
+    asyncio.run(scene())
+
+
 def test_redis_counts_for_all_processes_together(redis_server: RedisServer) -> None:
     async def scene() -> None:
         limiters = [RedisLimiter(Redis.from_url(redis_server.url), time.monotonic) for _ in range(2)]
@@ -52,6 +81,20 @@ def test_redis_counts_for_all_processes_together(redis_server: RedisServer) -> N
             await limiter.close()
 
     asyncio.run(scene())
+
+
+def test_hundreds_at_once_are_counted_together(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scene() -> None:
+        limiter = RedisLimiter(Redis.from_url(redis_server.url), time.monotonic)
+        limit, name = Limit(5, 30), next(names)
+        hits = await asyncio.gather(*(limiter.hit(name, limit) for _ in range(400)))
+        assert sum(hit.allowed for hit in hits) == 5
+        await limiter.close()
+
+    asyncio.run(scene())
+    assert caplog.text == "", "and Redis is not taken to be away"
 
 
 def test_without_redis_each_process_counts_for_itself(redis_server: RedisServer) -> None:

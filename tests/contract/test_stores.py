@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -19,8 +21,11 @@ from hypothesis import strategies as st
 from discord_achievements.domain.models import ACHIEVEMENTS_MAX, Achievement
 from discord_achievements.domain.progress import NO_PROGRESS, Progress
 from discord_achievements.server.memory_store import MemoryStore
+from discord_achievements.server.postgres_connection import PostgresConnection
+from discord_achievements.server.postgres_store import PostgresStore
 from discord_achievements.server.sqlite_store import SqliteStore
 from discord_achievements.server.store import (
+    AlreadyExists,
     Application,
     Held,
     Icon,
@@ -36,7 +41,7 @@ from discord_achievements.server.store import (
     Written,
 )
 from discord_achievements.server.web.app import open_store
-from tests.databases import Postgres
+from tests.databases import Postgres, by_line
 from tests.waiting import until
 
 APP, OTHER = 461618159171141643, 461618159171141644
@@ -97,6 +102,16 @@ def test_tokens(store: Store) -> None:
     assert store.token("unknown") is None
 
 
+def test_a_token_can_be_ended_alone(store: Store) -> None:
+    one = Token("p" * 12, b"\x01" * 32, TokenKind.BEARER, APP, 5, AT_US, None)
+    other = one._replace(key="q" * 12)
+    store.add_token(one)
+    store.add_token(other)
+    assert store.remove_token(one.key) is True
+    assert (store.token(one.key), store.token(other.key), store.token(BOT.key)) == (None, other, BOT)
+    assert store.remove_token(one.key) is False
+
+
 def test_rotation_ends_the_bots_old_tokens_and_no_other(store: Store) -> None:
     player = Token("p" * 12, b"\x01" * 32, TokenKind.BEARER, APP, 5, AT_US, None)
     store.add_token(player)
@@ -134,6 +149,30 @@ def test_changing_a_definition(store: Store) -> None:
     assert store.change_achievement(APP, 1, lambda before: before, None) is None
 
 
+def test_an_id_is_taken_once(store: Store) -> None:
+    with pytest.raises(AlreadyExists, match=f"application {APP} already"):
+        store.add_application(Application(APP, "Another", AT_US), BOT._replace(key="c" * 12))
+    assert store.token("c" * 12) is None
+    assert store.applications() == [Application(APP, "A Game", AT_US)]
+    store.add_achievement(achievement(9), None)
+    with pytest.raises(AlreadyExists, match="achievement 9 already"):
+        store.add_achievement(achievement(9, name="Another"), ICON)
+    assert store.achievements(APP) == [achievement(9)]
+    assert store.icon(APP, 9, ICON.icon_hash) is None
+
+
+def test_deleting_a_definition_of_many_players(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("discord_achievements.server.sql_store._DELETED_AT_ONCE", 7)
+    store.add_achievement(achievement(9), None)
+    for application in (APP, OTHER):
+        for number in (9, 10):
+            store.write([Raise(Key(application, user, number), 50, 0) for user in range(1, 51) if user % 3], AT_US)
+    assert store.delete_achievement(APP, 9) is True
+    for user in range(1, 51):
+        assert list(store.records(APP, user)) == ([10] if user % 3 else [])
+        assert list(store.records(OTHER, user)) == ([9, 10] if user % 3 else [])
+
+
 def test_deleting_a_definition_takes_all_that_belongs_to_it(store: Store) -> None:
     store.add_achievement(achievement(9), ICON)
     store.add_achievement(achievement(10), None)
@@ -152,6 +191,7 @@ def test_the_generation_tells_of_every_change_of_what_is_remembered(opener: Open
         lambda: store.add_achievement(achievement(9), None),
         lambda: store.change_achievement(APP, 9, lambda before: replace(before, name="New"), None),
         lambda: store.rotate_bot_token(BOT._replace(key="d" * 12)),
+        lambda: store.remove_token("d" * 12),
         lambda: store.delete_achievement(APP, 9),
     ]
     for change in changes:
@@ -182,6 +222,8 @@ def test_there_are_at_most_1000_achievements_however_many_create_at_once(opener:
         made = list(threads.map(create, range(24)))
     assert sum(made) == 5
     assert len(store.achievements(APP)) == ACHIEVEMENTS_MAX
+    with pytest.raises(TooManyAchievements, match=str(ACHIEVEMENTS_MAX)):
+        store.add_achievement(achievement(20_000), None)
 
 
 def test_a_write_returns_what_was_and_what_is(store: Store) -> None:
@@ -310,6 +352,48 @@ def test_postgres_unavailable_later_is_told_and_passes(postgres: Postgres) -> No
         assert store.application(APP) is not None
 
 
+def test_postgres_that_falls_silent_is_given_up_and_connected_to_anew(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PostgresConnection, "answer_within_s", 0.5)
+    with closing(postgres.line()) as line, closing(PostgresStore(by_line(postgres.new_database(), line))) as store:
+        for connection in range(2):
+            store.write([Raise(Key(APP, 5, 9), 10 + connection, 0)], AT_US)
+            line.fall_silent()
+            line.heal()
+            with pytest.raises(StoreUnavailable, match="not answered"):
+                store.write([Raise(Key(APP, 5, 9), 20 + connection, 0)], AT_US)
+        store.write([Raise(Key(APP, 5, 9), 30, 0)], AT_US)
+        assert store.records(APP, 5)[9].progress.percent == 30
+
+
+def test_a_host_that_is_silent_to_all_costs_one_time_out_and_not_one_for_each(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PostgresConnection, "answer_within_s", 0.2)
+    with closing(postgres.line()) as line, closing(PostgresStore(by_line(postgres.new_database(), line))) as store:
+        line.fall_silent()
+        with pytest.raises(StoreUnavailable, match="not answered"):
+            store.ping()
+        with pytest.raises(StoreUnavailable, match="timeout"):
+            store.ping()
+        began = time.monotonic()
+        for _ in range(10):
+            with pytest.raises(StoreUnavailable, match="timeout"):
+                store.ping()
+        assert time.monotonic() - began < 4, "they did not try"
+        line.heal()
+
+        def back() -> bool:
+            try:
+                store.ping()
+            except StoreUnavailable:
+                return False
+            return True
+
+        until(back, "it is tried again")
+
+
 def test_sqlite_that_is_locked_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("discord_achievements.server.sqlite_store._BUSY_TIMEOUT_S", 0.1)
     path = tmp_path / "service.sqlite3"
@@ -319,6 +403,22 @@ def test_sqlite_that_is_locked_is_unavailable(tmp_path: Path, monkeypatch: pytes
             store.write([Raise(Key(APP, 5, 9), 10, 0)], AT_US)
         other.rollback()
         store.write([Raise(Key(APP, 5, 9), 10, 0)], AT_US)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there the folder above decides")
+def test_a_sqlite_file_that_is_made_is_for_its_user_only(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.mkdir(mode=0o755)
+    before = os.umask(0o022)
+    try:
+        for path in (tmp_path / "new" / "service.sqlite3", there / "service.sqlite3"):
+            with closing(open_store(f"sqlite:///{path.as_posix()}")):
+                rights = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+                assert rights == {f"service.sqlite3{end}": 0o600 for end in ("", "-wal", "-shm")}
+    finally:
+        os.umask(before)
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+    assert there.stat().st_mode & 0o777 == 0o755, "somebody else's folder"
 
 
 def test_sqlite_commits_are_durable(tmp_path: Path) -> None:

@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 
 import click
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from discord_achievements.cli.main import cli
 from discord_achievements.server.icons import default_icon
+from discord_achievements.server.sqlite_store import SqliteStore
 from tests.running import Client, RunningService, command, definitions_path, environment, mine_path, running
 
 
@@ -75,7 +77,7 @@ def test_every_command_has_help() -> None:
 
     found = dict(walk(cli, ()))
     assert {" ".join(path) for path, node in found.items() if not isinstance(node, click.Group)} == {
-        "serve", "app create", "app import", "app list", "app rotate-token", "token create",
+        "serve", "app create", "app import", "app list", "app rotate-token", "token create", "token revoke",
         "achievements list", "achievements create", "achievements update", "achievements delete",
         "user set", "user reset", "user show",
     }  # fmt: skip
@@ -99,10 +101,13 @@ def test_version() -> None:
         ["nonsense"],
         ["app", "create"],
         ["app", "create", ""],
+        ["app", "create", "  "],
         ["app", "create", "N", "--catalogue", "no/such/file.toml"],
         ["app", "import", "no/such/file.toml"],
         ["app", "rotate-token", "x"],
         ["token", "create", "--application", "1"],
+        ["token", "revoke"],
+        ["token", "revoke", "dauser_0123456789ab_short"],
         ["token", "create", "--application", "1", "--user", "0"],
         ["token", "create", "--application", "1", "--user", "1", "--expires-in", "0"],
         ["serve", "--port", "70000"],
@@ -132,8 +137,9 @@ def test_failures_are_one_line_and_1(game: Game, tmp_path: Path) -> None:
     assert "hunter2" not in run("app", "list", database="mysql://user:hunter2@host/x").err
     fails(run("app", "list", database=f"postgresql://postgres@/x?host={tmp_path}"), "database cannot be opened")
     (tmp_path / "file").write_text("not a database" * 100)
-    fails(run("app", "list", database=f"sqlite:///{tmp_path.as_posix()}/file"), "not a database")
-    fails(run("app", "list", database=f"sqlite:///{tmp_path.as_posix()}/file/x"), str(tmp_path))
+    file = f"sqlite:///{tmp_path.as_posix()}/file"
+    fails(run("app", "list", database=file), "Error: the database cannot be used", "not a database")
+    fails(run("app", "list", database=f"{file}/x"), "Error: the folder of the database", str(tmp_path))
     fails(run("serve", "--workers", "2", database=game.database), "REDIS")
     fails(run("serve", "--port", str(game.service.port), database=game.database), "in use")
     fails(run("serve", port="x", database=game.database), "DISCORD_ACHIEVEMENTS_PORT")
@@ -142,7 +148,12 @@ def test_failures_are_one_line_and_1(game: Game, tmp_path: Path) -> None:
     fails(run(*listing, url=game.service.url, bot_token="secret-nonsense"), "401")
     assert "secret-nonsense" not in run(*listing, url=game.service.url, bot_token="secret-nonsense").err
     fails(run(*listing, url="http://127.0.0.1:9/api/v10", bot_token="x"), "127.0.0.1")
-    fails(run(*listing, url="http://example.com/api/v10", bot_token="x"), "https")
+    fails(run(*listing, url="http://example.com/api/v10", bot_token="x"), "https", "--allow-insecure-http", "--url")
+    fails(run("serve", "--host", "", database=game.database), "HOST")
+    for url in ("postgresql://u:p[w@h/db", "postgresql://u:hunter2@h:port/db", "sqlite:///nul%00.db", "sqlite:x.db"):
+        fails(run("app", "list", database=url), "DATABASE")
+    fails(run("serve", database=game.database, redis="redis://[x"), "REDIS")
+    fails(run("app", "list", database="postgresql://u:hunter@2@127.0.0.1:1/db"), "%40")
     fails(game.run("achievements", "delete", "5"), "Unknown Achievement", "990001")
     fails(game.run("achievements", "update", "5", "--name", "x"), "Unknown Achievement")
     fails(game.run("achievements", "create", "--name", "x" * 101, "--description", "d"), "name", "100")
@@ -185,6 +196,32 @@ def test_tokens(game: Game) -> None:
         assert player.get(mine_path(game.application_id)).status_code == 200
     text = run(*arguments, database=game.database).out
     assert re.search(r"dauser_[0-9a-f]{12}_[0-9a-f]{64}", text), "scanners for secrets can find it"
+
+
+def test_a_revoked_token_ends_at_once_and_no_other(game: Game) -> None:
+    arguments = ("token", "create", "--application", game.application_id, "--user", "78")
+    one, two, three = (value(*arguments, database=game.database)["access_token"] for _ in range(3))
+
+    def statuses() -> list[int]:
+        answers = []
+        for token in (one, two, three):
+            with Client(game.service.host, f"Bearer {token}") as player:
+                answers.append(player.get(mine_path(game.application_id)).status_code)
+        return answers
+
+    assert statuses() == [200, 200, 200]
+    key = one.split("_")[1]
+    assert value("token", "revoke", key, database=game.database) == {"revoked": key}
+    assert statuses() == [401, 200, 200], "the running service knows at once"
+    said = run("token", "revoke", two, database=game.database)
+    assert (said.status, said.err) == (0, "")
+    assert two[-64:] not in said.out
+    assert statuses() == [401, 401, 200]
+    fails(run("token", "revoke", key, database=game.database), key, "no token")
+    text = run(*arguments, database=game.database).out
+    assert "does not expire" in text
+    assert "token revoke" in text
+    assert "expires at" in run(*arguments, "--expires-in", "60", database=game.database).out
 
 
 def test_definitions_and_progress(game: Game, tmp_path: Path) -> None:
@@ -269,6 +306,24 @@ def test_a_catalogue_makes_an_application_and_brings_it_up_to_date(tmp_path: Pat
         with Client(service.host) as anyone:
             address = f"/app-assets/{made['application_id']}/achievements/{win}/icons/{listed[win]['icon_hash']}.png"
             assert anyone.site(address).content == default_icon().content
+
+
+@pytest.mark.parametrize(
+    ("arguments", "look", "sees"),
+    [(["create", "X", "--catalogue"], "application", None), (["import"], "achievements", [])],
+)
+def test_another_process_that_is_faster_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], look: str, sees: object
+) -> None:
+    """Between the look at what there is and the change, somebody else makes the same."""
+    database = f"sqlite:///{tmp_path.as_posix()}/service.sqlite3"
+    file = tmp_path / "achievements.toml"
+    file.write_text(CATALOGUE.replace('icon = "icons/win.png"', ""))
+    value("app", "create", "X", "--catalogue", str(file), database=database)
+    monkeypatch.setattr(SqliteStore, look, lambda *_: sees)
+    done = CliRunner().invoke(cli, ["app", *arguments, str(file), "--database", database])
+    assert done.exit_code == 1
+    assert re.fullmatch(r"Error: there is an .+ already.*\n", done.stderr)
 
 
 def test_every_wrong_icon_of_a_catalogue_is_told_and_nothing_is_made(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -169,6 +169,21 @@ def test_a_client_that_takes_nothing_is_cut_off(
         until(is_cut, "the connection is broken")
 
 
+def test_requests_that_wait_in_line_on_one_connection_are_bounded(impatient: RunningService) -> None:
+    def answers(count: int) -> int:
+        request = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+        last = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        received = b""
+        with connect(impatient) as client, suppress(ConnectionError):
+            client.sendall(request * (count - 1) + last)
+            while data := client.recv(65536):
+                received += data
+        return received.count(b"HTTP/1.1 200 ")
+
+    assert answers(50) == 50
+    assert answers(1000) < 1000, "the connection is broken"
+
+
 def test_an_idle_stream_has_comments_and_their_number_is_bounded(impatient: RunningService, tokens: Tokens) -> None:
     three = (tokens.player, tokens.player, tokens.other_player)
     clients = [Client(impatient.host, f"Bearer {token}") for token in three]
@@ -292,9 +307,17 @@ def test_a_worker_that_dies_is_replaced(request: pytest.FixtureRequest) -> None:
 
     before = workers()
     assert len(before) == 2
-    os.kill(min(before), 9)
-    until(lambda: len(workers() - before) == 1, "another worker is started")
+    with (
+        Client(service.host, f"Bearer {tokens.player}") as player,
+        closing(player.events(mine_path(tail="/events"))) as stream,
+    ):
+        stream.next()
+        until(lambda: service.open_streams == 1, "the stream is counted")
+        for worker in before:
+            os.kill(worker, 9)
+        until(lambda: len(workers() - before) == 2, "other workers are started")
+    until(lambda: service.open_streams == 0, "the dead workers' streams are not counted")
     with Client(service.host, f"Bot {tokens.bot}") as bot:
         assert bot.get(definitions_path()).status_code == 200
     assert service.stop() == 0
-    assert [json.loads(line)["level"] for line in service.log] == ["error"]
+    assert [json.loads(line)["level"] for line in service.log] == ["error", "error"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +16,10 @@ from discord_achievements.domain.routes import Limit
 from discord_achievements.server.auth import Authenticator, mint
 from discord_achievements.server.broker import Notice, Player
 from discord_achievements.server.memory_store import MemoryStore
-from discord_achievements.server.settings import PREFIX, Settings, redacted
-from discord_achievements.server.store import Key, Raise, Token, TokenKind, Write, Written
+from discord_achievements.server.settings import PREFIX, Settings
+from discord_achievements.server.store import Key, Raise, StoreUnavailable, Token, TokenKind, Write, Written
 from discord_achievements.server.streams import SendBody, Streams
+from discord_achievements.server.urls import sqlite_path
 from discord_achievements.server.writer import Writer
 
 AT_US = 1_700_000_000_000_000
@@ -52,7 +55,13 @@ def test_limits() -> None:
         ("port", "x"), ("port", "70000"), ("workers", "0"), ("metrics", "maybe"), ("log_level", "loud"),
         ("database", "mysql://x"), ("redis", "http://x"), ("rate_limits", "nonsense=1/1"),
         ("rate_limits", "get_achievement=0/5"), ("rate_limits", "get_achievement=5"), ("body_timeout_s", "nan"),
-        ("max_body_bytes", "-5"), ("workers", "2"),
+        ("max_body_bytes", "-5"), ("workers", "2"), ("host", " "),
+        ("database", "sqlite:///"), ("database", "sqlite://c/two.db"), ("database", "sqlite:c/one.db"),
+        ("database", "sqlite:///:memory:"), ("database", "sqlite:///x.db?mode=rw"), ("database", "sqlite:///x.db#y"),
+        ("database", "sqlite:///nul%00.db"), ("database", "postgresql:x"), ("database", "postgresql://h:notaport/x"),
+        ("database", "postgresql://[x/y"), ("redis", "redis://[x"), ("redis", "redis://h:notaport"),
+        ("redis", "localhost:6379"), ("cors_origins", "nonsense"), ("cors_origins", "https://a.b/"),
+        ("cors_origins", "https://A.b"), ("cors_origins", "https://u@a.b"),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
@@ -62,9 +71,49 @@ def test_a_wrong_setting_is_named(name: str, value: str) -> None:
     assert PREFIX in str(caught.value)
 
 
-def test_passwords_are_left_out() -> None:
-    assert redacted("postgresql://me:hunter2@host:5/x?a=b") == "postgresql://me:***@host:5/x?a=b"
-    assert "hunter2" not in Settings(database="postgresql://me:hunter2@h/x", redis="redis://:hunter2@h/0").show()
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("database", "postgresql://h1:5432,h2:5433/x?target_session_attrs=any"), ("database", "postgresql:///x"),
+        ("database", "postgresql://me:p%40ss:word@[::1]:5432/x?sslmode=require"), ("database", "sqlite:////abs/a%20b"),
+        ("database", "postgresql://me:@/x?host=/var/run/postgresql"), ("database", "sqlite:///C:/folder/x.sqlite3"),
+        ("redis", "rediss://:pw@h:6379/0?ssl_cert_reqs=none"), ("redis", "unix:///run/redis.sock?db=0"),
+        ("cors_origins", "https://a.b, http://localhost:8080, capacitor://localhost"), ("cors_origins", "*"),
+    ],
+)  # fmt: skip
+def test_a_right_setting_is_taken(name: str, value: str) -> None:
+    assert getattr(Settings.from_environment({f"{PREFIX}{name.upper()}": value}), name) == value
+
+
+def test_the_default_database_is_understood_whatever_the_folder_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("XDG_DATA_HOME", "LOCALAPPDATA", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "a b#c%20?d"))
+    assert "a b#c%20?d" in sqlite_path(Settings().database)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:hunter2@host:5/x?a=b", "redis://:hunter2@h:6379/0", "postgresql://u@h/x?password=hunter2",
+        "postgresql://u@h/x?a=b&sslpassword=hunter2&c=d", "unix:///run/redis.sock?db=0&password=hunter2",
+    ],
+)  # fmt: skip
+def test_passwords_are_left_out(url: str) -> None:
+    name = "database" if url.startswith("postgresql") else "redis"
+    shown = Settings.from_environment({f"{PREFIX}{name.upper()}": url}).show()
+    assert "hunter2" not in shown
+    assert url.replace("hunter2", "***") in shown
+
+
+@pytest.mark.parametrize("password", ["hunter@2", "hunter/2", "hunter?2", "hunter#2", "hunter[2", "a@hunter:2"])
+def test_a_password_that_is_not_escaped_is_not_told(password: str) -> None:
+    for name, scheme in (("database", "postgresql"), ("redis", "redis"), ("database", "mysql")):
+        with pytest.raises(ConfigurationError) as caught:
+            Settings.from_environment({f"{PREFIX}{name.upper()}": f"{scheme}://me:{password}@host:5/x"})
+        assert "hunter" not in str(caught.value)
+        assert f"{scheme}://me:***@host:5/x" in str(caught.value)
 
 
 # Tokens
@@ -155,6 +204,33 @@ def test_one_bad_update_fails_alone(caplog: pytest.LogCaptureFixture) -> None:
 
     asyncio.run(scene())
     assert "one by one" in caplog.text
+
+
+def test_a_database_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("discord_achievements.server.writer._ANSWER_WITHIN_S", 0.1)
+    monkeypatch.setattr("discord_achievements.server.writer._CLOSE_WITHIN_S", 0.1)
+    answers = threading.Event()
+
+    class SilentStore(RecordingStore):
+        def write(self, writes: Sequence[Write], at_us: int) -> dict[Key, Written]:
+            answers.wait(20)
+            return super().write(writes, at_us)
+
+    async def scene() -> None:
+        store = SilentStore()
+        told: list[Written] = []
+        writer = Writer(store, lambda: AT_US, batch_max=1, waiting_max=500)
+        writes = [writer.write(Raise(Key(1, user, 9), 50, 0), told.append) for user in (5, 6)]
+        outcomes = await asyncio.gather(*writes, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [StoreUnavailable, StoreUnavailable]
+        await writer.close()
+        answers.set()
+        while not told:
+            await asyncio.sleep(0.01)
+        assert told == [Written(None, store.records(1, 5)[9])], "what was committed after all is told to others"
+        assert store.records(1, 6) == {}, "what was refused before it was begun is not done later"
+
+    asyncio.run(asyncio.wait_for(scene(), 20))
 
 
 def test_writes_to_one_record_in_one_commit_are_told_once() -> None:

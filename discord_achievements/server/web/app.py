@@ -6,7 +6,6 @@ import asyncio
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from starlette.middleware.cors import CORSMiddleware
 
@@ -19,6 +18,7 @@ from ..service import Service, resync_event
 from ..settings import Settings
 from ..store import Store
 from ..streams import Streams
+from ..urls import is_postgresql, redacted, sqlite_path
 from ..writer import Writer
 from .api import Api
 from .asgi import ASGIApp, Receive, Scope, Send
@@ -33,7 +33,7 @@ _COUNT_S = 1.0
 
 def open_store(database: str) -> Store:
     """Open the database at a URL. **Blocks**; raises `StoreUnavailable` and `ConfigurationError`."""
-    if urlsplit(database).scheme == "postgresql":
+    if is_postgresql(database):
         try:
             from ..postgres_store import PostgresStore
         except ImportError as exc:
@@ -43,7 +43,11 @@ def open_store(database: str) -> Store:
         return PostgresStore(database)
     from ..sqlite_store import SqliteStore
 
-    return SqliteStore(unquote(database.removeprefix("sqlite:///")))
+    try:
+        path = sqlite_path(database)
+    except ValueError as exc:
+        raise ConfigurationError(f"the database is {database!r}; allowed is {exc}") from None
+    return SqliteStore(path)
 
 
 class App:
@@ -123,7 +127,7 @@ def _broker(settings: Settings) -> Broker:
         from ..redis_broker import RedisBroker
 
         return RedisBroker(redis)
-    if urlsplit(settings.database).scheme == "postgresql":
+    if is_postgresql(settings.database):
         from ..notify_broker import NotifyBroker
 
         return NotifyBroker(settings.database)
@@ -144,12 +148,16 @@ def _redis(settings: Settings) -> Redis:
         from redis.asyncio import Redis
     except ImportError as exc:
         raise ConfigurationError('Redis needs a client: pip install "discord-achievements[redis]"') from exc
-    return Redis.from_url(
-        settings.redis,
-        socket_connect_timeout=_REDIS_TIMEOUT_S,
-        socket_timeout=_REDIS_TIMEOUT_S,
-        health_check_interval=10,
-    )
+    try:
+        return Redis.from_url(
+            settings.redis,
+            socket_connect_timeout=_REDIS_TIMEOUT_S,
+            socket_timeout=_REDIS_TIMEOUT_S,
+            socket_keepalive=True,
+            health_check_interval=10,
+        )
+    except ValueError as exc:
+        raise ConfigurationError(f"the URL of Redis is not understood: {redacted(settings.redis)}") from exc
 
 
 def _with_cors(application: ASGIApp, origins: list[str]) -> ASGIApp:

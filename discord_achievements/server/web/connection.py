@@ -7,6 +7,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+_PIPELINED_MAX = 100  # requests that wait for the one before; each takes kilobytes, whether its answer is read or not
+
 
 class Connection(HttpToolsProtocol):
     """uvicorn's connection, which remembers since when it waits for its client.
@@ -32,6 +34,8 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self.reading_since = None
         super().on_headers_complete()
+        if len(self.pipeline) > _PIPELINED_MAX and not self.transport.is_closing():
+            self.transport.abort()
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
+from prometheus_client.multiprocess import mark_process_dead
 
 from ...domain.errors import DiscordAchievementsError
 from ..settings import Settings
@@ -28,6 +29,7 @@ from .connection import Connection
 
 _CHECK_S = 1.0  # how often slow clients are looked for
 _RESTART_S = 0.5
+_LAST_RESORT_S = 5.0  # beyond graceful_timeout_s
 _STARTED = b"started"
 _log = logging.getLogger(__name__)
 
@@ -75,8 +77,17 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # It runs on after the server's end: the interpreter waits for all threads, and one may wait for a database.
+        last_resort = threading.Timer(self._settings.graceful_timeout_s + _LAST_RESORT_S, _die)
+        last_resort.daemon = True
+        last_resort.start()
         self._app.end_streams()
         await super().shutdown(sockets)
+
+
+def _die() -> None:
+    _log.error("something does not end in time; ending the process")
+    os._exit(1)
 
 
 def serve_store(
@@ -170,6 +181,7 @@ class _Workers:
         process = self._running.pop(pipe)
         pipe.close()
         process.join()
+        mark_process_dead(process.pid)  # type: ignore[no-untyped-call]  # or its streams would be counted for ever
         if not self._stopping.is_set():
             _log.error("a worker ended with status %s; starting another", process.exitcode)
             if not self._stopping.wait(_RESTART_S):
@@ -181,7 +193,7 @@ class _Workers:
     def _end(self) -> None:
         for pipe in self._running:
             pipe.close()
-        deadline = time.monotonic() + self._settings.graceful_timeout_s + 5.0
+        deadline = time.monotonic() + self._settings.graceful_timeout_s + _LAST_RESORT_S
         for process in self._running.values():
             process.join(max(0.0, deadline - time.monotonic()))
             if process.is_alive():
