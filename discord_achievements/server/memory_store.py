@@ -24,7 +24,6 @@ class MemoryStore:
     """Keeps everything in dictionaries under one lock."""
 
     reads_at_once = True
-    replay_overlap_us = 0
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

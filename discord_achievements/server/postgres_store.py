@@ -51,7 +51,6 @@ class PostgresStore(SqlStore):
     """
 
     reads_at_once = False
-    replay_overlap_us = 5_000_000
 
     def __init__(self, url: str) -> None:
         engine = create_engine(driver_url(url), connect_args=_OPTIONS, pool_size=8, max_overflow=8, pool_timeout=5.0)

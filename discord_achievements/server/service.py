@@ -45,7 +45,8 @@ T = TypeVar("T")
 
 _ICON_HASH = re.compile("[0-9a-f]{32}")
 _GAMES_MAX = 200
-_CLOCK_SKEW_US = 60_000_000
+_CLOCK_SKEW_US = 60_000_000  # how far the clocks of two hosts may differ; commits are out of order by less
+_REPLAY_MAX = 100  # missed events; a list costs less than more of them, and they fill a tenth of a stream's buffer
 _STREAM_FULL_RETRY_S = 5.0
 
 
@@ -263,7 +264,8 @@ class Service:
         """Return the events since `last_event_id`, which is the time of the last change that the client has heard of.
 
         There is no log of events: what has changed since then is in the records themselves, whichever process wrote
-        them. Commits of several processes may be out of order by a little, so a little is told twice.
+        them. Clocks of two hosts differ and commits may be out of order by a little, so a little is told twice. Very
+        much, and what an event could not tell, is one `RESYNC`.
         """
         at_us = self._at_us()
         digits = last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= 18
@@ -272,15 +274,18 @@ class Service:
             return [resync_event(at_us)]
         user_id, records = await self.records(admission)
         changed = sorted(
-            (held.changed_at_us, achievement_id, held)
-            for achievement_id, held in records.items()
-            if held.changed_at_us > since_us - self._store.replay_overlap_us
+            (
+                (achievement, held)
+                for achievement_id, held in records.items()
+                if held.changed_at_us > since_us - _CLOCK_SKEW_US
+                and (achievement := admission.game.achievements.get(achievement_id))
+            ),
+            key=lambda entry: entry[1].changed_at_us,
         )
-        return [
-            _event(admission.game.application_id, user_id, achievement_id, held)
-            for _, achievement_id, held in changed
-            if (achievement := admission.game.achievements.get(achievement_id)) and is_visible(achievement, held)
-        ]
+        visible = [(achievement, held) for achievement, held in changed if is_visible(achievement, held)]
+        if len(visible) > _REPLAY_MAX or any(_may_have_left_the_list(*entry) for entry in changed):
+            return [resync_event(at_us)]
+        return [_event(admission.game.application_id, user_id, achievement.id, held) for achievement, held in visible]
 
     def _announce(self, achievement: Achievement, key: Key, written: Written) -> None:
         """Publish the event of a committed change, if it is one that the player may hear of."""
@@ -344,6 +349,11 @@ def _known(admission: Admission) -> Achievement:
     if achievement is None:
         raise ApiError.of(ErrorCode.UNKNOWN_ACHIEVEMENT)
     return achievement
+
+
+def _may_have_left_the_list(achievement: Achievement, held: Held) -> bool:
+    """Tell whether this may be an unlocked secret that was reset; the record does not say how far it had been."""
+    return achievement.secret and held.progress.percent == 0
 
 
 def _event(application_id: int, user_id: int, achievement_id: int, held: Held) -> bytes:

@@ -42,7 +42,6 @@ class SqlStore(ABC):
     """A `Store` on an engine whose tables exist."""
 
     reads_at_once: bool
-    replay_overlap_us: int
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

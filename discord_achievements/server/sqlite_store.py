@@ -48,7 +48,6 @@ class SqliteStore(SqlStore):
     """
 
     reads_at_once = True
-    replay_overlap_us = 0
 
     def __init__(self, path: str) -> None:
         if not path:

@@ -108,9 +108,6 @@ class Store(Protocol):
     reads_at_once: bool
     """Whether `generation`, `records` and `token` take microseconds, so that they need no thread."""
 
-    replay_overlap_us: int
-    """How far apart the commits of two writes may be turned round against their `changed_at_us`."""
-
     def generation(self) -> int:
         """Return a number that changes with each change of applications, tokens or definitions, by whomever."""
 

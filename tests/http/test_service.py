@@ -491,28 +491,6 @@ def test_only_a_change_is_an_event(world: World) -> None:
     stream.close()
 
 
-def test_a_stream_resumes_where_it_was(world: World) -> None:
-    player, bot = world.player(), world.bot()
-    stream = player.events(mine_path(tail="/events"))
-    stream.next()
-    player.put(progress_path(WIN), {"percent_complete": 10})
-    seen = stream.next()
-    assert seen is not None
-    stream.close()
-    bot.put(progress_path(SECURE, PLAYER), {"percent_complete": 20})
-    bot.put(progress_path(SECRET, PLAYER), {"percent_complete": 20})
-    player.put(progress_path(WIN), {"percent_complete": 30})
-    stream = player.events(mine_path(tail="/events"), seen.fields["id"])
-    stream.next()
-    missed = [stream.next() for _ in range(2)]
-    assert [json.loads(event.fields["data"])["percent_complete"] for event in missed if event] == [20, 30]
-    player.put(progress_path(WIN), {"percent_complete": 40})
-    live = stream.next()
-    assert live is not None
-    assert json.loads(live.fields["data"])["percent_complete"] == 40
-    stream.close()
-
-
 @pytest.mark.parametrize("last", ["0", "1", "nonsense", "9" * 18, "-5", "1" * 400])
 def test_a_stream_that_cannot_resume_says_so(world: World, last: str) -> None:
     stream = world.player().events(mine_path(tail="/events"), last)
