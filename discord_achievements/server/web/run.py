@@ -233,17 +233,16 @@ def _bind(settings: Settings) -> socket.socket:
 
 def _allow_open_files() -> None:
     """Take as many open files as the system lets us have: each connection is one. Worker processes inherit it."""
-    if sys.platform == "win32":  # where there is no such limit
-        return
-    import resource
+    if sys.platform != "win32":  # where there is no such limit
+        import resource
 
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _OPEN_FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES_MAX)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        except (ValueError, OSError) as exc:  # macOS refuses more than its kernel's own limit
-            _log.warning("open files stay limited to %d, and so do connections: %s", soft, exc)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _OPEN_FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES_MAX)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            try:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            except (ValueError, OSError) as exc:  # macOS refuses more than its kernel's own limit
+                _log.warning("open files stay limited to %d, and so do connections: %s", soft, exc)
 
 
 class _Lines(logging.Formatter):
