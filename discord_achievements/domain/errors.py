@@ -13,6 +13,7 @@ Messages say what happened, with which value, and what to do. None ever contains
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
@@ -148,4 +149,5 @@ def field_error(path: Sequence[str], code: str, message: str) -> ApiError:
 
 def rate_limited(retry_after_s: float) -> ApiError:
     """Return the 429 of a limit that lets requests through again in `retry_after_s` seconds."""
-    return ApiError(429, 0, "You are being rate limited.", retry_after_s=round(retry_after_s, 3))
+    # Rounded up, as in the headers: who comes back at that time must not be refused.
+    return ApiError(429, 0, "You are being rate limited.", retry_after_s=math.ceil(retry_after_s * 1000) / 1000)

@@ -27,11 +27,12 @@ ReadToken = Callable[[str], Awaitable[Token | None]]
 
 
 class Caller(NamedTuple):
-    """Who is asking: a bot has no user."""
+    """Who is asking, and until when the token says so: a bot has no user, and not every token expires."""
 
     kind: TokenKind
     application_id: int
     user_id: int | None
+    expires_at_us: int | None
 
 
 class Minted(NamedTuple):
@@ -87,7 +88,7 @@ class Authenticator:
             return None
         if (token.kind is TokenKind.BOT) != (scheme == "Bot"):
             return None
-        return Caller(token.kind, token.application_id, token.user_id)
+        return Caller(token.kind, token.application_id, token.user_id, token.expires_at_us)
 
 
 def _sha256(text: str) -> bytes:

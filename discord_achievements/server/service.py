@@ -18,6 +18,7 @@ they take the same time.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import secrets
 from collections.abc import Callable
@@ -28,8 +29,9 @@ from typing import NamedTuple, TypeVar
 
 from ..domain import wire
 from ..domain.definition import Change, Left, decode_change, decode_creation
-from ..domain.errors import ApiError, ErrorCode, field_error, rate_limited
+from ..domain.errors import ApiError, ErrorCode, field_error
 from ..domain.models import Achievement
+from ..domain.ratelimit import LimitState
 from ..domain.routes import Auth, Route
 from ..domain.snowflake import make_snowflake, parse_snowflake
 from ..domain.wire import Record, Shape
@@ -232,18 +234,23 @@ class Service:
     # Events
 
     def player(self, admission: Admission) -> Player:
-        """Return whose stream is asked for, if one more of theirs may be opened."""
+        """Return whose stream is asked for, if this process may have one more."""
         user_id = admission.caller.user_id
         if user_id is None:
             raise ApiError.of(ErrorCode.UNAUTHORIZED)
-        player = Player(admission.game.application_id, user_id)
-        if not self._streams.has_room(player):
-            raise rate_limited(_STREAM_FULL_RETRY_S)
-        return player
+        if self._streams.is_full:
+            raise ApiError.of(ErrorCode.UNAVAILABLE, retry_after_s=_STREAM_FULL_RETRY_S)
+        return Player(admission.game.application_id, user_id)
+
+    def stream_limit(self, player: Player) -> LimitState:
+        """Return how many more streams this player may open."""
+        return LimitState(self._streams.per_player, self._streams.left(player), _STREAM_FULL_RETRY_S, "")
 
     async def open_stream(self, admission: Admission, player: Player, send: SendBody, last_event_id: str) -> Stream:
-        """Open a stream; what `last_event_id` has missed goes first."""
-        stream = self._streams.open(player, send)
+        """Open a stream, which ends with the caller's token; what `last_event_id` has missed goes first."""
+        expires_at_us = admission.caller.expires_at_us
+        lasts_s = math.inf if expires_at_us is None else (expires_at_us - self._at_us()) / 1_000_000
+        stream = self._streams.open(player, send, lasts_s)
         try:
             await self._broker.subscribe(player)
             # From here on nothing new is missed, so what is older can be looked up.

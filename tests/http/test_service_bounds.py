@@ -14,6 +14,8 @@ from typing import BinaryIO
 import pytest
 
 from discord_achievements.domain.models import Achievement
+from discord_achievements.server.auth import mint
+from discord_achievements.server.store import TokenKind
 from discord_achievements.server.web.app import open_store
 from tests.running import (
     APP,
@@ -245,7 +247,8 @@ def test_an_idle_stream_has_comments_and_their_number_is_bounded(impatient: Runn
         assert next(lines).startswith(b"retry:")
         assert next(line for line in lines if line).startswith(b":")
         with Client(impatient.host, f"Bearer {tokens.other_player}") as one_more:
-            assert one_more.get(mine_path(tail="/events")).status_code == 429
+            refused = one_more.get(mine_path(tail="/events"))
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5"), "not this player's doing"
             streams.pop().close()
             until(lambda: opens_a_stream(one_more), "there is room again")
     finally:
@@ -253,6 +256,19 @@ def test_an_idle_stream_has_comments_and_their_number_is_bounded(impatient: Runn
             stream.close()
         for client in clients:
             client.close()
+
+
+def test_a_stream_ends_with_its_token(limited: RunningService, database: str) -> None:
+    short = mint(TokenKind.BEARER, APP, PLAYER, time.time_ns() // 1000, 3)
+    with closing(open_store(database)) as store:
+        store.add_token(short.token)
+    with (
+        Client(limited.host, f"Bearer {short.text}") as player,
+        closing(player.events(mine_path(tail="/events"))) as stream,
+    ):
+        assert stream.next() is not None
+        assert stream.next() is None
+        assert player.get(mine_path()).status_code == 401
 
 
 def opens_a_stream(client: Client) -> bool:

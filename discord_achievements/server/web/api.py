@@ -19,7 +19,7 @@ import msgspec
 
 from ...domain import routes, wire
 from ...domain.errors import ApiError, ErrorCode, field_error, rate_limited
-from ...domain.ratelimit import write_headers
+from ...domain.ratelimit import LimitState, write_headers
 from ...domain.routes import Limit, Route
 from ...domain.wire import Shape
 from ..limiter import Limiter
@@ -176,14 +176,22 @@ class Api:
     async def _stream(self, call: Call, send: Send) -> None:
         """Hold an event stream until its client goes, or it is ended."""
         player = self._service.player(call.admission)
+        limit = self._service.stream_limit(player)
+        if not limit.remaining:
+            self._tell(call, limit)
+            raise rate_limited(limit.reset_after_s)
+        started = asyncio.Event()
 
         async def send_body(data: bytes, more: bool) -> None:
+            await started.wait()
             await send({"type": "http.response.body", "body": data, "more_body": more})
 
-        await send({"type": "http.response.start", "status": 200, "headers": _STREAM_HEADERS})
-        await send_body(b"retry: %d\n\n" % _RETRY_MS, True)
+        # First what may fail, since after its beginning an answer cannot become a refusal.
         stream = await self._service.open_stream(call.admission, player, send_body, call.request.last_event_id)
         try:
+            await send({"type": "http.response.start", "status": 200, "headers": _STREAM_HEADERS})
+            await send({"type": "http.response.body", "body": b"retry: %d\n\n" % _RETRY_MS, "more_body": True})
+            started.set()
             while (await call.request.receive())["type"] != "http.disconnect":
                 pass
         finally:
@@ -197,13 +205,15 @@ class Api:
         limit = self._limits.get(call.route.name)
         if limit is None:
             return
-        caller = call.admission.caller
-        name = f"{call.route.name}:{caller.application_id}:{caller.user_id or 'bot'}"
-        allowed, state = await self._limiter.hit(name, limit)
-        told = write_headers(state._replace(bucket=_bucket(name)), self._at_s())
-        call.headers.extend((key.lower().encode(), value.encode()) for key, value in told.items())
+        allowed, state = await self._limiter.hit(_limit_name(call), limit)
+        self._tell(call, state)
         if not allowed:
             raise rate_limited(state.reset_after_s)
+
+    def _tell(self, call: Call, state: LimitState) -> None:
+        """Put the state of the call's limit into its answer's headers."""
+        told = write_headers(state._replace(bucket=_bucket(_limit_name(call))), self._at_s())
+        call.headers.extend((key.lower().encode(), value.encode()) for key, value in told.items())
 
     async def _body(self, request: Request) -> bytes:
         length = request.content_length
@@ -265,6 +275,11 @@ def _json(call: Call, body: bytes) -> Any:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, ValueError, RecursionError) as exc:
         raise ApiError.of(ErrorCode.INVALID_JSON) from exc
+
+
+def _limit_name(call: Call) -> str:
+    caller = call.admission.caller
+    return f"{call.route.name}:{caller.application_id}:{caller.user_id or 'bot'}"
 
 
 @lru_cache(maxsize=10_000)
