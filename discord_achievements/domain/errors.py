@@ -14,6 +14,7 @@ Messages say what happened, with which value, and what to do. None ever contains
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
@@ -145,6 +146,11 @@ def field_error(path: Sequence[str], code: str, message: str) -> ApiError:
     errors = FieldErrors()
     errors.add(path, code, message)
     return errors.error() or ApiError.of(ErrorCode.INVALID_FORM_BODY)
+
+
+def shown(value: object) -> str:
+    """Return what a message repeats of a value that somebody sent, however long or deeply nested it is."""
+    return reprlib.repr(value)[:40]
 
 
 def rate_limited(retry_after_s: float) -> ApiError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TypeGuard
 
+from .errors import shown
+
 MAX_SNOWFLAKE = 2**63 - 1
 DISCORD_EPOCH_MS = 1_420_070_400_000  # the first millisecond of 2015
 LOW_BITS = 22
@@ -21,7 +23,7 @@ def parse_snowflake(value: object) -> int:
         value = int(value)
     if is_snowflake(value):
         return value
-    raise ValueError(f"{value!r:.40} is not an id; allowed are whole numbers from 1 to {MAX_SNOWFLAKE}")
+    raise ValueError(f"{shown(value)} is not an id; allowed are whole numbers from 1 to {MAX_SNOWFLAKE}")
 
 
 def format_snowflake(value: int) -> str:

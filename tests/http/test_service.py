@@ -376,6 +376,38 @@ def test_a_late_unlock_is_never_refused_for_its_time(world: World, age_s: Any, e
     assert abs(datetime.now(UTC) - timedelta(seconds=expected_s) - at) < timedelta(seconds=20)
 
 
+@pytest.mark.parametrize(
+    ("number", "expected_s"), [("1e999", 14 * 86400), ("-1e999", 0), ("9" * 5000, 14 * 86400), ("-" + "9" * 5000, 0)]
+)
+def test_nor_for_a_number_that_no_computer_holds(world: World, number: str, expected_s: int) -> None:
+    body = f'{{"percent_complete": 100, "seconds_since_unlock": {number}}}'
+    typed = {"Content-Type": "application/json"}
+    answer = world.player().call("PUT", progress_path(WIN), data=body.encode(), headers=typed)
+    at = datetime.fromisoformat(answer.json()["unlocked_at"])
+    assert abs(datetime.now(UTC) - timedelta(seconds=expected_s) - at) < timedelta(seconds=20)
+    wrong = world.player().call(
+        "PUT", progress_path(WIN), data=f'{{"percent_complete": {number}}}'.encode(), headers=typed
+    )
+    assert wrong.status_code == 400
+    for broken in (b'{"percent_complete": NaN, "x": 1e999}', b'{"x": 1e999, "percent_complete": Infinity}'):
+        broken_answer = world.player().call("PUT", progress_path(WIN), data=broken, headers=typed)
+        assert refusal(broken_answer) == (400, 50109)
+
+
+@pytest.mark.parametrize("depth", range(960, 1000, 3))
+def test_what_is_nested_deeply_is_refused(world: World, depth: int) -> None:
+    deep = "[" * depth + "]" * depth
+    typed = {"Content-Type": "application/json"}
+    for body in (
+        f'{{"name": {deep}, "description": "d"}}',
+        f'{{"name": {{"default": {deep}}}, "description": "d"}}',
+        f'{{"name": "n", "description": "d", "name_localizations": {{"de": {deep}}}}}',
+    ):
+        assert world.bot().call("POST", definitions_path(), data=body, headers=typed).status_code == 400
+    update = f'{{"percent_complete": {deep}}}'
+    assert world.bot().call("PUT", progress_path(WIN, PLAYER), data=update, headers=typed).status_code == 400
+
+
 def test_unknown_achievement(world: World) -> None:
     assert refusal(world.player().put(progress_path(UNKNOWN), {"percent_complete": 1})) == (404, 990001)
     assert refusal(world.bot().call("DELETE", progress_path(UNKNOWN, PLAYER))) == (404, 990001)

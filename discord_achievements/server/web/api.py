@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import logging
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
@@ -272,9 +273,20 @@ def _json(call: Call, body: bytes) -> Any:
         message = 'Expected "Content-Type" header to be one of {"application/json"}.'
         raise field_error((), "CONTENT_TYPE_INVALID", message)
     try:
-        return msgspec.json.decode(body)
+        try:
+            return msgspec.json.decode(body)
+        except msgspec.ValidationError:  # a number that no machine number holds: infinite, to those who clamp it
+            return json.loads(body.decode(), parse_int=_whole_or_infinite, parse_constant=_no_number)
     except (msgspec.DecodeError, ValueError, RecursionError) as exc:
         raise ApiError.of(ErrorCode.INVALID_JSON) from exc
+
+
+def _whole_or_infinite(digits: str) -> int | float:
+    return int(digits) if len(digits) < 400 else float(digits)
+
+
+def _no_number(constant: str) -> float:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _limit_name(call: Call) -> str:
