@@ -11,6 +11,7 @@ from .store import (
     Held,
     Icon,
     Key,
+    RecordsVersion,
     Token,
     TokenKind,
     TooManyAchievements,
@@ -95,6 +96,8 @@ class MemoryStore:
             if before is None:
                 return None
             after = self._achievements[application_id][achievement_id] = change(before)
+            if after == before:
+                return after
             if after.icon_hash != before.icon_hash:
                 self._set_icon(after, icon)
             self._generation += 1
@@ -118,6 +121,10 @@ class MemoryStore:
     def records(self, application_id: int, user_id: int) -> dict[int, Held]:
         with self._lock:
             return dict(self._records.get((application_id, user_id), {}))
+
+    def records_version(self, application_id: int, user_id: int) -> RecordsVersion:
+        held = self.records(application_id, user_id).values()
+        return RecordsVersion(len(held), sum(record.revision for record in held))
 
     def write(self, writes: Sequence[Write], at_us: int) -> dict[Key, Written]:
         with self._lock:

@@ -39,7 +39,7 @@ from .auth import Authenticator, Caller
 from .broker import Broker, Notice, Player
 from .game import NOTHING_HELD, Game, is_visible
 from .icons import EXTENSIONS, default_icon, verify
-from .store import Held, Icon, Key, Raise, Reset, Store, TokenKind, TooManyAchievements, Written
+from .store import Held, Icon, Key, Raise, RecordsVersion, Reset, Store, TokenKind, TooManyAchievements, Written
 from .streams import SendBody, Stream, Streams
 from .writer import Writer
 
@@ -47,6 +47,7 @@ T = TypeVar("T")
 
 _ICON_HASH = re.compile("[0-9a-f]{32}")
 _GAMES_MAX = 200
+_ETAGS_MAX = 20_000
 _CLOCK_SKEW_US = 60_000_000  # how far the clocks of two hosts may differ; commits are out of order by less
 _REPLAY_MAX = 100  # missed events; a list costs less than more of them, and they fill a tenth of a stream's buffer
 _STREAM_FULL_RETRY_S = 5.0
@@ -83,6 +84,8 @@ class Service:
         self._at_us = at_us
         self._replay_us = replay_us
         self._games: dict[int, tuple[int, Game]] = {}
+        self._loading: dict[int, tuple[int, asyncio.Task[Game | None]]] = {}
+        self._etags: dict[tuple[int, int, Shape, bool], tuple[int, RecordsVersion, str]] = {}
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="store")
         self._authenticator = Authenticator(
             store.generation, lambda key: self._read(partial(store.token, key)), at_us
@@ -218,11 +221,31 @@ class Service:
 
     async def records(self, admission: Admission) -> tuple[int, dict[int, Held]]:
         """Return who the player is, and what is recorded of them in this game."""
-        user_id = admission.caller.user_id
-        if user_id is None:
-            raise ApiError.of(ErrorCode.UNAUTHORIZED)
+        user_id = _user_id(admission)
         application_id = admission.game.application_id
         return user_id, await self._read(partial(self._store.records, application_id, user_id))
+
+    async def etag(self, admission: Admission, shape: Shape, *, started: bool) -> str:
+        """Return the tag of the player's list, as `Game.etag` makes it.
+
+        It is remembered, so that asking whether there is news costs the same however many records there are. Any
+        process may write them: what is remembered holds for one version of the records and one of the definitions.
+        """
+        user_id = _user_id(admission)
+        game = admission.game
+        asked = (game.application_id, user_id, shape, started)
+        # Read before the records, so a tag may be newer than its version, which the next look then finds changed.
+        version = await self._read(partial(self._store.records_version, game.application_id, user_id))
+        remembered = self._etags.get(asked)
+        if remembered is not None and remembered[:2] == (game.serial, version):
+            return remembered[2]
+        _, records = await self.records(admission)
+        etag = game.etag(user_id, records, shape, started=started)
+        self._etags.pop(asked, None)
+        if len(self._etags) >= _ETAGS_MAX:
+            del self._etags[next(iter(self._etags))]
+        self._etags[asked] = (game.serial, version, etag)
+        return etag
 
     async def get_player_achievements(self, admission: Admission, shape: Shape, *, started: bool) -> bytes:
         """Return a player's list for the game's server as JSON, hidden achievements included."""
@@ -235,12 +258,9 @@ class Service:
 
     def player(self, admission: Admission) -> Player:
         """Return whose stream is asked for, if this process may have one more."""
-        user_id = admission.caller.user_id
-        if user_id is None:
-            raise ApiError.of(ErrorCode.UNAUTHORIZED)
         if self._streams.is_full:
             raise ApiError.of(ErrorCode.UNAVAILABLE, retry_after_s=_STREAM_FULL_RETRY_S)
-        return Player(admission.game.application_id, user_id)
+        return Player(admission.game.application_id, _user_id(admission))
 
     def stream_limit(self, player: Player) -> LimitState:
         """Return how many more streams this player may open."""
@@ -316,10 +336,29 @@ class Service:
         known = self._games.get(application_id)
         if known is not None and known[0] == generation:
             return known[1]
+        # All that wait for one game share one look, as long as it began with what is the newest still.
+        loading = self._loading.get(application_id)
+        if loading is None or loading[0] != generation:
+            task = asyncio.create_task(self._load(application_id, generation))
+            task.add_done_callback(partial(self._loaded, application_id))
+            loading = self._loading[application_id] = (generation, task)
+        return await asyncio.shield(loading[1])
+
+    def _loaded(self, application_id: int, task: asyncio.Task[Game | None]) -> None:
+        if self._loading.get(application_id, (0, None))[1] is task:
+            del self._loading[application_id]
+        if not task.cancelled():
+            task.exception()  # which those who wait raise; if nobody does any more, it is none of anybody's business
+
+    async def _load(self, application_id: int, generation: int) -> Game | None:
+        """Read an application's definitions; keep the ones that are known, with all that was made of them, if equal."""
         if await self._in_thread(self._store.application, application_id) is None:
             self._games.pop(application_id, None)
             return None
         game = Game(application_id, await self._in_thread(self._store.achievements, application_id))
+        known = self._games.get(application_id)
+        if known is not None and known[1].achievements == game.achievements:
+            game = known[1]
         if len(self._games) >= _GAMES_MAX:
             self._games.clear()
         self._games[application_id] = (generation, game)  # of before the read, so never too new
@@ -349,6 +388,13 @@ def path_id(parameters: dict[str, str], name: str) -> int:
     except ValueError as exc:
         message = f'Value "{parameters[name]:.40}" is not snowflake.'
         raise field_error((name,), "NUMBER_TYPE_COERCE", message) from exc
+
+
+def _user_id(admission: Admission) -> int:
+    user_id = admission.caller.user_id
+    if user_id is None:
+        raise ApiError.of(ErrorCode.UNAUTHORIZED)
+    return user_id
 
 
 def _known(admission: Admission) -> Achievement:

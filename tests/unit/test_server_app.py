@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,7 +14,7 @@ from discord_achievements.domain.models import Achievement
 from discord_achievements.server.auth import mint
 from discord_achievements.server.memory_store import MemoryStore
 from discord_achievements.server.settings import Settings
-from discord_achievements.server.store import Application, Held, StoreUnavailable, TokenKind
+from discord_achievements.server.store import Application, Held, Key, Raise, RecordsVersion, StoreUnavailable, TokenKind
 from discord_achievements.server.web.app import App
 from discord_achievements.server.web.asgi import Message
 from tests.running import APP
@@ -83,3 +84,71 @@ def test_a_stream_whose_past_cannot_be_read_is_refused(caplog: pytest.LogCapture
 
     play(scene)
     assert not [record for record in caplog.records if record.exc_info]
+
+
+class Counting(MemoryStore):
+    """Counts what is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lists = self.definitions = 0
+
+    def records(self, application_id: int, user_id: int) -> dict[int, Held]:
+        self.lists += 1
+        return super().records(application_id, user_id)
+
+    def records_version(self, application_id: int, user_id: int) -> RecordsVersion:
+        held = super().records(application_id, user_id).values()
+        return RecordsVersion(len(held), sum(record.revision for record in held))
+
+    def achievements(self, application_id: int) -> list[Achievement]:
+        self.definitions += 1
+        return super().achievements(application_id)
+
+
+def test_asking_whether_there_is_news_reads_no_records_unless_there_is() -> None:
+    async def scene() -> None:
+        store = Counting()
+        service = Service(store, rate_limits="off")
+        etag = (await service.call("GET", LIST, service.player)).headers["etag"]
+        assert (await service.call("GET", LIST, service.player, if_none_match=etag)).status == 304
+        store.lists = 0
+        for _ in range(5):
+            assert (await service.call("GET", LIST, service.player, if_none_match=etag)).status == 304
+        assert store.lists == 0
+        store.write([Raise(Key(APP, PLAYER, WIN), 50, 0)], 1)  # as another process would
+        news = await service.call("GET", LIST, service.player, if_none_match=etag)
+        assert (news.status, news.headers["etag"] == etag) == (200, False)
+        shapes = await service.call("GET", LIST.replace("v10", "v9"), service.player, if_none_match=etag)
+        assert shapes.status == 200
+        tags = {news.headers["etag"], shapes.headers["etag"]}
+        store.change_achievement(APP, WIN, lambda before: replace(before, name="Won"), None)
+        again = await service.call("GET", LIST, service.player, if_none_match=", ".join(tags))
+        assert again.status == 200, "the definitions count too"
+
+    play(scene)
+
+
+def test_a_request_beyond_the_limit_reads_no_records() -> None:
+    async def scene() -> None:
+        store = Counting()
+        service = Service(store)
+        statuses = [(await service.call("GET", LIST, service.player)).status for _ in range(5)]
+        assert statuses == [200, 200, 429, 429, 429]
+        assert store.lists == 2
+
+    play(scene)
+
+
+def test_all_that_wait_for_a_games_definitions_share_one_look() -> None:
+    async def scene() -> None:
+        store = Counting()
+        service = Service(store, rate_limits="off")
+        for looks in (1, 2):
+            calls = [service.call("GET", LIST, service.player) for _ in range(20)]
+            assert {answer.status for answer in await asyncio.gather(*calls)} == {200}
+            assert store.definitions == looks
+            store.add_achievement(Achievement(APP, WIN + looks, "Another", "One."), None)
+        assert b"Another" in (await service.call("GET", LIST, service.player)).body
+
+    play(scene)

@@ -163,16 +163,17 @@ class Api:
         return json_answer(200, body, call.headers)
 
     async def _get_user_achievements(self, call: Call) -> Answer:
-        user_id, records = await self._service.records(call.admission)
         started = _started(call.request)
+        if call.request.if_none_match:
+            etag = await self._service.etag(call.admission, call.shape, started=started)
+            if wire.matches_etag(call.request.if_none_match, etag):
+                return Answer(304, [(b"etag", etag.encode()), _PRIVATE])
+        await self._count(call)
+        user_id, records = await self._service.records(call.admission)
         game = call.admission.game
         etag = game.etag(user_id, records, call.shape, started=started)
-        tag = (b"etag", etag.encode())
-        if wire.matches_etag(call.request.if_none_match, etag):
-            return Answer(304, [tag, _PRIVATE])
-        await self._count(call)
         body = game.player_list(user_id, records, call.shape, started=started)
-        return json_answer(200, body, [tag, _PRIVATE, *call.headers])
+        return json_answer(200, body, [(b"etag", etag.encode()), _PRIVATE, *call.headers])
 
     async def _stream(self, call: Call, send: Send) -> None:
         """Hold an event stream until its client goes, or it is ended."""
