@@ -20,7 +20,7 @@ from typing import NamedTuple
 from .store import Token, TokenKind
 
 _PREFIX = {TokenKind.BOT: "dabot", TokenKind.BEARER: "dauser", TokenKind.CLIENT: "daclient"}
-_TOKEN = re.compile(r"(Bot|Bearer) +(da(?:bot|user|client)_([0-9a-f]{12})_[0-9a-f]{64})")
+_TOKEN = re.compile(r"((?i:Bot|Bearer)) +(da(?:bot|user|client)_([0-9a-f]{12})_[0-9a-f]{64})")
 _REMEMBERED_MAX = 100_000
 
 ReadToken = Callable[[str], Awaitable[Token | None]]
@@ -86,7 +86,7 @@ class Authenticator:
             return None
         if token.expires_at_us is not None and token.expires_at_us <= self._at_us():
             return None
-        if (token.kind is TokenKind.BOT) != (scheme == "Bot"):
+        if (token.kind is TokenKind.BOT) != (scheme.lower() == "bot"):
             return None
         return Caller(token.kind, token.application_id, token.user_id, token.expires_at_us)
 

@@ -155,7 +155,7 @@ def test_the_two_shapes(world: World) -> None:
     assert strings["description_localizations"] is None
 
 
-@pytest.mark.parametrize("version", ["v1", "v3", "v5", "v11", "v010"])
+@pytest.mark.parametrize("version", ["v1", "v3", "v5", "v11", "v010", "vx", "v"])
 def test_other_versions_are_refused(world: World, version: str) -> None:
     assert refusal(world.bot(version).get(definitions_path())) == (400, 50041)
 
@@ -167,6 +167,9 @@ def test_unknown_routes_and_verbs(world: World) -> None:
     assert refusal(wrong) == (405, 0)
     assert wrong.headers["Allow"] == "GET, POST"
     assert world.bot().get(definitions_path() + "/").status_code == 200, "a trailing slash is tolerated"
+    for method in ("PUT", "DELETE"):
+        events = world.player().call(method, mine_path(tail="/events"), {"percent_complete": 5})
+        assert (*refusal(events), events.headers["Allow"]) == (405, 0, "GET"), "events is no achievement's id"
 
 
 # Who may ask
@@ -227,7 +230,7 @@ def test_a_secure_achievement_is_the_servers_to_grant(world: World) -> None:
     assert world.bot().put(progress_path(SECURE, PLAYER), update).status_code == 200
 
 
-@pytest.mark.parametrize("bad", ["0", "-1", "x", "9" * 30, "9223372036854775808", "1.0", "\u0661"])
+@pytest.mark.parametrize("bad", ["0", "007", "-1", "x", "9" * 30, "9223372036854775808", "1.0", "\u0661"])
 def test_what_is_not_an_id(world: World, bad: str) -> None:
     assert field_codes(world.bot().get(definitions_path(bad))) == {"achievement_id": "NUMBER_TYPE_COERCE"}
     assert field_codes(world.bot().get(definitions_path(application_id=bad))) == {
@@ -565,6 +568,8 @@ def test_health_readiness_metrics_and_description(world: World) -> None:
     with Client(world.service.host) as public:
         assert public.site("/health").json() == {"status": "ok"}
         assert public.site("/ready").json() == {"status": "ready"}
+        slash = public.site("/health/")
+        assert (slash.json(), slash.history) == ({"status": "ok"}, []), "and not sent elsewhere"
         world.player().get(mine_path())
         metrics = public.site("/metrics").text
         assert 'discord_achievements_requests_total{route="get_user_achievements",status="200"}' in metrics

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -42,14 +42,16 @@ class Service:
         store.add_achievement(Achievement(APP, WIN, "Win", "You won."), None)
         self.bot, self.player = f"Bot {bot.text}", f"Bearer {player.text}"
 
-    async def call(self, method: str, path: str, authorization: str, body: bytes = b"", **headers: str) -> Answer:
-        """Return the whole answer; one that does not end is given up after what comes at once."""
-        given = {"authorization": authorization, "content-type": "application/json", **headers}
+    async def call(
+        self, method: str, path: str, authorization: str, lines: Sequence[tuple[str, str]] = (), **headers: str
+    ) -> Answer:
+        """Return the whole answer; `lines` are headers whose names may repeat."""
+        given = [("authorization", authorization), *headers.items(), *lines]
         scope = {
             "type": "http", "method": method, "path": path, "query_string": b"",
-            "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in given.items()],
+            "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in given],
         }  # fmt: skip
-        received = [{"type": "http.request", "body": body, "more_body": False}]
+        received = [{"type": "http.request", "body": b"", "more_body": False}]
         sent: list[Message] = []
 
         async def receive() -> Message:
@@ -152,3 +154,43 @@ def test_all_that_wait_for_a_games_definitions_share_one_look() -> None:
         assert b"Another" in (await service.call("GET", LIST, service.player)).body
 
     play(scene)
+
+
+def test_header_lines_as_rfc_9110_has_them() -> None:
+    async def scene() -> None:
+        service = Service(MemoryStore(), rate_limits="off")
+        for authorization in (f"{service.player} \t", service.player.replace("Bearer ", "bearer  ")):
+            assert (await service.call("GET", LIST, authorization)).status == 200
+        etag = (await service.call("GET", LIST, service.player)).headers["etag"]
+        # Two lines of one name are one list.
+        lines = [("if-none-match", etag), ("if-none-match", '"another"')]
+        assert (await service.call("GET", LIST, service.player, lines=lines)).status == 304
+        assert (await service.call("GET", LIST, service.player, lines=lines[::-1])).status == 304
+
+    play(scene)
+
+
+def test_a_body_that_is_still_awaited_when_the_server_ends_is_503(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        service = Service(MemoryStore())
+        awaited = asyncio.Event()
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            awaited.set()
+            return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        headers = [(b"authorization", service.bot.encode()), (b"content-type", b"application/json")]
+        path = f"/api/v10/applications/{APP}/achievements"
+        scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers}
+        request = asyncio.create_task(service.app(scope, receive, send))
+        await asyncio.wait_for(awaited.wait(), 20)
+        request.cancel()  # as uvicorn does when its time to end is over
+        await asyncio.wait_for(request, 20)
+        assert sent[0]["status"] == 503
+
+    play(scene)
+    assert not [record for record in caplog.records if record.exc_info]

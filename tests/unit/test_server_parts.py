@@ -97,9 +97,10 @@ def test_who_a_token_speaks_for() -> None:
         return asyncio.run(known.identify(header))
 
     assert identified(f"Bot {bot.text}") == (TokenKind.BOT, 1, None, None)
+    assert identified(f"bOT {bot.text}") == identified(f"Bot {bot.text}"), "RFC 9110: schemes have no letter case"
     assert identified(f"Bearer {player.text}") == (TokenKind.BEARER, 1, 5, AT_US + 60_000_000)
     mixed = f"{bot.text[:18]}_{player.text[-64:]}"
-    for wrong in ("", bot.text, f"Bearer {bot.text}", f"Bot {player.text}", f"bot {bot.text}", f"Bot {mixed}"):
+    for wrong in ("", bot.text, f"Bearer {bot.text}", f"Bot {player.text}", f"Bo {bot.text}", f"Bot {mixed}"):
         assert identified(wrong) is None
     assert identified(f"Bot {mint(TokenKind.BOT, 1, None, AT_US).text}") is None
     clock[0] += 60_000_000
@@ -168,6 +169,25 @@ def test_writes_to_one_record_in_one_commit_are_told_once() -> None:
         assert {answer.after for answer in answers} == {answers[0].after}
 
     asyncio.run(scene())
+
+
+def test_writes_to_one_record_that_are_tried_one_by_one_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        told: list[Written] = []
+        writer = Writer(RecordingStore(), lambda: AT_US, batch_max=500, waiting_max=500)
+        writes = [writer.write(Raise(Key(1, 12, 9), percent, 0), told.append) for percent in (100, 100)]
+        bad = writer.write(Raise(Key(1, 13, 9), 50, 0), told.append)
+        one, other, refused = await asyncio.gather(*writes, bad, return_exceptions=True)
+        await writer.close()
+        assert isinstance(refused, RuntimeError)
+        assert isinstance(one, Written)
+        assert isinstance(other, Written)
+        assert (one.before, one.after) == (None, other.after)
+        changes = [entry for entry in told if entry.before != entry.after]
+        assert changes == [one], "what changed is told, and once"
+
+    asyncio.run(scene())
+    assert "one by one" in caplog.text
 
 
 # Streams

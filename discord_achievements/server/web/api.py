@@ -226,6 +226,8 @@ class Api:
                 return await self._received(request.receive)
         except TimeoutError as exc:
             raise ApiError.of(ErrorCode.REQUEST_TIMEOUT) from exc
+        except asyncio.CancelledError as exc:  # the server ends, and has waited long enough for this client
+            raise ApiError.of(ErrorCode.UNAVAILABLE, retry_after_s=_UNAVAILABLE_RETRY_S) from exc
 
     async def _received(self, receive: Receive) -> bytes:
         body = b""
@@ -259,7 +261,8 @@ def _request(scope: Scope, receive: Receive) -> Request:
     }
     for name, value in scope["headers"]:
         if name in found:
-            found[name] = value.decode("latin-1")
+            text = value.decode("latin-1").strip(" \t")
+            found[name] = f"{found[name]}, {text}" if name == b"if-none-match" and found[name] else text
     return Request(scope, receive, *found.values())
 
 
