@@ -214,6 +214,26 @@ def test_large_headers_and_bodies_in_one_piece_pass(limited: RunningService, tok
             assert status(answers) == 200
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there is no limit of open files on Windows")
+def test_as_many_files_are_opened_as_the_system_allows(tmp_path: Path) -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 100), hard))
+    try:
+        service = RunningService(f"sqlite:///{tmp_path.as_posix()}/service.sqlite3")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    clients = [connect(service) for _ in range(150)]
+    with closing(clients[-1]) as last, last.makefile("rb") as answers:
+        last.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert status(answers) == 200
+    for client in clients:
+        client.close()
+    assert service.stop() == 0
+    assert service.log == []
+
+
 def test_a_body_that_does_not_come_is_408(impatient: RunningService, tokens: Tokens) -> None:
     head = (
         f"PUT /api/v10{progress_path(WIN)} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tokens.player}\r\n"
@@ -381,23 +401,3 @@ def test_a_worker_that_dies_is_replaced(request: pytest.FixtureRequest) -> None:
         assert bot.get(definitions_path()).status_code == 200
     assert service.stop() == 0
     assert [json.loads(line)["level"] for line in service.log] == ["error"]
-
-
-@pytest.mark.skipif(os.name == "nt", reason="there is no limit of open files on Windows")
-def test_as_many_files_are_opened_as_the_system_allows(tmp_path: Path) -> None:
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 100), hard))
-    try:
-        service = RunningService(f"sqlite:///{tmp_path.as_posix()}/service.sqlite3")
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    clients = [connect(service) for _ in range(150)]
-    with closing(clients[-1]) as last, last.makefile("rb") as answers:
-        last.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert status(answers) == 200
-    for client in clients:
-        client.close()
-    assert service.stop() == 0
-    assert service.log == []

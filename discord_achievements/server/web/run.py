@@ -28,8 +28,8 @@ from .connection import Connection
 
 _CHECK_S = 1.0  # how often slow clients are looked for
 _RESTART_S = 0.5
-_OPEN_FILES_MAX = 1_048_576  # where the system sets no limit
 _STARTED = b"started"
+_OPEN_FILES_MAX = 1_048_576  # where the system sets no limit
 _log = logging.getLogger(__name__)
 
 
