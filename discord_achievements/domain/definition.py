@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
-from .errors import FieldErrors, field_error
+from .errors import FieldErrors, field_error, shown
 from .localization import LOCALES
 from .models import DESCRIPTION_MAX, NAME_MAX
 
@@ -133,7 +133,7 @@ class _Reader(NamedTuple):
         if value is None:
             self.errors.add(path, "BASE_TYPE_REQUIRED", "This field is required")
         elif not isinstance(value, str):
-            self.errors.add(path, "STRING_TYPE_CONVERT", f"Could not interpret {value!r:.40} as string.")
+            self.errors.add(path, "STRING_TYPE_CONVERT", f"Could not interpret {shown(value)} as string.")
         elif not 1 <= len(value) <= longest:
             self.errors.add(path, "BASE_TYPE_BAD_LENGTH", f"Must be between 1 and {longest} in length.")
         elif unusable := _UNSTORABLE.search(value):

@@ -13,6 +13,8 @@ Messages say what happened, with which value, and what to do. None ever contains
 
 from __future__ import annotations
 
+import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
@@ -146,6 +148,12 @@ def field_error(path: Sequence[str], code: str, message: str) -> ApiError:
     return errors.error() or ApiError.of(ErrorCode.INVALID_FORM_BODY)
 
 
+def shown(value: object) -> str:
+    """Return what a message repeats of a value that somebody sent, however long or deeply nested it is."""
+    return reprlib.repr(value)[:40]
+
+
 def rate_limited(retry_after_s: float) -> ApiError:
     """Return the 429 of a limit that lets requests through again in `retry_after_s` seconds."""
-    return ApiError(429, 0, "You are being rate limited.", retry_after_s=round(retry_after_s, 3))
+    # Rounded up, as in the headers: who comes back at that time must not be refused.
+    return ApiError(429, 0, "You are being rate limited.", retry_after_s=math.ceil(retry_after_s * 1000) / 1000)

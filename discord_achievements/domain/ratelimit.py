@@ -66,8 +66,11 @@ def write_headers(state: LimitState, at_s: float) -> dict[str, str]:
 
 
 def refusal_headers(wait_s: float, scope: str = "user") -> dict[str, str]:
-    """Return the headers that a 429 has beyond those: how long to wait, in whole seconds, and whose limit it was."""
-    return {"Retry-After": str(math.ceil(wait_s)), "X-RateLimit-Scope": scope}
+    """Return the headers that a 429 has beyond those: how long to wait, in whole seconds, and whose limit it was.
+
+    It is one second at least: none at all would have a client try again at once.
+    """
+    return {"Retry-After": str(max(1, math.ceil(wait_s))), "X-RateLimit-Scope": scope}
 
 
 def retry_after_s(headers: Mapping[str, str], body: object, at_us: int | None = None) -> float | None:

@@ -80,10 +80,17 @@ ROUTES = (
     GET_USER_ACHIEVEMENTS,
     USER_ACHIEVEMENT_EVENTS,
     RESET_USER_ACHIEVEMENT,
-    GET_PLAYER_ACHIEVEMENTS,  # after the ones for @me, which its path matches too
+    GET_PLAYER_ACHIEVEMENTS,
 )
 
-_VERSION_PREFIX = re.compile(r"/api(?:/v([0-9]+))?(?=/|$)")
+# Of the templates that match a path the one with the fewest parameters counts: `@me` is not somebody's id.
+_PATHS = sorted(
+    {route.template: route.pattern for route in ROUTES}.items(), key=lambda path: path[0].count("{")
+)
+_BY_METHOD = {
+    template: {route.method: route for route in ROUTES if route.template == template} for template, _ in _PATHS
+}
+_VERSION_PREFIX = re.compile(r"/api(?:/v([^/]*))?(?=/|$)")
 _VERSIONS = {None: DEFAULT_API_VERSION} | {str(version): version for version in API_VERSIONS}
 _ICON = "/app-assets/{application_id}/achievements/{achievement_id}/icons/{icon_hash}.{extension}"
 
@@ -104,19 +111,26 @@ def match(method: str, path: str) -> Match:
     version = _VERSIONS.get(prefix[1])
     if version is None:
         raise ApiError.of(ErrorCode.INVALID_API_VERSION)
-    rest = path[prefix.end() :]
-    for route in ROUTES:
-        if route.method == method and (hit := route.pattern.fullmatch(rest)):
-            return Match(route, hit.groupdict(), version)
-    is_known = any(route.pattern.fullmatch(rest) for route in ROUTES)
-    raise ApiError.of(ErrorCode.METHOD_NOT_ALLOWED if is_known else ErrorCode.ROUTE_NOT_FOUND)
+    by_method, parameters = _find(path[prefix.end() :])
+    if not by_method:
+        raise ApiError.of(ErrorCode.ROUTE_NOT_FOUND)
+    if method not in by_method:
+        raise ApiError.of(ErrorCode.METHOD_NOT_ALLOWED)
+    return Match(by_method[method], parameters, version)
 
 
 def allowed_methods(path: str) -> list[str]:
     """Return the methods that the table has for `path`, for the `Allow` header of a 405."""
     prefix = _VERSION_PREFIX.match(path)
-    rest = path[prefix.end() :] if prefix else path
-    return sorted({route.method for route in ROUTES if route.pattern.fullmatch(rest)})
+    return sorted(_find(path[prefix.end() :] if prefix else path)[0])
+
+
+def _find(path: str) -> tuple[dict[str, Route], dict[str, str]]:
+    """Return the routes of a path by their method, and the values in it; no routes where there is no such path."""
+    for template, pattern in _PATHS:
+        if hit := pattern.fullmatch(path):
+            return _BY_METHOD[template], hit.groupdict()
+    return {}, {}
 
 
 def asset_root(base_url: str) -> str:

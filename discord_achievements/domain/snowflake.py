@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeGuard
+
+from .errors import shown
 
 MAX_SNOWFLAKE = 2**63 - 1
 DISCORD_EPOCH_MS = 1_420_070_400_000  # the first millisecond of 2015
 LOW_BITS = 22
-_MAX_DIGITS = len(str(MAX_SNOWFLAKE))
+_DIGITS = re.compile("[1-9][0-9]{0,18}")  # at most as many as the greatest has
 
 
 def is_snowflake(value: object) -> TypeGuard[int]:
@@ -16,12 +19,15 @@ def is_snowflake(value: object) -> TypeGuard[int]:
 
 
 def parse_snowflake(value: object) -> int:
-    """Return the id that `value` spells, a decimal string or an int; anything else raises `ValueError`."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS:
+    """Return the id that `value` spells, a decimal string or an int; anything else raises `ValueError`.
+
+    A string with a leading zero is none: an id is spelled in one way only.
+    """
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value)
     if is_snowflake(value):
         return value
-    raise ValueError(f"{value!r:.40} is not an id; allowed are whole numbers from 1 to {MAX_SNOWFLAKE}")
+    raise ValueError(f"{shown(value)} is not an id; allowed are whole numbers from 1 to {MAX_SNOWFLAKE}")
 
 
 def format_snowflake(value: int) -> str:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, NamedTuple, TypeGuard
 
-from .errors import ApiError, WireError, field_error
+from .errors import ApiError, WireError, field_error, shown
 from .models import Achievement
 from .progress import COMPLETE, MAX_SECONDS_SINCE_UNLOCK, NO_PROGRESS, Progress, is_percent
 from .snowflake import MAX_SNOWFLAKE, format_snowflake, parse_snowflake
@@ -140,7 +140,7 @@ def decode_record(data: object) -> Record:
     user_id = None if fields.get("user_id") is None else _id(fields, "user_id")
     revision = fields.get("revision")
     if revision is not None and not _is_revision(revision):
-        raise WireError(f"revision is {revision!r:.40}, not a whole number from 0 to 2^63-1")
+        raise WireError(f"revision is {shown(revision)}, not a whole number from 0 to 2^63-1")
     return Record(achievement_id, user_id, _progress(fields), revision, definition)
 
 
@@ -182,7 +182,7 @@ def decode_update(data: object) -> tuple[int, float]:
         raise field_error(path, "BASE_TYPE_REQUIRED", "This field is required")
     percent = data["percent_complete"]
     if not isinstance(percent, int) or isinstance(percent, bool):
-        raise field_error(path, "NUMBER_TYPE_COERCE", f"Value {percent!r:.40} is not an int.")
+        raise field_error(path, "NUMBER_TYPE_COERCE", f"Value {shown(percent)} is not an int.")
     if percent < 0:
         raise field_error(path, "NUMBER_TYPE_MIN", "int value should be greater than or equal to 0.")
     if percent > COMPLETE:
@@ -223,7 +223,7 @@ def decode_error(status: int, data: object, retry_after_s: float | None = None) 
 def _mapping(data: object) -> Mapping[str, Any]:
     if isinstance(data, Mapping):
         return data
-    raise WireError(f"{data!r:.40} stands where a JSON object belongs")
+    raise WireError(f"{shown(data)} stands where a JSON object belongs")
 
 
 def _id(fields: Mapping[str, Any], name: str) -> int:
@@ -240,7 +240,7 @@ def _text(fields: Mapping[str, Any], name: str) -> tuple[str, Mapping[str, str] 
         localizations = value.get("localizations")
         value = value.get("default")
     if not _is_text(value):
-        raise WireError(f"{name} is {value!r:.40}, neither a string nor an object with a default")
+        raise WireError(f"{name} is {shown(value)}, neither a string nor an object with a default")
     if not isinstance(localizations, Mapping):
         return value, None
     texts = {locale: text for locale, text in localizations.items() if _is_text(locale) and _is_text(text)}
@@ -267,11 +267,11 @@ def _progress(fields: Mapping[str, Any]) -> Progress | None:
     if percent is None:
         return None
     if not is_percent(percent):
-        raise WireError(f"percent_complete is {percent!r:.40}, not a whole number from 0 to 100")
+        raise WireError(f"percent_complete is {shown(percent)}, not a whole number from 0 to 100")
     unlocked_at = fields.get("unlocked_at")
     if percent < COMPLETE or not unlocked_at:
         return Progress(percent, None)
     try:
         return Progress(percent, parse_time(unlocked_at))
     except (TypeError, ValueError, OverflowError) as exc:
-        raise WireError(f"unlocked_at is {unlocked_at!r:.40}, not ISO 8601") from exc
+        raise WireError(f"unlocked_at is {shown(unlocked_at)}, not ISO 8601") from exc

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from .store import Token, TokenKind
 
 _PREFIX = {TokenKind.BOT: "dabot", TokenKind.BEARER: "dauser", TokenKind.CLIENT: "daclient"}
-_TOKEN = re.compile(r"(Bot|Bearer) +(da(?:bot|user|client)_([0-9a-f]{12})_[0-9a-f]{64})")
+_TOKEN = re.compile(r"((?i:Bot|Bearer)) +(da(?:bot|user|client)_([0-9a-f]{12})_[0-9a-f]{64})")
 _KEY = re.compile(r"(?:da(?:bot|user|client)_)?([0-9a-f]{12})(?:_[0-9a-f]{64})?")
 _REMEMBERED_MAX = 100_000
 
@@ -28,11 +28,12 @@ ReadToken = Callable[[str], Awaitable[Token | None]]
 
 
 class Caller(NamedTuple):
-    """Who is asking: a bot has no user."""
+    """Who is asking, and until when the token says so: a bot has no user, and not every token expires."""
 
     kind: TokenKind
     application_id: int
     user_id: int | None
+    expires_at_us: int | None
 
 
 class Minted(NamedTuple):
@@ -93,9 +94,9 @@ class Authenticator:
             return None
         if token.expires_at_us is not None and token.expires_at_us <= self._at_us():
             return None
-        if (token.kind is TokenKind.BOT) != (scheme == "Bot"):
+        if (token.kind is TokenKind.BOT) != (scheme.lower() == "bot"):
             return None
-        return Caller(token.kind, token.application_id, token.user_id)
+        return Caller(token.kind, token.application_id, token.user_id, token.expires_at_us)
 
 
 def _sha256(text: str) -> bytes:

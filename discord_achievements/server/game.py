@@ -6,6 +6,7 @@ An answer about a player never shows a secret achievement before it is unlocked:
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -21,13 +22,15 @@ from .store import Held
 
 _encode = msgspec.json.encode
 _record = struct.Struct("<qq").pack
+_serials = itertools.count()
 NOTHING_HELD = Held(NO_PROGRESS, 0, 0)
 
 
 class Game:
-    """The definitions of one application; never changes."""
+    """The definitions of one application; never changes. No two have the same `serial`."""
 
     def __init__(self, application_id: int, achievements: Iterable[Achievement]) -> None:
+        self.serial = next(_serials)
         self.application_id = application_id
         self.achievements = {achievement.id: achievement for achievement in achievements}
         self._fragments: dict[tuple[int, Shape], bytes] = {}

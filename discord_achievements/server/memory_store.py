@@ -12,6 +12,7 @@ from .store import (
     Held,
     Icon,
     Key,
+    RecordsVersion,
     Token,
     TokenKind,
     TooManyAchievements,
@@ -25,7 +26,6 @@ class MemoryStore:
     """Keeps everything in dictionaries under one lock."""
 
     reads_at_once = True
-    replay_overlap_us = 0
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -106,6 +106,8 @@ class MemoryStore:
             if before is None:
                 return None
             after = self._achievements[application_id][achievement_id] = change(before)
+            if after == before:
+                return after
             if after.icon_hash != before.icon_hash:
                 self._set_icon(after, icon)
             self._generation += 1
@@ -129,6 +131,10 @@ class MemoryStore:
     def records(self, application_id: int, user_id: int) -> dict[int, Held]:
         with self._lock:
             return dict(self._records.get((application_id, user_id), {}))
+
+    def records_version(self, application_id: int, user_id: int) -> RecordsVersion:
+        held = self.records(application_id, user_id).values()
+        return RecordsVersion(len(held), sum(record.revision for record in held))
 
     def write(self, writes: Sequence[Write], at_us: int) -> dict[Key, Written]:
         with self._lock:

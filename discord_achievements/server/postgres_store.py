@@ -42,7 +42,6 @@ class PostgresStore(SqlStore):
     """
 
     reads_at_once = False
-    replay_overlap_us = 5_000_000
 
     def __init__(self, url: str) -> None:
         engine = create_engine(

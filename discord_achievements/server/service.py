@@ -18,6 +18,7 @@ they take the same time.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import secrets
 from collections.abc import Callable
@@ -28,8 +29,9 @@ from typing import NamedTuple, TypeVar
 
 from ..domain import wire
 from ..domain.definition import Change, Left, decode_change, decode_creation
-from ..domain.errors import ApiError, ErrorCode, field_error, rate_limited
+from ..domain.errors import ApiError, ErrorCode, field_error
 from ..domain.models import Achievement
+from ..domain.ratelimit import LimitState
 from ..domain.routes import Auth, Route
 from ..domain.snowflake import make_snowflake, parse_snowflake
 from ..domain.wire import Record, Shape
@@ -37,7 +39,7 @@ from .auth import Authenticator, Caller
 from .broker import Broker, Notice, Player
 from .game import NOTHING_HELD, Game, is_visible
 from .icons import EXTENSIONS, default_icon, verify
-from .store import Held, Icon, Key, Raise, Reset, Store, TokenKind, TooManyAchievements, Written
+from .store import Held, Icon, Key, Raise, RecordsVersion, Reset, Store, TokenKind, TooManyAchievements, Written
 from .streams import SendBody, Stream, Streams
 from .writer import Writer
 
@@ -45,7 +47,9 @@ T = TypeVar("T")
 
 _ICON_HASH = re.compile("[0-9a-f]{32}")
 _GAMES_MAX = 200
-_CLOCK_SKEW_US = 60_000_000
+_ETAGS_MAX = 20_000
+_CLOCK_SKEW_US = 60_000_000  # how far the clocks of two hosts may differ; commits are out of order by less
+_REPLAY_MAX = 100  # missed events; a list costs less than more of them, and they fill a tenth of a stream's buffer
 _STREAM_FULL_RETRY_S = 5.0
 
 
@@ -80,6 +84,8 @@ class Service:
         self._at_us = at_us
         self._replay_us = replay_us
         self._games: dict[int, tuple[int, Game]] = {}
+        self._loading: dict[int, tuple[int, asyncio.Task[Game | None]]] = {}
+        self._etags: dict[tuple[int, int, Shape, bool], tuple[int, RecordsVersion, str]] = {}
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="store")
         self._authenticator = Authenticator(
             store.generation, lambda key: self._read(partial(store.token, key)), at_us
@@ -215,11 +221,31 @@ class Service:
 
     async def records(self, admission: Admission) -> tuple[int, dict[int, Held]]:
         """Return who the player is, and what is recorded of them in this game."""
-        user_id = admission.caller.user_id
-        if user_id is None:
-            raise ApiError.of(ErrorCode.UNAUTHORIZED)
+        user_id = _user_id(admission)
         application_id = admission.game.application_id
         return user_id, await self._read(partial(self._store.records, application_id, user_id))
+
+    async def etag(self, admission: Admission, shape: Shape, *, started: bool) -> str:
+        """Return the tag of the player's list, as `Game.etag` makes it.
+
+        It is remembered, so that asking whether there is news costs the same however many records there are. Any
+        process may write them: what is remembered holds for one version of the records and one of the definitions.
+        """
+        user_id = _user_id(admission)
+        game = admission.game
+        asked = (game.application_id, user_id, shape, started)
+        # Read before the records, so a tag may be newer than its version, which the next look then finds changed.
+        version = await self._read(partial(self._store.records_version, game.application_id, user_id))
+        remembered = self._etags.get(asked)
+        if remembered is not None and remembered[:2] == (game.serial, version):
+            return remembered[2]
+        _, records = await self.records(admission)
+        etag = game.etag(user_id, records, shape, started=started)
+        self._etags.pop(asked, None)
+        if len(self._etags) >= _ETAGS_MAX:
+            del self._etags[next(iter(self._etags))]
+        self._etags[asked] = (game.serial, version, etag)
+        return etag
 
     async def get_player_achievements(self, admission: Admission, shape: Shape, *, started: bool) -> bytes:
         """Return a player's list for the game's server as JSON, hidden achievements included."""
@@ -231,18 +257,20 @@ class Service:
     # Events
 
     def player(self, admission: Admission) -> Player:
-        """Return whose stream is asked for, if one more of theirs may be opened."""
-        user_id = admission.caller.user_id
-        if user_id is None:
-            raise ApiError.of(ErrorCode.UNAUTHORIZED)
-        player = Player(admission.game.application_id, user_id)
-        if not self._streams.has_room(player):
-            raise rate_limited(_STREAM_FULL_RETRY_S)
-        return player
+        """Return whose stream is asked for, if this process may have one more."""
+        if self._streams.is_full:
+            raise ApiError.of(ErrorCode.UNAVAILABLE, retry_after_s=_STREAM_FULL_RETRY_S)
+        return Player(admission.game.application_id, _user_id(admission))
+
+    def stream_limit(self, player: Player) -> LimitState:
+        """Return how many more streams this player may open."""
+        return LimitState(self._streams.per_player, self._streams.left(player), _STREAM_FULL_RETRY_S, "")
 
     async def open_stream(self, admission: Admission, player: Player, send: SendBody, last_event_id: str) -> Stream:
-        """Open a stream; what `last_event_id` has missed goes first."""
-        stream = self._streams.open(player, send)
+        """Open a stream, which ends with the caller's token; what `last_event_id` has missed goes first."""
+        expires_at_us = admission.caller.expires_at_us
+        lasts_s = math.inf if expires_at_us is None else (expires_at_us - self._at_us()) / 1_000_000
+        stream = self._streams.open(player, send, lasts_s)
         try:
             await self._broker.subscribe(player)
             # From here on nothing new is missed, so what is older can be looked up.
@@ -263,7 +291,8 @@ class Service:
         """Return the events since `last_event_id`, which is the time of the last change that the client has heard of.
 
         There is no log of events: what has changed since then is in the records themselves, whichever process wrote
-        them. Commits of several processes may be out of order by a little, so a little is told twice.
+        them. Clocks of two hosts differ and commits may be out of order by a little, so a little is told twice. Very
+        much, and what an event could not tell, is one `RESYNC`.
         """
         at_us = self._at_us()
         digits = last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= 18
@@ -272,15 +301,18 @@ class Service:
             return [resync_event(at_us)]
         user_id, records = await self.records(admission)
         changed = sorted(
-            (held.changed_at_us, achievement_id, held)
-            for achievement_id, held in records.items()
-            if held.changed_at_us > since_us - self._store.replay_overlap_us
+            (
+                (achievement, held)
+                for achievement_id, held in records.items()
+                if held.changed_at_us > since_us - _CLOCK_SKEW_US
+                and (achievement := admission.game.achievements.get(achievement_id))
+            ),
+            key=lambda entry: entry[1].changed_at_us,
         )
-        return [
-            _event(admission.game.application_id, user_id, achievement_id, held)
-            for _, achievement_id, held in changed
-            if (achievement := admission.game.achievements.get(achievement_id)) and is_visible(achievement, held)
-        ]
+        visible = [(achievement, held) for achievement, held in changed if is_visible(achievement, held)]
+        if len(visible) > _REPLAY_MAX or any(_may_have_left_the_list(*entry) for entry in changed):
+            return [resync_event(at_us)]
+        return [_event(admission.game.application_id, user_id, achievement.id, held) for achievement, held in visible]
 
     def _announce(self, achievement: Achievement, key: Key, written: Written) -> None:
         """Publish the event of a committed change, if it is one that the player may hear of."""
@@ -304,10 +336,29 @@ class Service:
         known = self._games.get(application_id)
         if known is not None and known[0] == generation:
             return known[1]
+        # All that wait for one game share one look, as long as it began with what is the newest still.
+        loading = self._loading.get(application_id)
+        if loading is None or loading[0] != generation:
+            task = asyncio.create_task(self._load(application_id, generation))
+            task.add_done_callback(partial(self._loaded, application_id))
+            loading = self._loading[application_id] = (generation, task)
+        return await asyncio.shield(loading[1])
+
+    def _loaded(self, application_id: int, task: asyncio.Task[Game | None]) -> None:
+        if self._loading.get(application_id, (0, None))[1] is task:
+            del self._loading[application_id]
+        if not task.cancelled():
+            task.exception()  # which those who wait raise; if nobody does any more, it is none of anybody's business
+
+    async def _load(self, application_id: int, generation: int) -> Game | None:
+        """Read an application's definitions; keep the ones that are known, with all that was made of them, if equal."""
         if await self._in_thread(self._store.application, application_id) is None:
             self._games.pop(application_id, None)
             return None
         game = Game(application_id, await self._in_thread(self._store.achievements, application_id))
+        known = self._games.get(application_id)
+        if known is not None and known[1].achievements == game.achievements:
+            game = known[1]
         if len(self._games) >= _GAMES_MAX:
             self._games.clear()
         self._games[application_id] = (generation, game)  # of before the read, so never too new
@@ -339,11 +390,23 @@ def path_id(parameters: dict[str, str], name: str) -> int:
         raise field_error((name,), "NUMBER_TYPE_COERCE", message) from exc
 
 
+def _user_id(admission: Admission) -> int:
+    user_id = admission.caller.user_id
+    if user_id is None:
+        raise ApiError.of(ErrorCode.UNAUTHORIZED)
+    return user_id
+
+
 def _known(admission: Admission) -> Achievement:
     achievement = admission.game.achievements.get(path_id(admission.parameters, "achievement_id"))
     if achievement is None:
         raise ApiError.of(ErrorCode.UNKNOWN_ACHIEVEMENT)
     return achievement
+
+
+def _may_have_left_the_list(achievement: Achievement, held: Held) -> bool:
+    """Tell whether this may be an unlocked secret that was reset; the record does not say how far it had been."""
+    return achievement.secret and held.progress.percent == 0
 
 
 def _event(application_id: int, user_id: int, achievement_id: int, held: Held) -> bytes:

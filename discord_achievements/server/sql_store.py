@@ -27,6 +27,7 @@ from .store import (
     Held,
     Icon,
     Key,
+    RecordsVersion,
     StoreUnavailable,
     Token,
     TokenKind,
@@ -44,7 +45,6 @@ class SqlStore(ABC):
     """A `Store` on an engine whose tables exist."""
 
     reads_at_once: bool
-    replay_overlap_us: int
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -163,16 +163,20 @@ class SqlStore(ABC):
     ) -> Achievement | None:
         table = schema.achievements
         this = (table.c.application_id == application_id) & (table.c.id == achievement_id)
-        with self._redefining() as connection:
+        with self._transaction() as connection:
             self._lock_application(connection, application_id)
             row = connection.execute(select(table).where(this)).one_or_none()
             if row is None:
                 return None
             before = _achievement(row)
             after = change(before)
+            if after == before:  # and nobody has to read his definitions again
+                return after
             connection.execute(update(table).where(this).values(_achievement_row(after)))
             if after.icon_hash != before.icon_hash:
                 _set_icon(connection, after, icon)
+            self._bump_generation(connection)
+        self._redefined()
         return after
 
     def delete_achievement(self, application_id: int, achievement_id: int) -> bool:
@@ -222,6 +226,15 @@ class SqlStore(ABC):
         ).where(table.c.application_id == application_id, table.c.user_id == user_id)
         with self._connected() as connection:
             return {row[0]: held(*row[1:]) for row in connection.execute(query)}
+
+    def records_version(self, application_id: int, user_id: int) -> RecordsVersion:
+        table = schema.progress
+        query = select(func.count(), func.coalesce(func.sum(table.c.revision), 0)).where(
+            table.c.application_id == application_id, table.c.user_id == user_id
+        )
+        with self._connected() as connection:
+            records, revisions = connection.execute(query).one()
+        return RecordsVersion(records, int(revisions))
 
     def write(self, writes: Sequence[Write], at_us: int) -> dict[Key, Written]:
         # Ascending, so that two processes that lock the same records do it in the same order.

@@ -18,7 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from ..domain.errors import ConfigurationError
 from .migrate import migrate
 from .sql_store import SqlStore, held
-from .store import Held, Key, StoreUnavailable, Token, TokenKind, Written
+from .store import Held, Key, RecordsVersion, StoreUnavailable, Token, TokenKind, Written
 
 _BUSY_TIMEOUT_S = 5.0
 _GENERATION_FOR_S = 0.001
@@ -30,6 +30,9 @@ _READ = """
 _READ_ALL = """
     SELECT achievement_id, percent, unlocked_at_us, revision, changed_at_us FROM progress
     WHERE application_id = ? AND user_id = ?
+"""
+_READ_VERSION = """
+    SELECT count(*), coalesce(sum(revision), 0) FROM progress WHERE application_id = ? AND user_id = ?
 """
 _PUT = """
     INSERT INTO progress (application_id, user_id, achievement_id, percent, unlocked_at_us, revision, changed_at_us)
@@ -44,12 +47,11 @@ class SqliteStore(SqlStore):
     """Opens the file at `path`, and makes or migrates its tables.
 
     A write transaction takes the file's lock at its begin, so that what it reads stays true. Progress is written, and
-    the three reads that most requests need are made, on connections of their own without further machinery. Those
+    the four reads that most requests need are made, on connections of their own without further machinery. Those
     reads take microseconds, whatever the writer does, since readers of a write-ahead log wait for nobody.
     """
 
     reads_at_once = True
-    replay_overlap_us = 0
 
     def __init__(self, path: str) -> None:
         _make_private(Path(path))
@@ -88,6 +90,9 @@ class SqliteStore(SqlStore):
 
     def records(self, application_id: int, user_id: int) -> dict[int, Held]:
         return {row[0]: held(*row[1:]) for row in self._read(_READ_ALL, (application_id, user_id))}
+
+    def records_version(self, application_id: int, user_id: int) -> RecordsVersion:
+        return RecordsVersion(*self._read(_READ_VERSION, (application_id, user_id))[0])
 
     def _read(self, query: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
         try:

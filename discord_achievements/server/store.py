@@ -102,6 +102,13 @@ class Reset(NamedTuple):
 Write = Raise | Reset
 
 
+class RecordsVersion(NamedTuple):
+    """How many records a player has, and the sum of their revisions, each of which only rises."""
+
+    records: int
+    revisions: int
+
+
 class Written(NamedTuple):
     """What a record was before a batch of writes and is after it; None: there is none."""
 
@@ -113,10 +120,7 @@ class Store(Protocol):
     """See the module's text."""
 
     reads_at_once: bool
-    """Whether `generation`, `records` and `token` take microseconds, so that they need no thread."""
-
-    replay_overlap_us: int
-    """How far apart the commits of two writes may be turned round against their `changed_at_us`."""
+    """Whether `generation`, `records`, `records_version` and `token` are so quick that they need no thread."""
 
     def generation(self) -> int:
         """Return a number that changes with each change of applications, tokens or definitions, by whomever."""
@@ -173,6 +177,12 @@ class Store(Protocol):
 
     def records(self, application_id: int, user_id: int) -> dict[int, Held]:
         """Return a player's records by achievement id."""
+
+    def records_version(self, application_id: int, user_id: int) -> RecordsVersion:
+        """Return what differs after each change of a player's records, without reading them all out.
+
+        It may be the same again once an achievement is deleted, which changes the generation.
+        """
 
     def write(self, writes: Sequence[Write], at_us: int) -> dict[Key, Written]:
         """Apply `writes` in their order in one transaction; return when it is durable."""

@@ -7,6 +7,7 @@ is something to send. A client that does not take its events in time has its str
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import takewhile
@@ -21,10 +22,11 @@ SendBody = Callable[[bytes, bool], Awaitable[None]]
 
 
 class Stream:
-    """One client's stream. Belongs to the event loop."""
+    """One client's stream, which is to end at `ends_at` (monotonic seconds). Belongs to the event loop."""
 
-    def __init__(self, player: Player, send: SendBody, sent: Callable[[Stream], None]) -> None:
+    def __init__(self, player: Player, send: SendBody, sent: Callable[[Stream], None], ends_at: float) -> None:
         self.player = player
+        self.ends_at = ends_at
         self._send = send
         self._sent = sent
         self._buffer = b""
@@ -43,8 +45,9 @@ class Stream:
 
     def end(self) -> None:
         """End the stream once what is buffered is sent."""
-        self._ending = True
-        self._wake()
+        if not self._ending:
+            self._ending = True
+            self._wake()
 
     def close(self) -> None:
         """Forget what is buffered: the client is gone."""
@@ -69,7 +72,10 @@ class Stream:
 
 
 class Streams:
-    """All of them. `now` gives monotonic seconds, `resync_event` the event that has a client fetch its list."""
+    """All of them, at most `per_player` of one player and `total` in all.
+
+    `now` gives monotonic seconds, `resync_event` the event that has a client fetch its list.
+    """
 
     def __init__(
         self,
@@ -83,7 +89,7 @@ class Streams:
     ) -> None:
         self._now = now
         self._resync_event = resync_event
-        self._per_player = per_player
+        self.per_player = per_player
         self._total = total
         self._comment_every_s = comment_every_s
         self._resync_every_s = resync_every_s
@@ -96,13 +102,18 @@ class Streams:
     def __len__(self) -> int:
         return len(self._last_sent)
 
-    def has_room(self, player: Player) -> bool:
-        """Tell whether one more stream of `player` may be opened."""
-        return len(self._of_player.get(player, ())) < self._per_player and len(self) < self._total
+    @property
+    def is_full(self) -> bool:
+        """Whether there may be no more streams, whosever."""
+        return len(self) >= self._total
 
-    def open(self, player: Player, send: SendBody) -> Stream:
-        """Return a new stream; after `end_all` it ends at once."""
-        stream = Stream(player, send, self._was_sent)
+    def left(self, player: Player) -> int:
+        """Return how many more streams this player may open."""
+        return max(0, self.per_player - len(self._of_player.get(player, ())))
+
+    def open(self, player: Player, send: SendBody, lasts_s: float = math.inf) -> Stream:
+        """Return a new stream, which ends after `lasts_s`; after `end_all` it ends at once."""
+        stream = Stream(player, send, self._was_sent, self._now() + lasts_s)
         self._of_player.setdefault(player, []).append(stream)
         self._last_sent[stream] = self._last_resync[stream] = self._now()
         if self._closing:
@@ -137,13 +148,15 @@ class Streams:
             stream.end()
 
     async def keep(self) -> None:
-        """Keep idle streams alive, for ever, and have each client fetch its list from time to time.
+        """Keep idle streams alive, end those whose time is up, and have each client fetch its list from time to time.
 
         A process may die after it has committed a change and before it has told of it: then nobody else knows that
         something is missing.
         """
         while True:
             now = self._now()
+            for stream in [stream for stream in self._last_sent if stream.ends_at <= now]:
+                stream.end()
             for stream in _until(self._last_sent, now - self._comment_every_s):
                 stream.push(_COMMENT)
             self._resync(_until(self._last_resync, now - self._resync_every_s))

@@ -89,26 +89,27 @@ class Writer:
         finally:
             self._running = None
 
-    def _commit(self, writes: Sequence[Write], at_us: int) -> dict[Key, _Outcome]:
+    def _commit(self, writes: Sequence[Write], at_us: int) -> list[_Outcome]:
         try:
-            return dict(self._store.write(writes, at_us))
+            written = self._store.write(writes, at_us)
+            return [written[write.key] for write in writes]
         except StoreUnavailable as exc:
-            return {write.key: exc for write in writes}
+            return [exc] * len(writes)
         except Exception as exc:  # whatever one update did to its batch, the others are not to blame
             if len(writes) == 1:
-                return {writes[0].key: exc}
+                return [exc]
             _log.exception("a batch of %d updates failed; trying them one by one", len(writes))
-            outcomes: dict[Key, _Outcome] = {}
-            for number, write in enumerate(writes):
-                outcomes |= self._commit([write], at_us + number)
-            return outcomes
+            return [
+                outcome
+                for number, write in enumerate(writes)
+                for outcome in self._commit([write], at_us + number)
+            ]
 
-    def _settle(self, batch: Sequence[_Waiting], outcomes: dict[Key, _Outcome]) -> None:
-        told: set[Key] = set()
-        for write, committed, answer in batch:
-            outcome = outcomes[write.key]
-            if isinstance(outcome, Written) and write.key not in told:
-                told.add(write.key)
+    def _settle(self, batch: Sequence[_Waiting], outcomes: Sequence[_Outcome]) -> None:
+        told: set[tuple[Key, Written]] = set()
+        for (write, committed, answer), outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, Written) and (write.key, outcome) not in told:
+                told.add((write.key, outcome))
                 committed(outcome)
             if answer.done():  # whoever asked is gone
                 continue

@@ -206,6 +206,36 @@ def test_the_generation_tells_of_every_change_of_what_is_remembered(opener: Open
     assert store.generation() - quiet <= len(changes), "progress is not remembered, so it changes nothing"
 
 
+def test_a_change_that_changes_nothing_has_nobody_read_again(store: Store) -> None:
+    store.add_achievement(achievement(9), None)
+    changed = store.change_achievement(APP, 9, lambda before: replace(before, name="New"), None)
+    other = Application(OTHER, "B", AT_US)
+    store.add_application(other, BOT._replace(key="c" * 12))
+    before = store.generation()
+    for _ in range(20):
+        assert store.change_achievement(APP, 9, lambda before: replace(before, name="New"), None) == changed
+    # A database may still be telling of the three changes above.
+    assert store.generation() - before <= 3
+
+
+def test_the_records_version_tells_of_every_change(opener: Opener, store: Store) -> None:
+    another = opener()
+    store.add_achievement(achievement(9), None)
+    seen = [store.records_version(APP, 5)]
+    for write in (
+        Raise(Key(APP, 5, 9), 0, 0), Raise(Key(APP, 5, 9), 1, 0), Raise(Key(APP, 5, 10), 100, 0),
+        Raise(Key(APP, 5, 10), 100, 60), Reset(Key(APP, 5, 10)), Raise(Key(APP, 5, 10), 100, 0),
+    ):  # fmt: skip
+        before = another.records(APP, 5)
+        store.write([write], AT_US)
+        version = another.records_version(APP, 5)
+        assert version == store.records_version(APP, 5)
+        assert (version in seen) is (another.records(APP, 5) == before)
+        seen.append(version)
+    store.write([Raise(Key(APP, 6, 9), 50, 0), Raise(Key(OTHER, 5, 9), 50, 0)], AT_US)
+    assert store.records_version(APP, 5) == seen[-1], "another player's, or game's, are none of it"
+
+
 def test_there_are_at_most_1000_achievements_however_many_create_at_once(opener: Opener, store: Store) -> None:
     for number in range(1, ACHIEVEMENTS_MAX - 4):
         store.add_achievement(achievement(number), None)

@@ -155,7 +155,7 @@ def test_the_two_shapes(world: World) -> None:
     assert strings["description_localizations"] is None
 
 
-@pytest.mark.parametrize("version", ["v1", "v3", "v5", "v11", "v010"])
+@pytest.mark.parametrize("version", ["v1", "v3", "v5", "v11", "v010", "vx", "v"])
 def test_other_versions_are_refused(world: World, version: str) -> None:
     assert refusal(world.bot(version).get(definitions_path())) == (400, 50041)
 
@@ -167,6 +167,9 @@ def test_unknown_routes_and_verbs(world: World) -> None:
     assert refusal(wrong) == (405, 0)
     assert wrong.headers["Allow"] == "GET, POST"
     assert world.bot().get(definitions_path() + "/").status_code == 200, "a trailing slash is tolerated"
+    for method in ("PUT", "DELETE"):
+        events = world.player().call(method, mine_path(tail="/events"), {"percent_complete": 5})
+        assert (*refusal(events), events.headers["Allow"]) == (405, 0, "GET"), "events is no achievement's id"
 
 
 # Who may ask
@@ -227,7 +230,7 @@ def test_a_secure_achievement_is_the_servers_to_grant(world: World) -> None:
     assert world.bot().put(progress_path(SECURE, PLAYER), update).status_code == 200
 
 
-@pytest.mark.parametrize("bad", ["0", "-1", "x", "9" * 30, "9223372036854775808", "1.0", "\u0661"])
+@pytest.mark.parametrize("bad", ["0", "007", "-1", "x", "9" * 30, "9223372036854775808", "1.0", "\u0661"])
 def test_what_is_not_an_id(world: World, bad: str) -> None:
     assert field_codes(world.bot().get(definitions_path(bad))) == {"achievement_id": "NUMBER_TYPE_COERCE"}
     assert field_codes(world.bot().get(definitions_path(application_id=bad))) == {
@@ -376,6 +379,38 @@ def test_a_late_unlock_is_never_refused_for_its_time(world: World, age_s: Any, e
     assert abs(datetime.now(UTC) - timedelta(seconds=expected_s) - at) < timedelta(seconds=20)
 
 
+@pytest.mark.parametrize(
+    ("number", "expected_s"), [("1e999", 14 * 86400), ("-1e999", 0), ("9" * 5000, 14 * 86400), ("-" + "9" * 5000, 0)]
+)
+def test_nor_for_a_number_that_no_computer_holds(world: World, number: str, expected_s: int) -> None:
+    body = f'{{"percent_complete": 100, "seconds_since_unlock": {number}}}'
+    typed = {"Content-Type": "application/json"}
+    answer = world.player().call("PUT", progress_path(WIN), data=body.encode(), headers=typed)
+    at = datetime.fromisoformat(answer.json()["unlocked_at"])
+    assert abs(datetime.now(UTC) - timedelta(seconds=expected_s) - at) < timedelta(seconds=20)
+    wrong = world.player().call(
+        "PUT", progress_path(WIN), data=f'{{"percent_complete": {number}}}'.encode(), headers=typed
+    )
+    assert wrong.status_code == 400
+    for broken in (b'{"percent_complete": NaN, "x": 1e999}', b'{"x": 1e999, "percent_complete": Infinity}'):
+        broken_answer = world.player().call("PUT", progress_path(WIN), data=broken, headers=typed)
+        assert refusal(broken_answer) == (400, 50109)
+
+
+@pytest.mark.parametrize("depth", range(960, 1000, 3))
+def test_what_is_nested_deeply_is_refused(world: World, depth: int) -> None:
+    deep = "[" * depth + "]" * depth
+    typed = {"Content-Type": "application/json"}
+    for body in (
+        f'{{"name": {deep}, "description": "d"}}',
+        f'{{"name": {{"default": {deep}}}, "description": "d"}}',
+        f'{{"name": "n", "description": "d", "name_localizations": {{"de": {deep}}}}}',
+    ):
+        assert world.bot().call("POST", definitions_path(), data=body, headers=typed).status_code == 400
+    update = f'{{"percent_complete": {deep}}}'
+    assert world.bot().call("PUT", progress_path(WIN, PLAYER), data=update, headers=typed).status_code == 400
+
+
 def test_unknown_achievement(world: World) -> None:
     assert refusal(world.player().put(progress_path(UNKNOWN), {"percent_complete": 1})) == (404, 990001)
     assert refusal(world.bot().call("DELETE", progress_path(UNKNOWN, PLAYER))) == (404, 990001)
@@ -491,28 +526,6 @@ def test_only_a_change_is_an_event(world: World) -> None:
     stream.close()
 
 
-def test_a_stream_resumes_where_it_was(world: World) -> None:
-    player, bot = world.player(), world.bot()
-    stream = player.events(mine_path(tail="/events"))
-    stream.next()
-    player.put(progress_path(WIN), {"percent_complete": 10})
-    seen = stream.next()
-    assert seen is not None
-    stream.close()
-    bot.put(progress_path(SECURE, PLAYER), {"percent_complete": 20})
-    bot.put(progress_path(SECRET, PLAYER), {"percent_complete": 20})
-    player.put(progress_path(WIN), {"percent_complete": 30})
-    stream = player.events(mine_path(tail="/events"), seen.fields["id"])
-    stream.next()
-    missed = [stream.next() for _ in range(2)]
-    assert [json.loads(event.fields["data"])["percent_complete"] for event in missed if event] == [20, 30]
-    player.put(progress_path(WIN), {"percent_complete": 40})
-    live = stream.next()
-    assert live is not None
-    assert json.loads(live.fields["data"])["percent_complete"] == 40
-    stream.close()
-
-
 @pytest.mark.parametrize("last", ["0", "1", "nonsense", "9" * 18, "-5", "1" * 400])
 def test_a_stream_that_cannot_resume_says_so(world: World, last: str) -> None:
     stream = world.player().events(mine_path(tail="/events"), last)
@@ -542,6 +555,8 @@ def test_a_player_has_five_streams(world: World) -> None:
     refused = world.other_player().get(mine_path(tail="/events"))
     assert refused.status_code == 429
     assert refused.json()["retry_after"] > 0
+    told = [refused.headers[f"X-RateLimit-{name}"] for name in ("Limit", "Remaining", "Reset-After", "Scope")]
+    assert told == ["5", "0", "5.000", "user"]
     for stream in streams:
         stream.close()
 
@@ -553,6 +568,8 @@ def test_health_readiness_metrics_and_description(world: World) -> None:
     with Client(world.service.host) as public:
         assert public.site("/health").json() == {"status": "ok"}
         assert public.site("/ready").json() == {"status": "ready"}
+        slash = public.site("/health/")
+        assert (slash.json(), slash.history) == ({"status": "ok"}, []), "and not sent elsewhere"
         world.player().get(mine_path())
         metrics = public.site("/metrics").text
         assert 'discord_achievements_requests_total{route="get_user_achievements",status="200"}' in metrics

@@ -9,10 +9,13 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from discord_achievements.domain.models import Achievement
+from discord_achievements.server.auth import mint
+from discord_achievements.server.store import TokenKind
 from discord_achievements.server.web.app import open_store
 from tests.running import (
     APP,
@@ -131,11 +134,104 @@ def is_cut_off(client: socket.socket) -> bool:
         return True
 
 
+def status(answers: BinaryIO) -> int:
+    """Read one whole answer."""
+    line, length = answers.readline(), 0
+    while header := answers.readline().strip().lower():
+        if header.startswith(b"content-length:"):
+            length = int(header.partition(b":")[2])
+    answers.read(length)
+    return int(line.split()[1])
+
+
+def is_cut(client: socket.socket, drop: bytes) -> bool:
+    """Send a little more; tell whether nobody takes it any longer."""
+    try:
+        client.send(drop)
+    except OSError:
+        return True
+    return False
+
+
 @pytest.mark.parametrize("sent", [b"", b"GET /api/v10/", b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: "])
 def test_headers_that_do_not_come_are_not_waited_for(impatient: RunningService, sent: bytes) -> None:
     with connect(impatient) as client:
         client.sendall(sent)
         assert is_cut_off(client)
+
+
+def test_after_an_answer_the_next_request_is_not_waited_for_either(
+    impatient: RunningService, tokens: Tokens
+) -> None:
+    health = "GET /health HTTP/1.1\r\nHost: x\r\n"
+    answered = {
+        "an empty line": (f"{health}\r\n", b"\r\n"),
+        "a refused request's body": (
+            f"PUT /api/v10{progress_path(WIN)} HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\n\r\n", b"x"
+        ),
+        "a body that nobody wants": (f"{health}Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+    }  # fmt: skip
+    for what, (request, drop) in answered.items():
+        with connect(impatient) as client, client.makefile("rb") as answers:
+            client.sendall(request.encode())
+            assert status(answers) in (200, 401)
+            until(lambda client=client, drop=drop: is_cut(client, drop), f"{what} holds no connection")  # type: ignore[misc]
+
+
+def test_a_request_that_comes_late_on_a_kept_connection_is_answered(impatient: RunningService) -> None:
+    with connect(impatient) as client, client.makefile("rb") as answers:
+        for _ in range(3):
+            client.sendall(b"\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert status(answers) == 200
+        with connect(impatient) as other:
+            assert is_cut_off(other), "longer than a request's headers may take"
+        client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert status(answers) == 200
+
+
+@pytest.mark.parametrize("part", [b"y" * 1000, b"X-%06d: y\r\n" * 60, b"/y" * 500])
+def test_headers_without_end_are_not_kept(limited: RunningService, part: bytes) -> None:
+    beginning = b"GET /" if part.startswith(b"/") else b"GET /health HTTP/1.1\r\nHost: x\r\nX: "
+    with connect(limited) as client:
+        client.sendall(beginning)
+        sent = 0
+        with suppress(OSError):
+            while sent < 20_000_000:
+                client.sendall(part)
+                sent += len(part)
+        assert sent < 20_000_000, "the connection is broken long before"
+
+
+def test_large_headers_and_bodies_in_one_piece_pass(limited: RunningService, tokens: Tokens) -> None:
+    body = b'{"percent_complete": 1, "seconds_since_unlock": 0, "x": "' + b"y" * 400_000 + b'"}'
+    head = (
+        f"PUT /api/v10{progress_path(WIN, PLAYER)} HTTP/1.1\r\nHost: x\r\nAuthorization: Bot {tokens.bot}\r\n"
+        f"X-Large: {'z' * 50_000}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with connect(limited) as client, client.makefile("rb") as answers:
+        for _ in range(2):
+            client.sendall(head.encode() + body)
+            assert status(answers) == 200
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no limit of open files on Windows")
+def test_as_many_files_are_opened_as_the_system_allows(tmp_path: Path) -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 100), hard))
+    try:
+        service = RunningService(f"sqlite:///{tmp_path.as_posix()}/service.sqlite3")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    clients = [connect(service) for _ in range(150)]
+    with closing(clients[-1]) as last, last.makefile("rb") as answers:
+        last.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert status(answers) == 200
+    for client in clients:
+        client.close()
+    assert service.stop() == 0
+    assert service.log == []
 
 
 def test_a_body_that_does_not_come_is_408(impatient: RunningService, tokens: Tokens) -> None:
@@ -159,14 +255,7 @@ def test_a_client_that_takes_nothing_is_cut_off(
     with connect(impatient) as client:
         client.sendall(request.encode() * 60)  # for 15 MB, of which it reads none
 
-        def is_cut() -> bool:
-            try:
-                client.send(b"\r\n")
-            except OSError:
-                return True
-            return False
-
-        until(is_cut, "the connection is broken")
+        until(lambda: is_cut(client, b"\r\n"), "the connection is broken")
 
 
 def test_requests_that_wait_in_line_on_one_connection_are_bounded(impatient: RunningService) -> None:
@@ -193,7 +282,8 @@ def test_an_idle_stream_has_comments_and_their_number_is_bounded(impatient: Runn
         assert next(lines).startswith(b"retry:")
         assert next(line for line in lines if line).startswith(b":")
         with Client(impatient.host, f"Bearer {tokens.other_player}") as one_more:
-            assert one_more.get(mine_path(tail="/events")).status_code == 429
+            refused = one_more.get(mine_path(tail="/events"))
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5"), "not this player's doing"
             streams.pop().close()
             until(lambda: opens_a_stream(one_more), "there is room again")
     finally:
@@ -201,6 +291,19 @@ def test_an_idle_stream_has_comments_and_their_number_is_bounded(impatient: Runn
             stream.close()
         for client in clients:
             client.close()
+
+
+def test_a_stream_ends_with_its_token(limited: RunningService, database: str) -> None:
+    short = mint(TokenKind.BEARER, APP, PLAYER, time.time_ns() // 1000, 3)
+    with closing(open_store(database)) as store:
+        store.add_token(short.token)
+    with (
+        Client(limited.host, f"Bearer {short.text}") as player,
+        closing(player.events(mine_path(tail="/events"))) as stream,
+    ):
+        assert stream.next() is not None
+        assert stream.next() is None
+        assert player.get(mine_path()).status_code == 401
 
 
 def opens_a_stream(client: Client) -> bool:

@@ -145,10 +145,11 @@ def test_who_a_token_speaks_for() -> None:
     def identified(header: str) -> Any:
         return asyncio.run(known.identify(header))
 
-    assert identified(f"Bot {bot.text}") == (TokenKind.BOT, 1, None)
-    assert identified(f"Bearer {player.text}") == (TokenKind.BEARER, 1, 5)
+    assert identified(f"Bot {bot.text}") == (TokenKind.BOT, 1, None, None)
+    assert identified(f"bOT {bot.text}") == identified(f"Bot {bot.text}"), "RFC 9110: schemes have no letter case"
+    assert identified(f"Bearer {player.text}") == (TokenKind.BEARER, 1, 5, AT_US + 60_000_000)
     mixed = f"{bot.text[:18]}_{player.text[-64:]}"
-    for wrong in ("", bot.text, f"Bearer {bot.text}", f"Bot {player.text}", f"bot {bot.text}", f"Bot {mixed}"):
+    for wrong in ("", bot.text, f"Bearer {bot.text}", f"Bot {player.text}", f"Bo {bot.text}", f"Bot {mixed}"):
         assert identified(wrong) is None
     assert identified(f"Bot {mint(TokenKind.BOT, 1, None, AT_US).text}") is None
     clock[0] += 60_000_000
@@ -246,6 +247,25 @@ def test_writes_to_one_record_in_one_commit_are_told_once() -> None:
     asyncio.run(scene())
 
 
+def test_writes_to_one_record_that_are_tried_one_by_one_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        told: list[Written] = []
+        writer = Writer(RecordingStore(), lambda: AT_US, batch_max=500, waiting_max=500)
+        writes = [writer.write(Raise(Key(1, 12, 9), percent, 0), told.append) for percent in (100, 100)]
+        bad = writer.write(Raise(Key(1, 13, 9), 50, 0), told.append)
+        one, other, refused = await asyncio.gather(*writes, bad, return_exceptions=True)
+        await writer.close()
+        assert isinstance(refused, RuntimeError)
+        assert isinstance(one, Written)
+        assert isinstance(other, Written)
+        assert (one.before, one.after) == (None, other.after)
+        changes = [entry for entry in told if entry.before != entry.after]
+        assert changes == [one], "what changed is told, and once"
+
+    asyncio.run(scene())
+    assert "one by one" in caplog.text
+
+
 # Streams
 
 
@@ -266,8 +286,8 @@ def test_a_client_that_takes_nothing_has_its_stream_ended() -> None:
             asyncio.get_running_loop().time, bytes, per_player=1, total=10, comment_every_s=60, resync_every_s=60
         )
         stream = streams.open(player, send)
-        assert not streams.has_room(player)
-        assert streams.has_room(Player(1, 6))
+        assert (streams.left(player), streams.left(Player(1, 6))) == (0, 1)
+        assert not streams.is_full
         for _ in range(10):
             streams.deliver([Notice(player, b"x" * 100_000), Notice(Player(1, 6), b"not mine")])
             await asyncio.sleep(0)
@@ -314,5 +334,33 @@ def test_each_streams_client_fetches_from_time_to_time() -> None:
         streams.close(late)
         await pass_time(600)
         assert sent == {"early": [b"resync"] * 2, "late": [b"resync"]}
+
+    asyncio.run(scene())
+
+
+def test_a_stream_ends_in_its_time_and_only_once() -> None:
+    async def scene() -> None:
+        now = 1000.0
+        ends: list[str] = []
+
+        def sender(name: str) -> SendBody:
+            async def send(data: bytes, more: bool) -> None:
+                if not more:
+                    ends.append(name)
+
+            return send
+
+        streams = Streams(
+            lambda: now, lambda: b"resync", per_player=2, total=10, comment_every_s=0.01, resync_every_s=1000
+        )
+        streams.open(Player(1, 5), sender("short"), 60.0)
+        streams.open(Player(1, 5), sender("endless"))
+        for passed in (59.0, 1.0, 1.0):
+            now += passed
+            keeping = asyncio.create_task(streams.keep())
+            for _ in range(3):  # one turn for the task, one for those that send, one to spare
+                await asyncio.sleep(0)
+            keeping.cancel()
+            assert ends == ([] if now < 1060 else ["short"])
 
     asyncio.run(scene())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import logging
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
@@ -19,7 +20,7 @@ import msgspec
 
 from ...domain import routes, wire
 from ...domain.errors import ApiError, ErrorCode, field_error, rate_limited
-from ...domain.ratelimit import write_headers
+from ...domain.ratelimit import LimitState, write_headers
 from ...domain.routes import Limit, Route
 from ...domain.wire import Shape
 from ..limiter import Limiter
@@ -162,28 +163,37 @@ class Api:
         return json_answer(200, body, call.headers)
 
     async def _get_user_achievements(self, call: Call) -> Answer:
-        user_id, records = await self._service.records(call.admission)
         started = _started(call.request)
+        if call.request.if_none_match:
+            etag = await self._service.etag(call.admission, call.shape, started=started)
+            if wire.matches_etag(call.request.if_none_match, etag):
+                return Answer(304, [(b"etag", etag.encode()), _PRIVATE])
+        await self._count(call)
+        user_id, records = await self._service.records(call.admission)
         game = call.admission.game
         etag = game.etag(user_id, records, call.shape, started=started)
-        tag = (b"etag", etag.encode())
-        if wire.matches_etag(call.request.if_none_match, etag):
-            return Answer(304, [tag, _PRIVATE])
-        await self._count(call)
         body = game.player_list(user_id, records, call.shape, started=started)
-        return json_answer(200, body, [tag, _PRIVATE, *call.headers])
+        return json_answer(200, body, [(b"etag", etag.encode()), _PRIVATE, *call.headers])
 
     async def _stream(self, call: Call, send: Send) -> None:
         """Hold an event stream until its client goes, or it is ended."""
         player = self._service.player(call.admission)
+        limit = self._service.stream_limit(player)
+        if not limit.remaining:
+            self._tell(call, limit)
+            raise rate_limited(limit.reset_after_s)
+        started = asyncio.Event()
 
         async def send_body(data: bytes, more: bool) -> None:
+            await started.wait()
             await send({"type": "http.response.body", "body": data, "more_body": more})
 
-        await send({"type": "http.response.start", "status": 200, "headers": _STREAM_HEADERS})
-        await send_body(b"retry: %d\n\n" % _RETRY_MS, True)
+        # First what may fail, since after its beginning an answer cannot become a refusal.
         stream = await self._service.open_stream(call.admission, player, send_body, call.request.last_event_id)
         try:
+            await send({"type": "http.response.start", "status": 200, "headers": _STREAM_HEADERS})
+            await send({"type": "http.response.body", "body": b"retry: %d\n\n" % _RETRY_MS, "more_body": True})
+            started.set()
             while (await call.request.receive())["type"] != "http.disconnect":
                 pass
         finally:
@@ -197,13 +207,15 @@ class Api:
         limit = self._limits.get(call.route.name)
         if limit is None:
             return
-        caller = call.admission.caller
-        name = f"{call.route.name}:{caller.application_id}:{caller.user_id or 'bot'}"
-        allowed, state = await self._limiter.hit(name, limit)
-        told = write_headers(state._replace(bucket=_bucket(name)), self._at_s())
-        call.headers.extend((key.lower().encode(), value.encode()) for key, value in told.items())
+        allowed, state = await self._limiter.hit(_limit_name(call), limit)
+        self._tell(call, state)
         if not allowed:
             raise rate_limited(state.reset_after_s)
+
+    def _tell(self, call: Call, state: LimitState) -> None:
+        """Put the state of the call's limit into its answer's headers."""
+        told = write_headers(state._replace(bucket=_bucket(_limit_name(call))), self._at_s())
+        call.headers.extend((key.lower().encode(), value.encode()) for key, value in told.items())
 
     async def _body(self, request: Request) -> bytes:
         length = request.content_length
@@ -214,6 +226,8 @@ class Api:
                 return await self._received(request.receive)
         except TimeoutError as exc:
             raise ApiError.of(ErrorCode.REQUEST_TIMEOUT) from exc
+        except asyncio.CancelledError as exc:  # the server ends, and has waited long enough for this client
+            raise ApiError.of(ErrorCode.UNAVAILABLE, retry_after_s=_UNAVAILABLE_RETRY_S) from exc
 
     async def _received(self, receive: Receive) -> bytes:
         body = b""
@@ -247,7 +261,8 @@ def _request(scope: Scope, receive: Receive) -> Request:
     }
     for name, value in scope["headers"]:
         if name in found:
-            found[name] = value.decode("latin-1")
+            text = value.decode("latin-1").strip(" \t")
+            found[name] = f"{found[name]}, {text}" if name == b"if-none-match" and found[name] else text
     return Request(scope, receive, *found.values())
 
 
@@ -262,9 +277,25 @@ def _json(call: Call, body: bytes) -> Any:
         message = 'Expected "Content-Type" header to be one of {"application/json"}.'
         raise field_error((), "CONTENT_TYPE_INVALID", message)
     try:
-        return msgspec.json.decode(body)
+        try:
+            return msgspec.json.decode(body)
+        except msgspec.ValidationError:  # a number that no machine number holds: infinite, to those who clamp it
+            return json.loads(body.decode(), parse_int=_whole_or_infinite, parse_constant=_no_number)
     except (msgspec.DecodeError, ValueError, RecursionError) as exc:
         raise ApiError.of(ErrorCode.INVALID_JSON) from exc
+
+
+def _whole_or_infinite(digits: str) -> int | float:
+    return int(digits) if len(digits) < 400 else float(digits)
+
+
+def _no_number(constant: str) -> float:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _limit_name(call: Call) -> str:
+    caller = call.admission.caller
+    return f"{call.route.name}:{caller.application_id}:{caller.user_id or 'bot'}"
 
 
 @lru_cache(maxsize=10_000)

@@ -88,8 +88,10 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             path = scope["path"]
-            application = self._api if path.startswith("/api/") or path == "/api" else self._site
-            await application(scope, receive, send)
+            if path.startswith("/api/") or path == "/api":
+                await self._api(scope, receive, send)
+            else:  # which tolerates a trailing slash as the API does
+                await self._site({**scope, "path": path.removesuffix("/")}, receive, send)
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
 

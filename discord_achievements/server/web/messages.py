@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from ...domain.models import DESCRIPTION_MAX, NAME_MAX
 
-Snowflake = Annotated[str, Meta(pattern="^[0-9]{1,19}$", description="an id, from 1 to 2^63-1")]
+Snowflake = Annotated[str, Meta(pattern="^[1-9][0-9]{0,18}$", description="an id, from 1 to 2^63-1")]
 Hash = Annotated[str, Meta(pattern="^[0-9a-f]{32}$", description="MD5 of the icon's bytes")]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Name = Annotated[str, Meta(min_length=1, max_length=NAME_MAX)]

@@ -53,7 +53,7 @@ def describe() -> dict[str, Any]:
         "info": {
             "title": "Achievements",
             "version": "10",
-            "description": "Discord's documented achievements HTTP, and two routes more.",
+            "description": "Discord's documented achievements HTTP, and three routes more.",
         },
         "servers": [{"url": f"/api/v{version}"} for version in reversed(API_VERSIONS)],
         "paths": paths,
@@ -83,7 +83,7 @@ def _operation(route: Route, schema_of: dict[str, Any]) -> dict[str, Any]:
 
 
 def _path_parameter(name: str, route: Route) -> dict[str, Any]:
-    pattern = "^([0-9]{1,19}|@me)$" if name == "user_id" and route.auth is Auth.EITHER else "^[0-9]{1,19}$"
+    pattern = "^([1-9][0-9]{0,18}|@me)$" if name == "user_id" and route.auth is Auth.EITHER else "^[1-9][0-9]{0,18}$"
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "pattern": pattern}}
 
 

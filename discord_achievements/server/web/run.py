@@ -31,6 +31,7 @@ _CHECK_S = 1.0  # how often slow clients are looked for
 _RESTART_S = 0.5
 _LAST_RESORT_S = 5.0  # beyond graceful_timeout_s
 _STARTED = b"started"
+_OPEN_FILES_MAX = 1_048_576  # where the system sets no limit
 _log = logging.getLogger(__name__)
 
 
@@ -40,6 +41,7 @@ def serve(settings: Settings, on_listening: Callable[[str], None]) -> int:
     Raises `StoreUnavailable` and `ConfigurationError` when it cannot start.
     """
     _log_to_stderr(settings.log_level)
+    _allow_open_files()
     listening = _bind(settings)
     host, port = listening.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -239,6 +241,20 @@ def _bind(settings: Settings) -> socket.socket:
         listening.close()
         raise
     return listening
+
+
+def _allow_open_files() -> None:
+    """Take as many open files as the system lets us have: each connection is one. Worker processes inherit it."""
+    if sys.platform != "win32":  # where there is no such limit
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _OPEN_FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES_MAX)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            try:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            except (ValueError, OSError) as exc:  # macOS refuses more than its kernel's own limit
+                _log.warning("open files stay limited to %d, and so do connections: %s", soft, exc)
 
 
 class _Lines(logging.Formatter):

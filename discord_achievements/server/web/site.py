@@ -76,7 +76,9 @@ def create_site(service: Service, streams: Streams, metrics: Metrics, *, with_me
     ]
     if with_metrics:
         routes.append(Route("/metrics", show_metrics))
-    return Starlette(routes=routes, exception_handlers={404: not_found, 405: wrong_method})
+    site = Starlette(routes=routes, exception_handlers={404: not_found, 405: wrong_method})
+    site.router.redirect_slashes = False  # to wherever the request's Host header says
+    return site
 
 
 def _error(known: ErrorCode, headers: dict[str, str] | None = None) -> Response:

@@ -1,0 +1,196 @@
+"""The service as an ASGI application, on stores that tests have in their hands."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import pytest
+
+from discord_achievements.domain.models import Achievement
+from discord_achievements.server.auth import mint
+from discord_achievements.server.memory_store import MemoryStore
+from discord_achievements.server.settings import Settings
+from discord_achievements.server.store import Application, Held, Key, Raise, RecordsVersion, StoreUnavailable, TokenKind
+from discord_achievements.server.web.app import App
+from discord_achievements.server.web.asgi import Message
+from tests.running import APP
+
+PLAYER = 5
+WIN = 1001
+LIST = f"/api/v10/users/@me/applications/{APP}/achievements"
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Service:
+    """The application with one player's token; `store` may misbehave."""
+
+    def __init__(self, store: MemoryStore, **settings: Any) -> None:
+        self.store = store
+        self.app = App(store, Settings(**settings))
+        bot, player = mint(TokenKind.BOT, APP, None, 0), mint(TokenKind.BEARER, APP, PLAYER, 0)
+        store.add_application(Application(APP, "A Game", 0), bot.token)
+        store.add_token(player.token)
+        store.add_achievement(Achievement(APP, WIN, "Win", "You won."), None)
+        self.bot, self.player = f"Bot {bot.text}", f"Bearer {player.text}"
+
+    async def call(
+        self, method: str, path: str, authorization: str, lines: Sequence[tuple[str, str]] = (), **headers: str
+    ) -> Answer:
+        """Return the whole answer; `lines` are headers whose names may repeat."""
+        given = [("authorization", authorization), *headers.items(), *lines]
+        scope = {
+            "type": "http", "method": method, "path": path, "query_string": b"",
+            "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in given],
+        }  # fmt: skip
+        received = [{"type": "http.request", "body": b"", "more_body": False}]
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            if received:
+                return received.pop()
+            return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await asyncio.wait_for(self.app(scope, receive, send), 20)
+        told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+        return Answer(sent[0]["status"], told, b"".join(message.get("body", b"") for message in sent[1:]))
+
+
+def play(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(scene())
+
+
+def test_a_stream_whose_past_cannot_be_read_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    class Away(MemoryStore):
+        def records(self, application_id: int, user_id: int) -> dict[int, Held]:
+            raise StoreUnavailable("away")
+
+    async def scene() -> None:
+        service = Service(Away(), streams_per_user=1)
+        seen = str(time.time_ns() // 1000)
+        for _ in range(3):
+            answer = await service.call("GET", f"{LIST}/events", service.player, last_event_id=seen)
+            assert answer.status == 503, "it is refused, and gives its place back"
+            assert answer.headers["retry-after"] == "1"
+
+    play(scene)
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+class Counting(MemoryStore):
+    """Counts what is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lists = self.definitions = 0
+
+    def records(self, application_id: int, user_id: int) -> dict[int, Held]:
+        self.lists += 1
+        return super().records(application_id, user_id)
+
+    def records_version(self, application_id: int, user_id: int) -> RecordsVersion:
+        held = super().records(application_id, user_id).values()
+        return RecordsVersion(len(held), sum(record.revision for record in held))
+
+    def achievements(self, application_id: int) -> list[Achievement]:
+        self.definitions += 1
+        return super().achievements(application_id)
+
+
+def test_asking_whether_there_is_news_reads_no_records_unless_there_is() -> None:
+    async def scene() -> None:
+        store = Counting()
+        service = Service(store, rate_limits="off")
+        etag = (await service.call("GET", LIST, service.player)).headers["etag"]
+        assert (await service.call("GET", LIST, service.player, if_none_match=etag)).status == 304
+        store.lists = 0
+        for _ in range(5):
+            assert (await service.call("GET", LIST, service.player, if_none_match=etag)).status == 304
+        assert store.lists == 0
+        store.write([Raise(Key(APP, PLAYER, WIN), 50, 0)], 1)  # as another process would
+        news = await service.call("GET", LIST, service.player, if_none_match=etag)
+        assert (news.status, news.headers["etag"] == etag) == (200, False)
+        shapes = await service.call("GET", LIST.replace("v10", "v9"), service.player, if_none_match=etag)
+        assert shapes.status == 200
+        tags = {news.headers["etag"], shapes.headers["etag"]}
+        store.change_achievement(APP, WIN, lambda before: replace(before, name="Won"), None)
+        again = await service.call("GET", LIST, service.player, if_none_match=", ".join(tags))
+        assert again.status == 200, "the definitions count too"
+
+    play(scene)
+
+
+def test_a_request_beyond_the_limit_reads_no_records() -> None:
+    async def scene() -> None:
+        store = Counting()
+        service = Service(store)
+        statuses = [(await service.call("GET", LIST, service.player)).status for _ in range(5)]
+        assert statuses == [200, 200, 429, 429, 429]
+        assert store.lists == 2
+
+    play(scene)
+
+
+def test_all_that_wait_for_a_games_definitions_share_one_look() -> None:
+    async def scene() -> None:
+        store = Counting()
+        service = Service(store, rate_limits="off")
+        for looks in (1, 2):
+            calls = [service.call("GET", LIST, service.player) for _ in range(20)]
+            assert {answer.status for answer in await asyncio.gather(*calls)} == {200}
+            assert store.definitions == looks
+            store.add_achievement(Achievement(APP, WIN + looks, "Another", "One."), None)
+        assert b"Another" in (await service.call("GET", LIST, service.player)).body
+
+    play(scene)
+
+
+def test_header_lines_as_rfc_9110_has_them() -> None:
+    async def scene() -> None:
+        service = Service(MemoryStore(), rate_limits="off")
+        for authorization in (f"{service.player} \t", service.player.replace("Bearer ", "bearer  ")):
+            assert (await service.call("GET", LIST, authorization)).status == 200
+        etag = (await service.call("GET", LIST, service.player)).headers["etag"]
+        # Two lines of one name are one list.
+        lines = [("if-none-match", etag), ("if-none-match", '"another"')]
+        assert (await service.call("GET", LIST, service.player, lines=lines)).status == 304
+        assert (await service.call("GET", LIST, service.player, lines=lines[::-1])).status == 304
+
+    play(scene)
+
+
+def test_a_body_that_is_still_awaited_when_the_server_ends_is_503(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        service = Service(MemoryStore())
+        awaited = asyncio.Event()
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            awaited.set()
+            return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        headers = [(b"authorization", service.bot.encode()), (b"content-type", b"application/json")]
+        path = f"/api/v10/applications/{APP}/achievements"
+        scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers}
+        request = asyncio.create_task(service.app(scope, receive, send))
+        await asyncio.wait_for(awaited.wait(), 20)
+        request.cancel()  # as uvicorn does when its time to end is over
+        await asyncio.wait_for(request, 20)
+        assert sent[0]["status"] == 503
+
+    play(scene)
+    assert not [record for record in caplog.records if record.exc_info]
