@@ -150,8 +150,7 @@ def _make_private(path: Path) -> None:
     SQLite gives the files beside it the same rights. On Windows both inherit theirs from the folder above.
     """
     try:
-        if not path.parent.exists():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as exc:
         raise ConfigurationError(f"the folder of the database {path} cannot be made: {exc}") from exc
     try:
