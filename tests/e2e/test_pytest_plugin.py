@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import textwrap
@@ -287,32 +286,3 @@ def test_a_project_that_does_not_use_it_does_not_notice(project: pytest.Pytester
 def test_the_fixtures_are_listed_with_their_meaning(project: pytest.Pytester) -> None:
     result = project.runpytest_inprocess("-p", PLUGIN, "--fixtures")
     result.stdout.fnmatch_lines(["achievements -- *", "*An `AchievementManager` for the game under test*"])
-
-
-def test_the_guide_works(pytester: pytest.Pytester) -> None:
-    guide = (ROOT / "docs" / "guides" / "testing.md").read_text("utf-8")
-    blocks = re.findall(r"^```(\w+)\n(.*?)^```$", guide, re.DOTALL | re.MULTILINE)
-    settings, catalogue = [text for kind, text in blocks if kind == "toml"]
-    (pytester.path / "pyproject.toml").write_text(settings, "utf-8")
-    (pytester.path / "achievements.toml").write_text(catalogue, "utf-8")
-    code = [text for kind, text in blocks if kind == "python"]
-    tests = [text for text in code if "def test_" in text]
-    for number, text in enumerate(tests):
-        (pytester.path / f"test_{number}.py").write_text(text, "utf-8")
-    result = pytester.runpytest_inprocess("-p", PLUGIN, "-W", "error")
-    result.assert_outcomes(passed="".join(tests).count("def test_"))
-    assert len(tests) >= 6
-    said = "".join(
-        subprocess.run(
-            [sys.executable, "-W", "error", "-c", text],
-            check=True,
-            cwd=pytester.mkdir(f"alone_{number}"),
-            env=environment(),
-            stdout=subprocess.PIPE,
-            text=True,
-            timeout=60,
-        ).stdout
-        for number, text in enumerate(code)
-        if text not in tests
-    )
-    assert said.strip() in [text.strip() for kind, text in blocks if kind == "text"]
