@@ -7,6 +7,7 @@ the other side. So each wait for an answer is bounded here as well, by a little 
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Generator
@@ -27,8 +28,8 @@ _OPTIONS: dict[str, str | int] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
     "application_name": "discord_achievements",
-    "options": "-c statement_timeout=8s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s",
 }
+_BOUNDS = "-c statement_timeout=8s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s"
 
 
 class PostgresConnection(psycopg.Connection[Any]):
@@ -42,9 +43,16 @@ class PostgresConnection(psycopg.Connection[Any]):
     @classmethod
     def open(cls, url: str, *, autocommit: bool = False, answer_within_s: float | None = None) -> Self:
         """Connect. **Blocks** for five seconds at most for each address of the host."""
-        connection = cls.connect(make_conninfo(url, **_OPTIONS), autocommit=autocommit)
+        connection = cls.connect(make_conninfo(url, options=_BOUNDS, **_OPTIONS), autocommit=autocommit)
         if answer_within_s is not None:
             connection.answer_within_s = answer_within_s
+        return connection
+
+    @classmethod
+    def open_patient(cls, url: str) -> Self:
+        """Connect for what may take minutes: statements and waits for others have no bound. **Blocks** as above."""
+        connection = cls.connect(make_conninfo(url, **_OPTIONS))
+        connection.answer_within_s = math.inf
         return connection
 
     def wait(self, gen: PQGen[T], *args: Any, **kwargs: Any) -> T:

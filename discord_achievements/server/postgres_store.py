@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 
 from sqlalchemy import Connection, create_engine
+from sqlalchemy.pool import NullPool
 
 from .migrate import migrate
 from .notify import Listener
-from .postgres_connection import Connector
+from .postgres_connection import Connector, PostgresConnection
 from .sql_store import SqlStore, held
 from .store import Held, Key, Written
 
@@ -48,7 +50,11 @@ class PostgresStore(SqlStore):
             "postgresql+psycopg://", creator=Connector(url), pool_size=8, max_overflow=8, pool_timeout=5.0
         )
         super().__init__(engine)
-        migrate(engine)
+        # A migration of a large table takes its time, and the other processes wait for it.
+        patient = create_engine(
+            "postgresql+psycopg://", creator=partial(PostgresConnection.open_patient, url), poolclass=NullPool
+        )
+        migrate(patient)
         self._generation = 0
         self._listener = Listener(
             url, GENERATION_CHANNEL, on_message=lambda _: self._next_generation(), on_gap=self._next_generation

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -15,10 +17,13 @@ from sqlalchemy import Engine, create_engine, event, inspect, text
 
 from discord_achievements.domain.errors import ConfigurationError
 from discord_achievements.domain.progress import Progress
+from discord_achievements.server import migrate as migrate_module
+from discord_achievements.server import postgres_connection
 from discord_achievements.server.migrate import configuration, migrate
 from discord_achievements.server.sql_schema import metadata
 from discord_achievements.server.store import Held, Key, Raise
 from discord_achievements.server.web.app import open_store
+from tests.databases import Postgres
 from tests.running import APP
 
 
@@ -83,6 +88,21 @@ def test_there_is_one_line_of_revisions() -> None:
     engine.dispose()
     assert len(script.get_heads()) == 1
     assert [step.revision for step in script.walk_revisions()][-1] == "0001"
+
+
+def test_a_start_waits_for_the_migration_of_another_as_long_as_it_takes(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_connection, "_BOUNDS", "-c statement_timeout=200ms -c lock_timeout=200ms")
+    monkeypatch.setattr(postgres_connection.PostgresConnection, "answer_within_s", 0.2)
+    database = postgres.new_database()
+    with psycopg.connect(database) as other, ThreadPoolExecutor(1) as thread:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", (migrate_module._LOCK,))
+        opening = thread.submit(open_store, database)
+        other.execute("SELECT pg_sleep(1)")  # five times what a request may take
+        other.commit()
+        with closing(opening.result(30)) as store:
+            assert store.applications() == []
 
 
 def test_processes_that_start_at_once_migrate_once(make_database: Callable[[], str]) -> None:
