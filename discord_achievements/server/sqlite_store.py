@@ -21,6 +21,7 @@ from .sql_store import SqlStore, held
 from .store import Held, Key, RecordsVersion, StoreUnavailable, Token, TokenKind, Written
 
 _BUSY_TIMEOUT_S = 5.0
+_BUSY_AGAIN_S = 0.01
 _GENERATION_FOR_S = 0.001
 PRAGMAS = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON")
 _READ = """
@@ -139,8 +140,7 @@ class SqliteStore(SqlStore):
         connection = sqlite3.connect(
             path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=16
         )
-        for pragma in PRAGMAS:
-            connection.execute(pragma)
+        _set_up(connection)
         return connection
 
 
@@ -162,12 +162,24 @@ def _make_private(path: Path) -> None:
 
 
 def _configure(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    assert isinstance(connection, sqlite3.Connection)
     # Without this the driver begins transactions by itself, and not with IMMEDIATE.
     connection.isolation_level = None
-    cursor = connection.cursor()
+    _set_up(connection)
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    give_up_at = time.monotonic() + _BUSY_TIMEOUT_S
     for pragma in PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
+        while True:
+            try:
+                connection.execute(pragma).close()
+                break
+            except sqlite3.OperationalError as exc:
+                # Of two that turn a new file to write-ahead at once, SQLite refuses one without waiting.
+                if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up_at:
+                    raise
+            time.sleep(_BUSY_AGAIN_S)
 
 
 def _begin(connection: Connection) -> None:

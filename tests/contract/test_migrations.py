@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -18,7 +21,7 @@ from sqlalchemy import Engine, create_engine, event, inspect, text
 from discord_achievements.domain.errors import ConfigurationError
 from discord_achievements.domain.progress import Progress
 from discord_achievements.server import migrate as migrate_module
-from discord_achievements.server import postgres_connection
+from discord_achievements.server import postgres_connection, sqlite_store
 from discord_achievements.server.migrate import configuration, migrate
 from discord_achievements.server.sql_schema import metadata
 from discord_achievements.server.store import Held, Key, Raise
@@ -88,6 +91,23 @@ def test_there_is_one_line_of_revisions() -> None:
     engine.dispose()
     assert len(script.get_heads()) == 1
     assert [step.revision for step in script.walk_revisions()][-1] == "0001"
+
+
+def test_a_start_waits_while_another_holds_the_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "service.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # as one does that is turning it to write-ahead
+        waited = []
+
+        def let_go(seconds: float) -> None:
+            waited.append(seconds)
+            if other.in_transaction:
+                other.execute("COMMIT")
+
+        monkeypatch.setattr(sqlite_store, "time", SimpleNamespace(monotonic=time.monotonic, sleep=let_go))
+        with closing(open_store(f"sqlite:///{path.as_posix()}")) as store:
+            assert store.applications() == []
+        assert waited
 
 
 def test_a_start_waits_for_the_migration_of_another_as_long_as_it_takes(
