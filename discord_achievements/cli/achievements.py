@@ -22,20 +22,25 @@ def achievements() -> None:
 
 
 def _definition_options(command: F) -> F:
+    # The last one that is put on is the first in the help.
     for option in (
-        click.option("--secret/--no-secret", default=None, help="Hidden until it is unlocked."),
-        click.option("--secure/--no-secure", default=None, help="Only the game's server can grant it."),
+        click.option(
+            "--description-localization", "descriptions", multiple=True, metavar="LOCALE=TEXT", help="Likewise."
+        ),
+        click.option(
+            "--name-localization",
+            "names",
+            multiple=True,
+            metavar="LOCALE=TEXT",
+            help="Such as de=Gewonnen; may be repeated.",
+        ),
         click.option(
             "--icon",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
             help="A PNG, JPEG, GIF or WebP file, at most 256 KiB and 1024 x 1024 pixels.",
         ),
-        click.option(
-            "--name-localization", "names", multiple=True, metavar="LOCALE=TEXT", help="May be repeated."
-        ),
-        click.option(
-            "--description-localization", "descriptions", multiple=True, metavar="LOCALE=TEXT", help="Likewise."
-        ),
+        click.option("--secure/--no-secure", default=None, help="Only the game's server can grant it."),
+        click.option("--secret/--no-secret", default=None, help="Hidden until it is unlocked."),
     ):
         command = option(command)
     return command

@@ -52,18 +52,26 @@ def opened(database: str | None) -> Iterator[Store]:
 
 def service_options(command: F) -> F:
     """Add the options of a command that speaks to the service."""
+    # The last one that is put on is the first in the help.
     for option in (
-        click.option(
-            "--application", "application_id", type=ID, required=True, envvar=f"{PREFIX}APPLICATION", help="Its id."
-        ),
+        click.option("--allow-insecure-http", is_flag=True, help="Send the token without TLS to another host."),
         click.option(
             "--url",
             envvar=f"{PREFIX}URL",
             default="http://127.0.0.1:8000/api/v10",
             show_default=True,
+            show_envvar=True,
             help="The service's base URL.",
         ),
-        click.option("--allow-insecure-http", is_flag=True, help="Send the token without TLS to another host."),
+        click.option(
+            "--application",
+            "application_id",
+            type=ID,
+            required=True,
+            envvar=f"{PREFIX}APPLICATION",
+            show_envvar=True,
+            help="The application's id.",
+        ),
     ):
         command = option(command)
     return command
@@ -80,7 +88,10 @@ class Api:
             )
         self._application_id = application_id
         self._url = checked_base_url(
-            url, allow_insecure_http=allow_insecure_http, name="--url", allowed_by="--allow-insecure-http"
+            url,
+            allow_insecure_http=allow_insecure_http,
+            name=f"--url or {PREFIX}URL",
+            allowed_by="--allow-insecure-http",
         )
         self._headers = {"Authorization": f"Bot {token}", "Content-Type": "application/json"}
 
@@ -107,7 +118,7 @@ def describe(error: ApiError) -> str:
         line += f"; {PREFIX}BOT_TOKEN is not a valid bot token of this service"
     if error.code is None:
         line += f"; {PREFIX}URL has to end in /api/v10"
-    if error.retry_after_s is not None:
+    if error.retry_after_s is not None and error.status in (429, 503):
         line += f"; try again in {error.retry_after_s:g} s"
     for path, message in field_errors(error.errors or {}):
         line += f"; {path}: {message}" if path else f"; {message}"

@@ -141,7 +141,8 @@ def test_failures_are_one_line_and_1(game: Game, tmp_path: Path) -> None:
     fails(run("app", "list", database=file), "Error: the database cannot be used", "not a database")
     fails(run("app", "list", database=f"{file}/x"), "Error: the folder of the database", str(tmp_path))
     fails(run("serve", "--workers", "2", database=game.database), "REDIS")
-    fails(run("serve", "--port", str(game.service.port), database=game.database), "in use")
+    port = str(game.service.port)
+    fails(run("serve", "--port", port, database=game.database), f":{port}", "in use", "--port")
     fails(run("serve", port="x", database=game.database), "DISCORD_ACHIEVEMENTS_PORT")
     listing = ["achievements", "list", "--application", game.application_id]
     fails(run(*listing, url=game.service.url), "DISCORD_ACHIEVEMENTS_BOT_TOKEN")
@@ -155,6 +156,9 @@ def test_failures_are_one_line_and_1(game: Game, tmp_path: Path) -> None:
     fails(run("serve", database=game.database, redis="redis://[x"), "REDIS")
     fails(run("app", "list", database="postgresql://u:hunter@2@127.0.0.1:1/db"), "%40")
     fails(game.run("achievements", "delete", "5"), "Unknown Achievement", "990001")
+    assert "try again" not in game.run("achievements", "delete", "5").err
+    fails_usage = run("achievements", "list", url=game.service.url)
+    assert (fails_usage.status, "DISCORD_ACHIEVEMENTS_APPLICATION" in fails_usage.err) == (2, True)
     fails(game.run("achievements", "update", "5", "--name", "x"), "Unknown Achievement")
     fails(game.run("achievements", "create", "--name", "x" * 101, "--description", "d"), "name", "100")
 

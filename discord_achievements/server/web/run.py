@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import multiprocessing
@@ -21,7 +22,7 @@ from typing import Any
 import uvicorn
 from prometheus_client.multiprocess import mark_process_dead
 
-from ...domain.errors import DiscordAchievementsError
+from ...domain.errors import ConfigurationError, DiscordAchievementsError
 from ..settings import Settings
 from ..store import Store
 from .app import App, open_store
@@ -237,6 +238,12 @@ def _bind(settings: Settings) -> socket.socket:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((settings.host, settings.port))
         listening.set_inheritable(True)
+    except OSError as exc:
+        listening.close()
+        where, reason = f"{settings.host}:{settings.port}", exc.strerror or exc
+        if exc.errno == errno.EADDRINUSE:
+            reason = "it is in use; is another `serve` running? --port takes another"
+        raise ConfigurationError(f"cannot listen on {where}: {reason}") from exc
     except BaseException:
         listening.close()
         raise
