@@ -402,6 +402,7 @@ def test_a_host_that_is_silent_to_all_costs_one_time_out_and_not_one_for_each(
 ) -> None:
     monkeypatch.setattr(PostgresConnection, "answer_within_s", 0.2)
     with closing(postgres.line()) as line, closing(PostgresStore(by_line(postgres.new_database(), line))) as store:
+        store.ping()  # from now on there is a connection, which falls silent too
         line.fall_silent()
         with pytest.raises(StoreUnavailable, match="not answered"):
             store.ping()
