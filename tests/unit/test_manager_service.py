@@ -1648,13 +1648,32 @@ def test_an_unusable_url_is_refused_without_repeating_what_may_be_secret(
             construct(tmp_path, token="t")
 
 
-@pytest.mark.parametrize("token", ["Bot hunter2", "bot hunter2", " BOT hunter2", "Bearer Bot hunter2"])
+@pytest.mark.parametrize(
+    "token",
+    [
+        "Bot hunter2",
+        "bot hunter2",
+        " BOT hunter2",
+        "Bearer Bot hunter2",
+        "dabot_0123456789ab_hunter2",  # as the command line prints it
+        "Bearer dabot_0123456789ab_hunter2",
+        "Bearer Bearer dabot_0123456789ab_hunter2",
+        "Bot dabot_0123456789ab_hunter2",
+    ],
+)
 def test_a_bot_token_is_refused_with_the_reason(tmp_path: Path, token: str) -> None:
     with pytest.raises(ConfigurationError, match="token") as caught:
         construct(tmp_path, base_url=BASE_URL, token=token)
     assert "hunter2" not in str(caught.value)
-    if "Bearer" not in token:
-        assert "bot token" in str(caught.value)
+    assert "bot token" in str(caught.value)
+
+
+@pytest.mark.parametrize("prefix", ["", "Bearer "])
+def test_a_token_of_the_application_is_refused_with_the_reason(world: World, prefix: str) -> None:
+    game = world.start()
+    with pytest.raises(ConfigurationError, match="not of a player") as caught:
+        game.manager.set_token(f"{prefix}daclient_0123456789ab_hunter2")
+    assert "hunter2" not in str(caught.value)
 
 
 class NoRefresh:
