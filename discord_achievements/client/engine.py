@@ -27,7 +27,7 @@ from .events import ServerEvent, StreamEnded, StreamEvent, StreamOpened, StreamR
 from .feed import DEFAULT_RETRY_S
 from .icons import IconFolder, is_png
 from .intake import Intake
-from .messages import Fetch, Set, SignIn, Wake, WantIcon
+from .messages import Fetch, Mistake, Set, SignIn, Wake, WantIcon
 from .protocol import Protocol, check, describe, is_sendable, read_update
 from .report import Report, pause
 from .storage import Storage
@@ -110,6 +110,8 @@ class Engine:
             self._want_fetch(command)
         elif isinstance(command, WantIcon):
             self._want_icon(command)
+        elif isinstance(command, Mistake):
+            _log.warning("%s", command.text)
         elif isinstance(command, StreamOpened | StreamEvent | StreamEnded):
             self._take_stream(command)
         elif not isinstance(command, Wake):

@@ -38,6 +38,7 @@ from .sync import Sync
 from .token import Credentials, TokenProvider, credentials
 from .transport import Transport
 from .worker import Worker
+from .wrong_calls import WrongCalls
 
 _log = logging.getLogger("discord_achievements")
 _FLUSH_POLL_S = 0.002
@@ -131,6 +132,7 @@ class AchievementManager:
         inbox: deque[object] = deque()
         outbox: SimpleQueue[object] = SimpleQueue()
         self._tell_worker = outbox.put
+        self._wrong_calls = WrongCalls(catalogue, outbox.put)
         engine = Engine(
             self._storage,
             self._clock,
@@ -187,13 +189,16 @@ class AchievementManager:
         else:
             is_valid = is_snowflake(achievement_id) and is_percent(percent_complete)
         if not is_valid:
+            self._wrong_calls.invalid_set(achievement_id, percent_complete)
             self._delivery.refuse(seq, Result.INVALID_PAYLOAD)
             return
         view = self._delivery.view
         shown = view.objects.get(achievement_id) or view.look(achievement_id)
         may_show = shown is not None and achievement_id not in view.secure
         if self._local and not may_show:
-            self._delivery.refuse(seq, Result.NOT_FOUND if shown is None else Result.UNAUTHORIZED_FOR_ACHIEVEMENT)
+            refusal = Result.NOT_FOUND if shown is None else Result.UNAUTHORIZED_FOR_ACHIEVEMENT
+            self._wrong_calls.refused_set(achievement_id, refusal)
+            self._delivery.refuse(seq, refusal)
             return
         # Only an unlock has a time.
         at_us = self._clock.at_us() if percent_complete == COMPLETE else 0
@@ -332,7 +337,8 @@ class AchievementManager:
         """
         found = self._delivery.view.definition(self.application_id, achievement_id, self.locale)
         if found is None:
-            raise ResultError(Result.NOT_FOUND, f"no achievement with id {achievement_id!r:.40} is known")
+            hint = self._wrong_calls.key_hint(achievement_id) or "the catalogue or the service has to have it"
+            raise ResultError(Result.NOT_FOUND, f"no achievement with id {achievement_id!r:.40} is known: {hint}")
         return found
 
     def get_icon(self, achievement_id: int) -> str | None:
@@ -350,6 +356,8 @@ class AchievementManager:
             self._tell_worker(WantIcon(achievement_id, icon_hash, None if icon_hash else path))
             if not self._started:
                 self._start()
+        elif type(achievement_id) is not int:
+            self._wrong_calls.key_as_id("get_icon", achievement_id)
         return None
 
     def set_token(self, token: str | TokenProvider) -> None:
@@ -434,7 +442,8 @@ class AchievementManager:
             found = self._delivery.view.look(achievement_id)
             if found is not None:
                 return found
-        hint = "it is unknown, or a secret that is still locked" if is_snowflake(achievement_id) else "it is no id"
+        unknown = "it is unknown, or a secret that is still locked" if is_snowflake(achievement_id) else "it is no id"
+        hint = self._wrong_calls.key_hint(achievement_id) or unknown
         self._nothing(f"the list has no achievement with id {achievement_id!r:.40}: {hint}")
 
     def _nothing(self, why: str) -> NoReturn:

@@ -46,6 +46,12 @@ class WantIcon(NamedTuple):
     path: str | None
 
 
+class Mistake(NamedTuple):
+    """Warn of a call that cannot succeed."""
+
+    text: str
+
+
 class Wake(NamedTuple):
     """Look at the clock again, or stop."""
 
