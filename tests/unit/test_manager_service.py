@@ -1214,7 +1214,8 @@ def test_another_address_than_the_services_is_told_in_the_log(
     line.answers.append(error(*answer))
     game = world.start(line=line, base_url=base_url)
     game.manager.set_user_achievement(WALK, 10)
-    game.until(lambda: any(f"{base_url} is not an achievements service: base_url {advice}" in m for m in warned(caplog)))
+    told = f"{base_url} is not an achievements service: base_url {advice}"
+    game.until(lambda: any(told in message for message in warned(caplog)))
     assert game.manager.pending_count == 1
 
 
