@@ -69,6 +69,36 @@ class AchievementManager:
     **Source**: Discord GameSDK, AchievementManager.
     """
 
+    # So that a handler assigned to a misspelt event is an AttributeError. Subclasses may have attributes of their own.
+    __slots__ = (
+        "__weakref__",
+        "_callbacks",
+        "_clock",
+        "_closed",
+        "_credentials",
+        "_deliver",
+        "_delivery",
+        "_icon_paths",
+        "_inbox",
+        "_journal",
+        "_last_set",
+        "_lifetime",
+        "_local",
+        "_objects",
+        "_own",
+        "_owner",
+        "_seq",
+        "_started",
+        "_storage",
+        "_tell_worker",
+        "_token_replaced",
+        "_visible",
+        "_worker",
+        "_wrong_calls",
+        "application_id",
+        "locale",
+    )
+
     def __init__(
         self,
         application_id: int,

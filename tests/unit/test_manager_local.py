@@ -1306,6 +1306,22 @@ def test_a_relative_xdg_folder_is_ignored(tmp_path: Path, monkeypatch: pytest.Mo
     assert list((tmp_path / "home").rglob(str(APPLICATION_ID)))
 
 
+# What a game misspells
+
+
+def test_a_handler_for_an_event_that_does_not_exist_is_refused(game: Game) -> None:
+    with pytest.raises(AttributeError, match="on_user_achievement_updated"):
+        game.manager.on_user_achievement_updated = print  # type: ignore[attr-defined]
+
+
+def test_a_subclass_may_have_attributes_of_its_own(tmp_path: Path) -> None:
+    class Mine(AchievementManager):
+        pass
+
+    with Mine(APPLICATION_ID, achievements=write_catalogue(tmp_path), data_dir=tmp_path / "data") as manager:
+        manager.score = 5  # type: ignore[attr-defined]
+
+
 # A game that does not turn its loop
 
 
