@@ -31,7 +31,7 @@ from .delivery import Delivery, ResultCallback, awaited
 from .engine import Engine, Service
 from .event import Event
 from .lifetime import Lifetime
-from .messages import Fetch, Set, SignIn, WantIcon
+from .messages import START, Fetch, Set, SignIn, WantIcon
 from .protocol import Protocol
 from .storage import Storage
 from .sync import Sync
@@ -42,7 +42,6 @@ from .wrong_calls import WrongCalls
 
 _log = logging.getLogger("discord_achievements")
 _FLUSH_POLL_S = 0.002
-_START = object()
 
 
 class AchievementManager:
@@ -188,7 +187,7 @@ class AchievementManager:
         self._started = False
         self._closed = False
         # The first run_callbacks() finds this, and so starts the worker; with nothing in the queue it checks nothing.
-        inbox.append(_START)
+        inbox.append(START)
         self._lifetime = Lifetime(self, self._worker, close=self.close, forget=self._forget)
 
     # The GameSDK's verbs
@@ -435,6 +434,12 @@ class AchievementManager:
         self._lifetime.closed()
         if not self._worker.stop(timeout_s):
             _log.warning("the worker did not end within %s s; it ends with the process", timeout_s)
+        is_heard = self._callbacks or self._delivery.updates.handlers or self._delivery.connection.handlers
+        if is_heard and len(self._inbox) > 1 and self._inbox[0] is START and not self._worker.has_warned:
+            _log.warning(
+                "run_callbacks() was never called, so no callback and no event reached the game while it ran;"
+                " call it once per frame"
+            )
         self._delivery.finish()
 
     def __enter__(self) -> Self:
@@ -454,8 +459,6 @@ class AchievementManager:
     def _start(self) -> None:
         if self._closed:
             return
-        if self._inbox and self._inbox[0] is _START:
-            self._inbox.popleft()
         try:
             self._worker.start()
             self._started = True

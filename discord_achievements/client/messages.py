@@ -58,6 +58,8 @@ class Wake(NamedTuple):
 
 # From the worker to the game
 
+START = object()  # in the queue from the beginning: while it is there, the game has not called run_callbacks()
+
 
 class Changed(NamedTuple):
     """One achievement has another value, state or definition; `seq` is the last set taken into account."""

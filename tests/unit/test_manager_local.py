@@ -854,7 +854,8 @@ def test_a_manager_that_nobody_closes_is_closed_at_exit(tmp_path: Path, start: S
     """
     ended = run_python(code, APPLICATION_ID, WALK, catalogue, tmp_path / "data")
     assert ended.returncode == 0, ended.stderr
-    assert ended.stderr == ""
+    (warning,) = ended.stderr.splitlines()
+    assert warning.startswith("run_callbacks() was never called")
     first, second = ended.stdout.splitlines()
     assert first == "False end of the game"
     assert second in ("result OK", "result TRANSACTION_ABORTED")
@@ -1397,6 +1398,38 @@ def test_a_game_that_has_only_just_started_is_not_warned(start: Start, warnings:
     clock.advance(60)
     assert game.manager.flush()
     game.fetch()
+    assert warnings.count == 0
+
+
+def test_a_game_that_never_calls_run_callbacks_is_told_when_it_ends(start: Start, warnings: Warnings) -> None:
+    game = start()
+    game.manager.set_user_achievement(WALK, 10)
+    game.manager.close()
+    assert warnings.count == 1
+
+
+def test_a_game_that_was_warned_while_it_ran_is_not_warned_again(start: Start, warnings: Warnings) -> None:
+    clock = ManualClock()
+    game = start(clock=clock)
+    game.manager.set_user_achievement(WALK, 10)
+    pass_time(game, clock, 0)
+    clock.advance(10)
+    warnings.eventually(1)
+    game.manager.close()
+    assert warnings.count == 1
+
+
+def test_a_game_that_could_miss_nothing_is_not_warned_when_it_ends(
+    start: Start, warnings: Warnings, tmp_path: Path
+) -> None:
+    start().manager.close()  # nothing has happened
+    once = start(data_dir=tmp_path / "once")
+    once.manager.run_callbacks()
+    once.manager.set_user_achievement(WALK, 10)
+    once.manager.close()
+    path = write_catalogue(tmp_path)
+    with AchievementManager(APPLICATION_ID, achievements=path, data_dir=tmp_path / "deaf") as manager:
+        manager.set_user_achievement(WALK, 10)  # and nobody listens
     assert warnings.count == 0
 
 
