@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from ..client.configuration import checked_base_url
-from ..client.protocol import check
+from ..client.protocol import check, wrong_address
 from ..client.requests_transport import RequestsTransport
 from ..client.transport import Request
 from ..domain.errors import ApiError, DiscordAchievementsError
@@ -102,7 +102,12 @@ class Api:
         request = Request(route.method, self._url + path + query, self._headers, content)
         with closing(RequestsTransport()) as transport:
             response = transport.send(request)
-        check(response)
+        try:
+            check(response)
+        except ApiError as exc:
+            if wrong := wrong_address(self._url, exc, name=f"--url or {PREFIX}URL"):
+                raise DiscordAchievementsError(f"{wrong} (HTTP {exc.status})") from exc
+            raise
         if not response.body:
             return None
         try:
@@ -116,8 +121,6 @@ def describe(error: ApiError) -> str:
     line = f"the service refuses: {error.message.rstrip('.')} (HTTP {error.status}, code {error.code})"
     if error.status == 401:
         line += f"; {PREFIX}BOT_TOKEN is not a valid bot token of this service"
-    if error.code is None:
-        line += f"; {PREFIX}URL has to end in /api/v10"
     if error.retry_after_s is not None and error.status in (429, 503):
         line += f"; try again in {error.retry_after_s:g} s"
     for path, message in field_errors(error.errors or {}):

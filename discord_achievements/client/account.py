@@ -39,6 +39,7 @@ class Account:
         self._refused = False
         self._identified_as: int | None = None
         self._had_token = False
+        self._absence_told = False
         self.is_uncertain = False
         self.player = self._player_of(credentials.owner)
 
@@ -66,6 +67,9 @@ class Account:
         if self._token is not None:
             return self._token
         if self._credentials.provider is None:
+            if not self._absence_told:
+                self._absence_told = True
+                _log.warning("there is no token, so the service is asked nothing: pass token=, or call set_token()")
             raise NotSignedInError(Result.NOT_AUTHENTICATED, passes=False)
         return self._use("get_token", self._credentials.provider.get_token)
 

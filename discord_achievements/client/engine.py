@@ -27,8 +27,8 @@ from .events import ServerEvent, StreamEnded, StreamEvent, StreamOpened, StreamR
 from .feed import DEFAULT_RETRY_S
 from .icons import IconFolder, is_png
 from .intake import Intake
-from .messages import Fetch, Set, SignIn, Wake, WantIcon
-from .protocol import Protocol, check, describe, is_sendable, read_update
+from .messages import Fetch, Mistake, Set, SignIn, Wake, WantIcon
+from .protocol import Protocol, check, is_sendable, read_update
 from .report import Report, pause
 from .storage import Storage
 from .sync import Exchange, FetchIcon, FetchList, OpenStream, SendUpdate, Sync, Wait
@@ -76,6 +76,7 @@ class Engine:
         self._commands: deque[object] = deque()
         self._reader: StreamReader | None = None
         self._aborted = False
+        self._outage_told = False
         # For whom the policy has what is pending.
         self._followed = self._account.player
         if service is not None:
@@ -110,6 +111,8 @@ class Engine:
             self._want_fetch(command)
         elif isinstance(command, WantIcon):
             self._want_icon(command)
+        elif isinstance(command, Mistake):
+            _log.warning("%s", command.text)
         elif isinstance(command, StreamOpened | StreamEvent | StreamEnded):
             self._take_stream(command)
         elif not isinstance(command, Wake):
@@ -235,6 +238,8 @@ class Engine:
         if isinstance(action, FetchIcon):
             return
         self._account.accepted()
+        if self.is_online is False:
+            _log.info("the service is in reach again")
         self.is_online = True
         if isinstance(action, FetchList):
             self._account.listed()
@@ -288,11 +293,15 @@ class Engine:
 
     def _take_failure(self, service: Service, action: Exchange, outcome: Outcome) -> None:
         judged = service.sync.failed(action, outcome, self._clock.now(), random.random())
-        level = logging.INFO if judged is Verdict.RETRY else logging.WARNING
-        _log.log(level, "%s: %s; %s", _describe(action), self._said(outcome), judged.value)
+        is_reached = judged is not Verdict.RETRY or result_of(outcome) is Result.RATE_LIMITED
+        # A line that comes and goes is no news after the first time; an icon is not worth a warning then either.
+        is_news = judged is not Verdict.RETRY or not (is_reached or self._outage_told or isinstance(action, FetchIcon))
+        level = logging.WARNING if is_news else logging.INFO
+        _log.log(level, "%s: %s%s", _describe(action), self._said(outcome), _consequence(action, judged))
         if isinstance(action, FetchIcon):
             return
-        self.is_online = judged is not Verdict.RETRY or result_of(outcome) is Result.RATE_LIMITED
+        self._outage_told |= not is_reached
+        self.is_online = is_reached
         if judged is Verdict.AUTHENTICATE:
             self._account.renew()
         elif judged is Verdict.REFUSED and isinstance(action, SendUpdate):
@@ -392,7 +401,8 @@ class Engine:
         return self._report.backlog
 
     def _said(self, outcome: Exception) -> str:
-        return self._account.without_token(describe(outcome))
+        said = str(outcome) if self._service is None else self._service.protocol.describe(outcome)
+        return self._account.without_token(said)
 
     # The end
 
@@ -421,3 +431,9 @@ def _describe(action: Exchange) -> str:
     if isinstance(action, SendUpdate):
         return f"telling {action.progress.percent} % for achievement {action.achievement_id}"
     return "asking for the list" if isinstance(action, FetchList) else "asking for an icon"
+
+
+def _consequence(action: Exchange, judged: Verdict) -> str:
+    if isinstance(action, SendUpdate):
+        return f"; {judged.value}"
+    return "; it is asked for again after a while" if judged is Verdict.RETRY else ""

@@ -31,17 +31,17 @@ from .delivery import Delivery, ResultCallback, awaited
 from .engine import Engine, Service
 from .event import Event
 from .lifetime import Lifetime
-from .messages import Fetch, Set, SignIn, WantIcon
+from .messages import START, Fetch, Set, SignIn, WantIcon
 from .protocol import Protocol
 from .storage import Storage
 from .sync import Sync
 from .token import Credentials, TokenProvider, credentials
 from .transport import Transport
 from .worker import Worker
+from .wrong_calls import WrongCalls
 
 _log = logging.getLogger("discord_achievements")
 _FLUSH_POLL_S = 0.002
-_START = object()
 
 
 class AchievementManager:
@@ -67,6 +67,36 @@ class AchievementManager:
     **Blocks**: only the constructor (some milliseconds for the files), `flush` and `close`.
     **Source**: Discord GameSDK, AchievementManager.
     """
+
+    # So that a handler assigned to a misspelt event is an AttributeError. Subclasses may have attributes of their own.
+    __slots__ = (
+        "__weakref__",
+        "_callbacks",
+        "_clock",
+        "_closed",
+        "_credentials",
+        "_deliver",
+        "_delivery",
+        "_icon_paths",
+        "_inbox",
+        "_journal",
+        "_last_set",
+        "_lifetime",
+        "_local",
+        "_objects",
+        "_own",
+        "_owner",
+        "_seq",
+        "_started",
+        "_storage",
+        "_tell_worker",
+        "_token_replaced",
+        "_visible",
+        "_worker",
+        "_wrong_calls",
+        "application_id",
+        "locale",
+    )
 
     def __init__(
         self,
@@ -131,6 +161,7 @@ class AchievementManager:
         inbox: deque[object] = deque()
         outbox: SimpleQueue[object] = SimpleQueue()
         self._tell_worker = outbox.put
+        self._wrong_calls = WrongCalls(catalogue, outbox.put)
         engine = Engine(
             self._storage,
             self._clock,
@@ -156,7 +187,7 @@ class AchievementManager:
         self._started = False
         self._closed = False
         # The first run_callbacks() finds this, and so starts the worker; with nothing in the queue it checks nothing.
-        inbox.append(_START)
+        inbox.append(START)
         self._lifetime = Lifetime(self, self._worker, close=self.close, forget=self._forget)
 
     # The GameSDK's verbs
@@ -187,13 +218,16 @@ class AchievementManager:
         else:
             is_valid = is_snowflake(achievement_id) and is_percent(percent_complete)
         if not is_valid:
+            self._wrong_calls.invalid_set(achievement_id, percent_complete)
             self._delivery.refuse(seq, Result.INVALID_PAYLOAD)
             return
         view = self._delivery.view
         shown = view.objects.get(achievement_id) or view.look(achievement_id)
         may_show = shown is not None and achievement_id not in view.secure
         if self._local and not may_show:
-            self._delivery.refuse(seq, Result.NOT_FOUND if shown is None else Result.UNAUTHORIZED_FOR_ACHIEVEMENT)
+            refusal = Result.NOT_FOUND if shown is None else Result.UNAUTHORIZED_FOR_ACHIEVEMENT
+            self._wrong_calls.refused_set(achievement_id, refusal)
+            self._delivery.refuse(seq, refusal)
             return
         # Only an unlock has a time.
         at_us = self._clock.at_us() if percent_complete == COMPLETE else 0
@@ -332,7 +366,8 @@ class AchievementManager:
         """
         found = self._delivery.view.definition(self.application_id, achievement_id, self.locale)
         if found is None:
-            raise ResultError(Result.NOT_FOUND, f"no achievement with id {achievement_id!r:.40} is known")
+            hint = self._wrong_calls.key_hint(achievement_id) or "the catalogue or the service has to have it"
+            raise ResultError(Result.NOT_FOUND, f"no achievement with id {achievement_id!r:.40} is known: {hint}")
         return found
 
     def get_icon(self, achievement_id: int) -> str | None:
@@ -350,6 +385,8 @@ class AchievementManager:
             self._tell_worker(WantIcon(achievement_id, icon_hash, None if icon_hash else path))
             if not self._started:
                 self._start()
+        elif type(achievement_id) is not int:
+            self._wrong_calls.key_as_id("get_icon", achievement_id)
         return None
 
     def set_token(self, token: str | TokenProvider) -> None:
@@ -397,6 +434,12 @@ class AchievementManager:
         self._lifetime.closed()
         if not self._worker.stop(timeout_s):
             _log.warning("the worker did not end within %s s; it ends with the process", timeout_s)
+        is_heard = self._callbacks or self._delivery.updates.handlers or self._delivery.connection.handlers
+        if is_heard and len(self._inbox) > 1 and self._inbox[0] is START and not self._worker.has_warned:
+            _log.warning(
+                "run_callbacks() was never called, so no callback and no event reached the game while it ran;"
+                " call it once per frame"
+            )
         self._delivery.finish()
 
     def __enter__(self) -> Self:
@@ -416,8 +459,6 @@ class AchievementManager:
     def _start(self) -> None:
         if self._closed:
             return
-        if self._inbox and self._inbox[0] is _START:
-            self._inbox.popleft()
         try:
             self._worker.start()
             self._started = True
@@ -434,7 +475,8 @@ class AchievementManager:
             found = self._delivery.view.look(achievement_id)
             if found is not None:
                 return found
-        hint = "it is unknown, or a secret that is still locked" if is_snowflake(achievement_id) else "it is no id"
+        unknown = "it is unknown, or a secret that is still locked" if is_snowflake(achievement_id) else "it is no id"
+        hint = self._wrong_calls.key_hint(achievement_id) or unknown
         self._nothing(f"the list has no achievement with id {achievement_id!r:.40}: {hint}")
 
     def _nothing(self, why: str) -> NoReturn:

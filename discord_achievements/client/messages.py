@@ -46,11 +46,19 @@ class WantIcon(NamedTuple):
     path: str | None
 
 
+class Mistake(NamedTuple):
+    """Warn of a call that cannot succeed."""
+
+    text: str
+
+
 class Wake(NamedTuple):
     """Look at the clock again, or stop."""
 
 
 # From the worker to the game
+
+START = object()  # in the queue from the beginning: while it is there, the game has not called run_callbacks()
 
 
 class Changed(NamedTuple):

@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import Any
 
 from ..domain import ratelimit, routes, wire
-from ..domain.errors import ApiError, WireError
+from ..domain.errors import ApiError, ErrorCode, WireError
 from ..domain.progress import Progress, seconds_since_unlock
+from ..domain.retry import Verdict, verdict
 from .transport import Request, Response
 
 _ME = "@me"
@@ -17,6 +18,8 @@ USER_AGENT = "discord_achievements (Python)"
 _STREAM_SILENCE_S = 45.0  # three of the service's comments missed
 _MAX_HEADER_CHARACTERS = 256
 _SPACE = " \t\r\n"
+# With these it may be the service, but at another path.
+_OTHER_PATH = (ErrorCode.ROUTE_NOT_FOUND, ErrorCode.METHOD_NOT_ALLOWED, ErrorCode.INVALID_API_VERSION)
 _decode_element = json.JSONDecoder().raw_decode
 
 
@@ -55,6 +58,14 @@ class Protocol:
         path = routes.icon_path(self._application_id, achievement_id, icon_hash)
         url = routes.asset_root(self._base_url) + path
         return Request("GET", url, {"User-Agent": USER_AGENT, "Accept": "image/png"}, timeout_s=self._timeout_s)
+
+    def describe(self, outcome: Exception) -> str:
+        """Return an outcome for the log, in one line."""
+        said = str(outcome)
+        if isinstance(outcome, ApiError) and outcome.errors:
+            said += f" {json.dumps(outcome.errors)[:300]}"
+        wrong = wrong_address(self._base_url, outcome)
+        return f"{wrong} ({said})" if wrong else said
 
     def _request(
         self,
@@ -150,8 +161,14 @@ def _skip(text: str, position: int) -> int:
     return position
 
 
-def describe(outcome: Exception) -> str:
-    """Return an outcome for the log, in one line."""
-    if isinstance(outcome, ApiError) and outcome.errors:
-        return f"{outcome} {json.dumps(outcome.errors)[:300]}"
-    return str(outcome)
+def wrong_address(base_url: str, outcome: Exception, name: str = "base_url") -> str | None:
+    """Return what is wrong with a base URL where something else than the service has answered; None if it was that.
+
+    `name` is what the user calls it.
+    """
+    if not isinstance(outcome, ApiError) or verdict(outcome) is not Verdict.MISCONFIGURED:
+        return None
+    if outcome.code is not None and (outcome.status, outcome.code) not in [(a.status, a.code) for a in _OTHER_PATH]:
+        return None
+    has_to = "be the address of one" if base_url.endswith("/api/v10") else "end in /api/v10"
+    return f"{base_url} is not an achievements service: {name} has to {has_to}"

@@ -81,13 +81,19 @@ def checked(token: object) -> str:
         raise ConfigurationError(f"the token is a {type(token).__name__}; it has to be a string")
     token = token.strip()
     kind, _, rest = token.partition(" ")
-    if kind.lower() == "bot":
+    while kind.lower() == "bearer" and rest:
+        token = rest.strip()
+        kind, _, rest = token.partition(" ")
+    if kind.lower() == "bot" or token.startswith("dabot_"):
         raise ConfigurationError(
             "the token is a bot token. A bot token inside a game is a secret given to every player; it opens every"
             " player's progress. Use the player's own bearer token, and keep the bot token on your server"
         )
-    if kind.lower() == "bearer" and rest:
-        token = rest.strip()
+    if token.startswith("daclient_"):
+        raise ConfigurationError(
+            "the token is one of the application, not of a player: it has no progress of its own."
+            " Use the player's own bearer token, and keep this one on your server"
+        )
     if not token or len(token) > _MAX_CHARACTERS or not token.isascii() or not token.isprintable() or " " in token:
         raise ConfigurationError(
             f"the token is not usable: it has to be 1 to {_MAX_CHARACTERS} printable ASCII characters without spaces"

@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 
 from .clock import Clock
 from .engine import Engine
-from .messages import Wake
+from .messages import START, Wake
 
 _log = logging.getLogger("discord_achievements")
 _BATCH = 256
@@ -22,7 +22,11 @@ NOT_POLLED_S = 5.0
 
 
 class Worker:
-    """Runs one engine. `inbox` takes commands from any thread without waiting."""
+    """Runs one engine.
+
+    `inbox` takes commands from any thread without waiting. `has_warned` tells that the log has been told of a game that
+    does not call `run_callbacks`.
+    """
 
     def __init__(self, engine: Engine, inbox: SimpleQueue[object], to_game: deque[object], clock: Clock) -> None:
         self.engine = engine
@@ -33,7 +37,7 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._oldest: object = None
         self._oldest_since = 0.0
-        self._warned = False
+        self.has_warned = False
         clock.on_jump(self.wake)
 
     @property
@@ -110,10 +114,12 @@ class Worker:
 
     def _sooner(self, wait_s: float | None) -> float | None:
         """Shorten the wait so that a game that does not call `run_callbacks` is noticed; say so once."""
-        if self._warned:
+        if self.has_warned:
             return wait_s
         try:
             oldest = self._to_game[0]
+            if oldest is START:
+                oldest = self._to_game[1]
         except IndexError:
             self._oldest = None
             return wait_s
@@ -122,7 +128,7 @@ class Worker:
             self._oldest, self._oldest_since = oldest, now
         left_s = self._oldest_since + NOT_POLLED_S - now
         if left_s <= 0:
-            self._warned = True
+            self.has_warned = True
             _log.warning(
                 "run_callbacks() has not been called for %.0f s although there is something to deliver;"
                 " call it once per frame, also while the game is paused",

@@ -150,7 +150,10 @@ def field_error(path: Sequence[str], code: str, message: str) -> ApiError:
 
 def shown(value: object) -> str:
     """Return what a message repeats of a value that somebody sent, however long or deeply nested it is."""
-    return reprlib.repr(value)[:40]
+    try:
+        return reprlib.repr(value)[:40]
+    except ValueError:  # Python does not print integers of more than 4300 digits
+        return "a number of thousands of digits"
 
 
 def rate_limited(retry_after_s: float) -> ApiError:

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Result(IntEnum):
-    """The outcome of a call, with the GameSDK's numbers."""
+    """The outcome of a call, with the GameSDK's numbers; printed, it is its name."""
 
     OK = 0
     SERVICE_UNAVAILABLE = 1
@@ -53,3 +53,10 @@ class Result(IntEnum):
     PURCHASE_ERROR = 42
     TRANSACTION_ABORTED = 43
     DRAWING_INIT_FAILED = 44
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __format__(self, spec: str) -> str:
+        # A width is for the name, a number's format such as `d` for the number.
+        return format(int(self) if spec[-1:] in tuple("bcdeEfFgGnoxX%") else self.name, spec)

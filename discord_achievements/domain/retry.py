@@ -20,10 +20,10 @@ class Verdict(Enum):
     """What becomes of an update after an outcome."""
 
     DELIVERED = "the service has it"
-    RETRY = "keep it and try again after a while"
-    REFUSED = "the service has judged this update; drop it"
-    AUTHENTICATE = "keep it; the token has to be replaced first"
-    MISCONFIGURED = "keep it; no update can succeed with this address, application or account"
+    RETRY = "the update is kept and sent again after a while"
+    REFUSED = "the service has judged it; the update is dropped"
+    AUTHENTICATE = "the update is kept; the token has to be replaced first"
+    MISCONFIGURED = "the update is kept; none can succeed with this address, application or account"
 
 
 _RETRIED_STATUS = frozenset(

@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum, IntFlag
+from enum import Enum, IntEnum, IntFlag
 from typing import TYPE_CHECKING
 
 from ..client.manager import AchievementManager as CoreManager
@@ -89,6 +89,9 @@ class Result(IntEnum):
     PurchaseError = 42
     TransactionAborted = 43
     DrawingInitFailed = 44
+
+    # As under the Pythons that the old wrapper was used with: since 3.11 an IntEnum prints its number only.
+    __str__ = Enum.__str__
 
 
 class LogLevel(IntEnum):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from enum import IntEnum, IntFlag
+from enum import Enum, IntEnum, IntFlag
 from typing import TYPE_CHECKING
 
 from ..client.manager import AchievementManager as CoreManager
@@ -88,6 +88,9 @@ class Result(IntEnum):
     purchase_error = 42
     transaction_aborted = 43
     drawing_init_failed = 44
+
+    # As under the Pythons that the old wrapper was used with: since 3.11 an IntEnum prints its number only.
+    __str__ = Enum.__str__
 
 
 class LogLevel(IntEnum):

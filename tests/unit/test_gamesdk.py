@@ -571,3 +571,11 @@ def test_a_game_that_does_not_use_them_does_not_load_them() -> None:
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("result", "printed"),
+    [(discordsdk.Result.not_found, "Result.not_found"), (discord.Result.NotFound, "Result.NotFound")],
+)
+def test_a_result_prints_as_it_did(result: IntEnum, printed: str) -> None:
+    assert (str(result), f"{result:d}", result + 1) == (printed, "9", 10)

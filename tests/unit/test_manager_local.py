@@ -38,6 +38,7 @@ from tests.managers import (
     SECRET,
     SECRET_ENTRY,
     SECURE,
+    SECURE_ENTRY,
     WALK,
     WIN,
     WIN_ENTRY,
@@ -93,7 +94,74 @@ def result_of(call: Callable[[], object]) -> Result:
     return caught.value.result
 
 
-# Setting: what is refused
+# Setting: what is refused, and said of it in the log, for a game without callbacks
+
+
+@pytest.mark.parametrize(
+    ("achievement_id", "percent", "told"),
+    [
+        (UNKNOWN, 100, ["set_user_achievement(999)", "achievements.json has no achievement with this id", "NOT_FOUND"]),
+        ("walk", 100, ["set_user_achievement('walk')", "that is a key; calls take its id, 580159119969878046"]),
+        ("run", 100, ["set_user_achievement('run')", "has to be an int"]),
+        pytest.param(10**5000, 100, ["has to be an int"], id="an id of 5000 digits"),
+        (WALK, 50.0, [f"set_user_achievement({WALK}, 50.0)", "int from 0 to 100", "min(100, 100 * n // goal)"]),
+        (WALK, 150, [f"set_user_achievement({WALK}, 150)", "int from 0 to 100"]),
+        (SECURE, 100, [f"set_user_achievement({SECURE})", "secure", "UNAUTHORIZED_FOR_ACHIEVEMENT"]),
+    ],
+)
+def test_a_wrong_set_is_told_to_the_log_once(
+    start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture, achievement_id: Any, percent: Any, told: list[str]
+) -> None:
+    game = start(achievements=write_catalogue(tmp_path, [PLAIN | {"key": "walk"}, SECURE_ENTRY]))
+    for _ in range(3):
+        game.manager.set_user_achievement(achievement_id, percent)
+    game.manager.close()
+    (record,) = caplog.records
+    assert (record.name, record.levelno) == ("discord_achievements", logging.WARNING)
+    assert [part for part in told if part not in record.getMessage()] == []
+
+
+def test_each_mistake_is_told_to_the_log_but_not_without_end(game: Game, caplog: pytest.LogCaptureFixture) -> None:
+    percents: list[Any] = [50.5, 150, -1]
+    for percent in percents:
+        game.manager.set_user_achievement(WALK, percent)
+        game.manager.set_user_achievement(WIN, percent)
+    game.fetch()
+    assert len(caplog.records) == 2
+    for achievement_id in range(1, 1000):
+        game.manager.set_user_achievement(achievement_id, 100)
+    game.manager.close()
+    assert 10 < len(caplog.records) < 100
+
+
+def test_what_is_wrong_is_seen_without_setting_up_logging(tmp_path: Path) -> None:
+    ended = run_python(
+        """
+        import sys
+        from discord_achievements import AchievementManager
+
+        with AchievementManager(int(sys.argv[1]), achievements=sys.argv[2], data_dir=sys.argv[3]) as manager:
+            manager.set_user_achievement(999, 100)
+            manager.run_callbacks()
+        """,
+        APPLICATION_ID,
+        write_catalogue(tmp_path),
+        tmp_path / "data",
+    )
+    assert ended.returncode == 0
+    assert "set_user_achievement(999)" in ended.stderr
+
+
+def test_a_key_in_the_place_of_an_id_is_told(start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    game = start(achievements=write_catalogue(tmp_path, [PLAIN | {"key": "walk"}]))
+    game.fetch()
+    key: Any = "walk"
+    for getter in (game.manager.get_achievement, game.manager.get_user_achievement):
+        with pytest.raises(ResultError, match=f"calls take its id, {WALK}"):
+            getter(key)
+    assert [game.manager.get_icon(key) for _ in range(2)] == [None, None]
+    game.manager.close()
+    assert caplog.messages == [f"get_icon('walk'): that is a key; calls take its id, {WALK}"]
 
 
 BAD_IDS = [0, -1, 2**63, "580159119969878046", 580159119969878046.0, None, True, [WALK], b"1"]
@@ -786,7 +854,8 @@ def test_a_manager_that_nobody_closes_is_closed_at_exit(tmp_path: Path, start: S
     """
     ended = run_python(code, APPLICATION_ID, WALK, catalogue, tmp_path / "data")
     assert ended.returncode == 0, ended.stderr
-    assert ended.stderr == ""
+    (warning,) = ended.stderr.splitlines()
+    assert warning.startswith("run_callbacks() was never called")
     first, second = ended.stdout.splitlines()
     assert first == "False end of the game"
     assert second in ("result OK", "result TRANSACTION_ABORTED")
@@ -1238,6 +1307,22 @@ def test_a_relative_xdg_folder_is_ignored(tmp_path: Path, monkeypatch: pytest.Mo
     assert list((tmp_path / "home").rglob(str(APPLICATION_ID)))
 
 
+# What a game misspells
+
+
+def test_a_handler_for_an_event_that_does_not_exist_is_refused(game: Game) -> None:
+    with pytest.raises(AttributeError, match="on_user_achievement_updated"):
+        game.manager.on_user_achievement_updated = print  # type: ignore[attr-defined]
+
+
+def test_a_subclass_may_have_attributes_of_its_own(tmp_path: Path) -> None:
+    class Mine(AchievementManager):
+        pass
+
+    with Mine(APPLICATION_ID, achievements=write_catalogue(tmp_path), data_dir=tmp_path / "data") as manager:
+        manager.score = 5  # type: ignore[attr-defined]
+
+
 # A game that does not turn its loop
 
 
@@ -1313,6 +1398,38 @@ def test_a_game_that_has_only_just_started_is_not_warned(start: Start, warnings:
     clock.advance(60)
     assert game.manager.flush()
     game.fetch()
+    assert warnings.count == 0
+
+
+def test_a_game_that_never_calls_run_callbacks_is_told_when_it_ends(start: Start, warnings: Warnings) -> None:
+    game = start()
+    game.manager.set_user_achievement(WALK, 10)
+    game.manager.close()
+    assert warnings.count == 1
+
+
+def test_a_game_that_was_warned_while_it_ran_is_not_warned_again(start: Start, warnings: Warnings) -> None:
+    clock = ManualClock()
+    game = start(clock=clock)
+    game.manager.set_user_achievement(WALK, 10)
+    pass_time(game, clock, 0)
+    clock.advance(10)
+    warnings.eventually(1)
+    game.manager.close()
+    assert warnings.count == 1
+
+
+def test_a_game_that_could_miss_nothing_is_not_warned_when_it_ends(
+    start: Start, warnings: Warnings, tmp_path: Path
+) -> None:
+    start().manager.close()  # nothing has happened
+    once = start(data_dir=tmp_path / "once")
+    once.manager.run_callbacks()
+    once.manager.set_user_achievement(WALK, 10)
+    once.manager.close()
+    path = write_catalogue(tmp_path)
+    with AchievementManager(APPLICATION_ID, achievements=path, data_dir=tmp_path / "deaf") as manager:
+        manager.set_user_achievement(WALK, 10)  # and nobody listens
     assert warnings.count == 0
 
 

@@ -1170,6 +1170,55 @@ def test_a_sign_in_that_fails_is_tried_again(world: World, caplog: pytest.LogCap
     assert "hunter2" not in caplog.text
 
 
+# What the log says without having been set up
+
+
+def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the warnings."""
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_a_service_without_a_token_is_told_in_the_log_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    game = world.start(None)
+    assert game.fetch() is game.set(WALK, 10) is game.fetch() is Result.NOT_AUTHENTICATED
+    (message,) = warned(caplog)
+    assert "set_token()" in message
+
+
+def test_only_the_first_outage_is_a_warning(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    game = world.start(down=True)
+    for outage, percent in enumerate((10, 20), 1):
+        world.lines[0].transport.go_down()
+        assert game.set(WALK, percent) is UNAVAILABLE
+        bring_back(world, world.lines[0])
+        game.until(lambda: game.manager.is_online and not game.manager.pending_count)
+        assert caplog.messages.count("the service is in reach again") == outage
+        assert sum("the update is kept" in message for message in caplog.messages) >= outage
+    assert len(warned(caplog)) == 1
+
+
+@pytest.mark.parametrize("answer", [(404, None), (404, 0), (405, 0), (400, 50041)])
+@pytest.mark.parametrize(
+    ("base_url", "advice"),
+    [
+        ("https://game.invalid:8000", "has to end in /api/v10"),
+        ("https://game.invalid:8000/api/v11", "has to end in /api/v10"),
+        ("https://game.invalid:8000/api/v10", "has to be the address of one"),
+    ],
+)
+def test_another_address_than_the_services_is_told_in_the_log(
+    world: World, caplog: pytest.LogCaptureFixture, answer: tuple[int, int | None], base_url: str, advice: str
+) -> None:
+    line = world.line()
+    line.answers.append(error(*answer))
+    game = world.start(line=line, base_url=base_url)
+    game.manager.set_user_achievement(WALK, 10)
+    told = f"{base_url} is not an achievements service: base_url {advice}"
+    game.until(lambda: any(told in message for message in warned(caplog)))
+    assert game.manager.pending_count == 1
+
+
 @pytest.mark.parametrize("token", ["Bot hunter2", "hunter2 \n", "", 5, None])
 def test_a_token_object_that_returns_nonsense_is_told_in_the_log(
     world: World, token: Any, caplog: pytest.LogCaptureFixture
@@ -1648,13 +1697,32 @@ def test_an_unusable_url_is_refused_without_repeating_what_may_be_secret(
             construct(tmp_path, token="t")
 
 
-@pytest.mark.parametrize("token", ["Bot hunter2", "bot hunter2", " BOT hunter2", "Bearer Bot hunter2"])
+@pytest.mark.parametrize(
+    "token",
+    [
+        "Bot hunter2",
+        "bot hunter2",
+        " BOT hunter2",
+        "Bearer Bot hunter2",
+        "dabot_0123456789ab_hunter2",  # as the command line prints it
+        "Bearer dabot_0123456789ab_hunter2",
+        "Bearer Bearer dabot_0123456789ab_hunter2",
+        "Bot dabot_0123456789ab_hunter2",
+    ],
+)
 def test_a_bot_token_is_refused_with_the_reason(tmp_path: Path, token: str) -> None:
     with pytest.raises(ConfigurationError, match="token") as caught:
         construct(tmp_path, base_url=BASE_URL, token=token)
     assert "hunter2" not in str(caught.value)
-    if "Bearer" not in token:
-        assert "bot token" in str(caught.value)
+    assert "bot token" in str(caught.value)
+
+
+@pytest.mark.parametrize("prefix", ["", "Bearer "])
+def test_a_token_of_the_application_is_refused_with_the_reason(world: World, prefix: str) -> None:
+    game = world.start()
+    with pytest.raises(ConfigurationError, match="not of a player") as caught:
+        game.manager.set_token(f"{prefix}daclient_0123456789ab_hunter2")
+    assert "hunter2" not in str(caught.value)
 
 
 class NoRefresh:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from enum import IntEnum
 from pathlib import Path
 
@@ -30,3 +31,11 @@ def test_old_numbers_go_on_working() -> None:
     assert Result(40) is Result.UNAUTHORIZED_FOR_ACHIEVEMENT
     number: int = Result.OK
     assert number == 0
+
+
+def test_a_result_prints_as_its_name_and_stays_a_number() -> None:
+    result = Result.NOT_FOUND
+    assert (str(result), f"{result}", f"{result:>10}") == ("NOT_FOUND", "NOT_FOUND", " NOT_FOUND")
+    assert (f"{result:d}", f"{result:03d}", result + 1, json.dumps(result)) == ("9", "009", 10, "9")
+    assert logging.LogRecord("", 0, "", 0, "%s is %d", (result, result), None).getMessage() == "NOT_FOUND is 9"
+    assert repr(result) == "<Result.NOT_FOUND: 9>"
