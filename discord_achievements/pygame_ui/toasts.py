@@ -169,10 +169,10 @@ class Toasts:
             ids = unlocked.setdefault(user_id, [])
             if not achievement.unlocked:
                 continue
-            if self._announced.known(user_id):
-                self._take_unlock(achievement, 0)
-            elif self._is_missed(achievement):
+            if self._is_missed(achievement) and not self._announced.known(user_id):
                 ids.append(achievement_id)
+            else:
+                self._take_unlock(achievement, 0)
         if is_complete:
             for user_id, ids in unlocked.items():
                 if not self._announced.known(user_id):
@@ -180,8 +180,12 @@ class Toasts:
 
     def _take_unlock(self, achievement: UserAchievement, percent_before: int) -> None:
         user_id, achievement_id = achievement.user_id, achievement.achievement_id
-        if self._announced.has(user_id, achievement_id) or self._is_waiting(achievement_id):
+        if self._announced.has(user_id, achievement_id):
             return
+        for entry in self._queue.waiting:
+            if entry.is_unlock and entry.achievement.achievement_id == achievement_id:
+                entry.achievement = achievement  # the newer one may know whose it is
+                return
         if self._is_missed(achievement) and not (self._wants_missed and self._announced.known(user_id)):
             self._announced.add(user_id, achievement_id)
             return
@@ -191,11 +195,6 @@ class Toasts:
         self._manager.get_icon(achievement.achievement_id)  # has it fetched, if it is not here yet
         self._queue.push(achievement, percent_before)
         self._active = True
-
-    def _is_waiting(self, achievement_id: int) -> bool:
-        return any(
-            entry.is_unlock and entry.achievement.achievement_id == achievement_id for entry in self._queue.waiting
-        )
 
     def _is_missed(self, achievement: UserAchievement) -> bool:
         return bool(achievement.unlocked_at) and parse_time(achievement.unlocked_at) < self._started_at_us
