@@ -8,7 +8,6 @@ from dataclasses import replace
 import pygame
 from pygame import Rect, Surface
 
-from ..client.clock import Clock, SystemClock
 from ..client.manager import AchievementManager
 from ..domain.errors import ResultError
 from ..domain.models import UserAchievement
@@ -52,7 +51,6 @@ class Toasts:
     * `sound`: True for a small chime on unlocks, or a `pygame.mixer.Sound`.
     * `icon(user_achievement, size)` may return a surface to draw instead of the achievement's icon.
     * `words` replaces the texts, which come in the manager's `locale`; `theme` the colours and fonts.
-    * `clock`: the one that the manager was given, in tests.
 
     It fetches the list once. What was announced is remembered in the manager's `data_dir`.
 
@@ -76,7 +74,6 @@ class Toasts:
         sound: bool | pygame.mixer.Sound = False,
         icon: IconMaker | None = None,
         words: Words | None = None,
-        clock: Clock | None = None,
     ) -> None:
         if anchor not in ANCHORS:
             raise ValueError(f"anchor is {anchor!r}; allowed are {', '.join(ANCHORS)}")
@@ -94,7 +91,7 @@ class Toasts:
         self._wants_missed = missed
         self._look = Look(manager, theme, words, icon)
         self._announced = Announced(manager.data_dir, self._look.background)
-        self._started_at_us = (clock or SystemClock()).at_us()
+        self._started_at_us = manager.clock.at_us()
         self._queue = ToastQueue(stay_s, stay_min_s, _MOVE_REDUCED_S if reduced_motion else _MOVE_S)
         self._percents: dict[int, int] = {}
         self._reading: Iterator[None] | None = None

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pygame
@@ -15,10 +15,11 @@ import pytest
 from pygame import Surface
 
 from discord_achievements import AchievementManager, Result
+from discord_achievements.client.catalogue_file import read_catalogue
 from discord_achievements.pygame_ui import Toast, Toasts
 from discord_achievements.pygame_ui.toast import ANCHORS, Anchor
 from discord_achievements.pygame_ui.words import ENGLISH
-from discord_achievements.testing import FakeService, InProcessTransport
+from discord_achievements.testing import FakeService, InProcessTransport, ServiceControl
 from tests.widgets.stage import APPLICATION_ID, Game, catalogue, local_game
 
 SIZE = (1280, 720)
@@ -168,6 +169,17 @@ def test_one_that_another_device_made_while_the_game_was_closed_is_shown_once(tm
     service.grant(7, 2)
     assert run() == ["Number 2"]
     assert run() == []
+
+
+def test_an_unlock_before_the_first_frame_is_announced_by_the_managers_clock(tmp_path: Path) -> None:
+    with closing(ServiceControl(read_catalogue(catalogue(tmp_path, count=1)))) as service:
+        manager = service.start_manager(tmp_path / "data")
+        said = Announcements()
+        game = Game(manager)
+        game.widgets = [Toasts(manager, on_toast=said.hook)]
+        manager.set_user_achievement(100, 100)
+        game.play(6)
+    assert said == ["Number 0"]
 
 
 class Beginning:
