@@ -69,7 +69,7 @@ class Delivery:
                     objects = self.view.objects
                     achievement_id = entry.achievement_id
                     old = objects.get(achievement_id)
-                    if old is None:
+                    if old is None or old.user_id != entry.user_id:
                         self._show_own(entry)
                     elif entry.percent_complete > old.percent_complete:
                         objects[achievement_id] = entry

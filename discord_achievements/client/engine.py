@@ -77,6 +77,8 @@ class Engine:
         self._reader: StreamReader | None = None
         self._aborted = False
         self._outage_told = False
+        # Set in this run before it was known what they are: the game has not been shown them.
+        self._unshown: set[int] = set()
         # For whom the policy has what is pending.
         self._followed = self._account.player
         if service is not None:
@@ -165,6 +167,8 @@ class Engine:
                 self._service.sync.pending[one.achievement_id] = pending
                 self._report.await_update(one.seq, one.achievement_id)
         for achievement_id, (before, after) in taken.items():
+            if state.needs_agreement(after):
+                self._unshown.add(achievement_id)
             seen = shown.get(achievement_id, state.shown(before))
             if state.shown(after) != seen and not state.needs_agreement(after):
                 # Other things are known here than on the game's thread: from another process, or of a new player.
@@ -286,10 +290,15 @@ class Engine:
         taken = self._intake.whole_list(response.body, response.headers.get("etag"), pause)
         for achievement_id, after in taken.settled.items():
             self._report.settle(achievement_id, after, Result.OK)
-        # A player's first list here holds no news, only what they know; and one player's list is none to another.
+        news = taken.news
+        # A player's first list here holds no news, only what they know, but for what they have done in this run before
+        # it had a name; and one player's list is none to another.
         first = not before.fetched or before.id != taken.player.id
+        if first:
+            same = self._storage.cache.player(before.id).id == taken.player.id
+            news = [one for one in news if same and one.achievement_id in self._unshown]
         if taken.changed or first or self._storage.cache.changed_elsewhere():
-            self._report.whole_list(() if first else tuple(taken.news))
+            self._report.whole_list(tuple(news))
 
     def _take_failure(self, service: Service, action: Exchange, outcome: Outcome) -> None:
         judged = service.sync.failed(action, outcome, self._clock.now(), random.random())
@@ -325,6 +334,7 @@ class Engine:
             self._stop_stream()
             service.sync.new_token(self._clock.now())
             self._report.answer_updates(Result.NOT_AUTHENTICATED)
+            self._unshown.clear()
         self._report.whole_list()
         self._followed = account.player
         return True

@@ -350,6 +350,11 @@ class AchievementManager:
         return self._worker.engine.is_online
 
     @property
+    def clock(self) -> Clock:
+        """Where the manager takes the time from."""
+        return self._clock
+
+    @property
     def data_dir(self) -> Path:
         """The folder in which progress is kept."""
         return self._storage.folder

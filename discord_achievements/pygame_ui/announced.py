@@ -33,6 +33,7 @@ class Announced:
         background.settle()  # what a manager before this one has announced may still be on its way to the file
         self._players = self._usable()
         self._unsettled: Players = {}
+        self._nameless: set[int] = set()  # shown in this run, as long as the service had not told who plays
         self._is_queued = False
 
     def known(self, user_id: int) -> bool:
@@ -40,7 +41,14 @@ class Announced:
         if user_id not in self._players and self._players.keys() == {_LOCAL}:
             # Progress made alone goes to the first player who signs in, and so does what was shown of it.
             self._players[user_id] = set(self._players[_LOCAL])
-        return user_id in self._players
+        is_known = user_id in self._players
+        if user_id != _LOCAL and self._nameless:
+            (self._players if is_known else self._unsettled).setdefault(user_id, set()).update(self._nameless)
+            self._nameless.clear()
+            self._unsettled.pop(_LOCAL, None)
+            if is_known:
+                self._save()
+        return is_known
 
     def has(self, user_id: int, achievement_id: int) -> bool:
         """Tell whether an unlock has been announced to a player."""
@@ -49,6 +57,8 @@ class Announced:
 
     def add(self, user_id: int, achievement_id: int) -> None:
         """Remember an unlock as announced."""
+        if user_id == _LOCAL:
+            self._nameless.add(achievement_id)
         if self.known(user_id):
             self._players[user_id].add(achievement_id)
             self._save()

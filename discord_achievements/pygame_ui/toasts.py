@@ -8,7 +8,6 @@ from dataclasses import replace
 import pygame
 from pygame import Rect, Surface
 
-from ..client.clock import Clock, SystemClock
 from ..client.manager import AchievementManager
 from ..domain.errors import ResultError
 from ..domain.models import UserAchievement
@@ -52,7 +51,6 @@ class Toasts:
     * `sound`: True for a small chime on unlocks, or a `pygame.mixer.Sound`.
     * `icon(user_achievement, size)` may return a surface to draw instead of the achievement's icon.
     * `words` replaces the texts, which come in the manager's `locale`; `theme` the colours and fonts.
-    * `clock`: the one that the manager was given, in tests.
 
     It fetches the list once. What was announced is remembered in the manager's `data_dir`.
 
@@ -76,7 +74,6 @@ class Toasts:
         sound: bool | pygame.mixer.Sound = False,
         icon: IconMaker | None = None,
         words: Words | None = None,
-        clock: Clock | None = None,
     ) -> None:
         if anchor not in ANCHORS:
             raise ValueError(f"anchor is {anchor!r}; allowed are {', '.join(ANCHORS)}")
@@ -94,7 +91,7 @@ class Toasts:
         self._wants_missed = missed
         self._look = Look(manager, theme, words, icon)
         self._announced = Announced(manager.data_dir, self._look.background)
-        self._started_at_us = (clock or SystemClock()).at_us()
+        self._started_at_us = manager.clock.at_us()
         self._queue = ToastQueue(stay_s, stay_min_s, _MOVE_REDUCED_S if reduced_motion else _MOVE_S)
         self._percents: dict[int, int] = {}
         self._reading: Iterator[None] | None = None
@@ -169,10 +166,10 @@ class Toasts:
             ids = unlocked.setdefault(user_id, [])
             if not achievement.unlocked:
                 continue
-            if self._announced.known(user_id):
-                self._take_unlock(achievement, 0)
-            elif self._is_missed(achievement):
+            if self._is_missed(achievement) and not self._announced.known(user_id):
                 ids.append(achievement_id)
+            else:
+                self._take_unlock(achievement, 0)
         if is_complete:
             for user_id, ids in unlocked.items():
                 if not self._announced.known(user_id):
@@ -180,8 +177,12 @@ class Toasts:
 
     def _take_unlock(self, achievement: UserAchievement, percent_before: int) -> None:
         user_id, achievement_id = achievement.user_id, achievement.achievement_id
-        if self._announced.has(user_id, achievement_id) or self._is_waiting(achievement_id):
+        if self._announced.has(user_id, achievement_id):
             return
+        for entry in self._queue.waiting:
+            if entry.is_unlock and entry.achievement.achievement_id == achievement_id:
+                entry.achievement = achievement  # the newer one may know whose it is
+                return
         if self._is_missed(achievement) and not (self._wants_missed and self._announced.known(user_id)):
             self._announced.add(user_id, achievement_id)
             return
@@ -191,11 +192,6 @@ class Toasts:
         self._manager.get_icon(achievement.achievement_id)  # has it fetched, if it is not here yet
         self._queue.push(achievement, percent_before)
         self._active = True
-
-    def _is_waiting(self, achievement_id: int) -> bool:
-        return any(
-            entry.is_unlock and entry.achievement.achievement_id == achievement_id for entry in self._queue.waiting
-        )
 
     def _is_missed(self, achievement: UserAchievement) -> bool:
         return bool(achievement.unlocked_at) and parse_time(achievement.unlocked_at) < self._started_at_us

@@ -44,10 +44,15 @@ class InlineManager(AchievementManager):
         self, application_id: int, *, transport: InProcessTransport, clock: ManualClock, **options: Any
     ) -> None:
         super().__init__(application_id, transport=transport, clock=clock, **options)
-        self.clock = clock
+        self._manual_clock = clock
         self._line = transport
         self._next_at: float | None = None
         self._in_frame = False
+
+    @property
+    def clock(self) -> ManualClock:
+        """The clock, for a test to move."""
+        return self._manual_clock
 
     def run_callbacks(self, budget_s: float | None = None) -> None:
         """Do what the worker would have done by now, then deliver what has arrived, as one frame of the game."""

@@ -45,7 +45,7 @@ _PROGRESS = {100: 100, 101: 100, 102: 42, 103: 0, 104: 75, 105: 100, 106: 5, 107
 
 
 @contextmanager
-def _game(folder: Path, locale: str) -> Iterator[tuple[Game, ManualClock]]:
+def _game(folder: Path, locale: str) -> Iterator[Game]:
     picture = Surface((64, 64))
     picture.fill((36, 92, 84))
     pygame.draw.circle(picture, (150, 240, 190), (32, 32), 20)
@@ -62,24 +62,23 @@ def _game(folder: Path, locale: str) -> Iterator[tuple[Game, ManualClock]]:
         }
         for index, (name, description, german, german_description) in enumerate(_TEXTS)
     ]
-    clock = ManualClock()
     with AchievementManager(
         APPLICATION_ID,
         achievements=catalogue(folder, *entries, count=20),
         data_dir=folder / "data",
         locale=locale,
-        clock=clock,
+        clock=ManualClock(),
     ) as manager:
-        yield Game(manager), clock
+        yield Game(manager)
 
 
 def toasts(folder: Path, size: tuple[int, int], theme: Theme, locale: str) -> Surface:
     """An unlock of five, progress, and the indicator, on a plain ground."""
     surface = Surface(size)
     surface.fill((70, 104, 128))
-    with _game(folder, locale) as (game, clock):
-        first = Toasts(game.manager, theme=theme, clock=clock)
-        second = Toasts(game.manager, theme=theme, anchor="topright", clock=clock)
+    with _game(folder, locale) as game:
+        first = Toasts(game.manager, theme=theme)
+        second = Toasts(game.manager, theme=theme, anchor="topright")
         indicator = ProgressIndicator(game.manager, theme=theme, anchor="topleft")
         game.widgets = [first, second]
         game.until(game.manager.count_user_achievements)
@@ -114,7 +113,7 @@ def _settle(game: Game) -> None:
 def achievements_list(folder: Path, size: tuple[int, int], theme: Theme, locale: str) -> Surface:
     """The list with an entry selected."""
     surface = Surface(size)
-    with _game(folder, locale) as (game, _):
+    with _game(folder, locale) as game:
         screen = AchievementsScreen(game.manager, theme=theme, reduced_motion=True)
         game.widgets = [screen]
         screen.open()

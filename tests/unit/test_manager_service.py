@@ -561,6 +561,42 @@ def test_without_a_catalogue_a_first_start_out_of_reach_loses_nothing(world: Wor
     assert world.percents() == {WALK: 40}
 
 
+@pytest.mark.parametrize("down", [False, True])
+def test_what_is_set_before_the_first_list_tells_its_name_is_told_once(world: World, down: bool) -> None:
+    world.service.grant(ANN, SECURE, 30)
+    line = world.line()
+    line.hold("GET")
+    line.hold("PUT")
+    game = world.start(line=line, down=down)
+    game.manager.fetch_user_achievements(game.results.append)
+    game.manager.set_user_achievement(WIN, 100)
+    if down:
+        game.until(lambda: game.results == [UNAVAILABLE])
+    game.manager.run_callbacks()
+    assert game.events == []
+    line.release()
+    bring_back(world, line)
+    game.until(lambda: game.events)
+    assert game.fetch() is OK
+    game.until(lambda: game.manager.pending_count == 0)
+    assert game.fetch() is OK
+    assert [(one.user_id, one.achievement_id, one.percent_complete) for one in game.events] == [(ANN, WIN, 100)]
+
+
+def test_what_is_set_before_it_is_known_who_plays_is_that_players(world: World) -> None:
+    line = world.line()
+    line.hold("GET")
+    game = world.start(line=line, achievements=write_catalogue(world.folder))
+    game.manager.fetch_user_achievements(game.results.append)
+    game.manager.set_user_achievement(WALK, 10)
+    game.manager.run_callbacks()
+    line.release()
+    eventually(lambda: game.manager.is_online)  # the list waits to be delivered
+    game.manager.set_user_achievement(WALK, 20)
+    game.until(lambda: game.results == [OK])
+    assert game.manager.get_user_achievement(WALK).user_id == ANN
+
+
 def test_a_late_unlock_keeps_its_own_time(world: World) -> None:
     game = world.online()
     line = world.lines[0]

@@ -7,17 +7,19 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pygame
 import pytest
 from pygame import Surface
 
-from discord_achievements import AchievementManager
+from discord_achievements import AchievementManager, Result
+from discord_achievements.client.catalogue_file import read_catalogue
 from discord_achievements.pygame_ui import Toast, Toasts
 from discord_achievements.pygame_ui.toast import ANCHORS, Anchor
 from discord_achievements.pygame_ui.words import ENGLISH
-from discord_achievements.testing import FakeService, InProcessTransport
+from discord_achievements.testing import FakeService, InProcessTransport, ServiceControl
 from tests.widgets.stage import APPLICATION_ID, Game, catalogue, local_game
 
 SIZE = (1280, 720)
@@ -167,6 +169,91 @@ def test_one_that_another_device_made_while_the_game_was_closed_is_shown_once(tm
     service.grant(7, 2)
     assert run() == ["Number 2"]
     assert run() == []
+
+
+def test_an_unlock_before_the_first_frame_is_announced_by_the_managers_clock(tmp_path: Path) -> None:
+    with closing(ServiceControl(read_catalogue(catalogue(tmp_path, count=1)))) as service:
+        manager = service.start_manager(tmp_path / "data")
+        said = Announcements()
+        game = Game(manager)
+        game.widgets = [Toasts(manager, on_toast=said.hook)]
+        manager.set_user_achievement(100, 100)
+        game.play(6)
+    assert said == ["Number 0"]
+
+
+class Beginning:
+    """A player's first start, and the next ones, beside a service that answers only when it is told to."""
+
+    def __init__(self, folder: Path, *, has_catalogue: bool) -> None:
+        self.folder = folder
+        self.service = FakeService(APPLICATION_ID)
+        for achievement_id in range(100, 106):
+            self.service.add_achievement(achievement_id, f"Number {achievement_id - 100}", "Do it.")
+        self.service.add_player("a-token", user_id=7)
+        self.catalogue = catalogue(folder, count=6) if has_catalogue else None
+
+    @contextmanager
+    def start(self, said: Announcements, *, is_down: bool = False) -> Iterator[tuple[Game, InProcessTransport]]:
+        transport = InProcessTransport(self.service)
+        if is_down:
+            transport.go_down()
+        with AchievementManager(
+            APPLICATION_ID,
+            achievements=self.catalogue,
+            base_url="https://example.com/api/v10",
+            token="a-token",
+            transport=transport,
+            data_dir=self.folder / "data",
+        ) as manager:
+            game = Game(manager)
+            game.widgets = [Toasts(manager, on_toast=said.hook)]
+            yield game, transport
+
+    def again(self) -> list[str]:
+        """Return what the next start announces."""
+        said = Announcements()
+        with self.start(said) as (game, _):
+            game.until(lambda: game.manager.is_online and game.manager.count_user_achievements())
+            game.until(lambda: "7" in kept(self.folder))
+            game.play(8)
+        return said
+
+
+@pytest.mark.parametrize("frames", [0, 1, 30])
+@pytest.mark.parametrize("count", [1, 3])
+def test_an_unlock_before_the_service_has_told_who_plays_is_announced_once(
+    tmp_path: Path, frames: int, count: int
+) -> None:
+    beginning = Beginning(tmp_path, has_catalogue=True)
+    said = Announcements()
+    names = [f"Number {index}" for index in range(count)]
+    with beginning.start(said) as (game, _):
+        for achievement_id in range(100, 100 + count):
+            game.manager.set_user_achievement(achievement_id, 100)
+        game.manager.run_callbacks()
+        for _ in range(frames):
+            game.widgets[0].update(1 / 60)  # the toasts go on, and nothing has arrived yet
+        game.until(lambda: "7" in kept(tmp_path))
+        game.play(20)
+    assert said == names
+    assert kept(tmp_path) == {"7": list(range(100, 100 + count))}
+    assert beginning.again() == []
+
+
+@pytest.mark.parametrize("is_down", [False, True])
+def test_an_unlock_before_its_name_is_known_is_announced_once_it_is(tmp_path: Path, is_down: bool) -> None:
+    beginning = Beginning(tmp_path, has_catalogue=False)
+    said = Announcements()
+    with beginning.start(said, is_down=is_down) as (game, transport):
+        results: list[Result] = []
+        game.manager.set_user_achievement(100, 100, results.append)
+        game.until(lambda: results)
+        transport.come_back()
+        game.until(lambda: said)
+        game.play(8)
+    assert said == ["Number 0"]
+    assert beginning.again() == []
 
 
 def test_the_first_player_who_signs_in_takes_over_what_was_announced(tmp_path: Path) -> None:
