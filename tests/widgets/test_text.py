@@ -126,6 +126,14 @@ def test_what_is_no_font_is_refused(data: bytes, tmp_path: Path) -> None:
         Fonts(Theme(fonts=(str(path),)).fonts, Background())
 
 
+def test_a_path_in_the_place_of_the_list_of_fonts_is_refused() -> None:
+    for one in ("a.ttf", Path("a.ttf")):
+        with pytest.raises(TypeError, match=r"fonts is .*a\.ttf.*; .*\('a\.ttf',\)"):
+            Theme(fonts=one)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="fonts has 5"):
+        Theme(fonts=(5,))  # type: ignore[arg-type]
+
+
 def test_the_themes_font_is_asked_first() -> None:
     bundled = Path(pygame.__file__).with_name(pygame.font.get_default_font())
     fonts = Fonts((str(bundled),), Background())
