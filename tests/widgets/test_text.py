@@ -139,3 +139,20 @@ def test_the_themes_font_is_asked_first() -> None:
     fonts = Fonts((str(bundled),), Background())
     assert fonts.face_of_all("Abc") is fonts.faces[0]
     assert len(fonts.faces) == 2
+
+
+@pytest.mark.parametrize(("char", "installable"), [("\U0001f8ff", ()), ("\u0e5e", ("notosansthai",))])
+def test_where_no_font_has_a_letter_only_fonts_of_its_script_are_named(
+    char: str, installable: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    background = Background()
+    fonts = Fonts((), background)
+    assert fonts.face(char, "en-US") is fonts.faces[0]
+    background.settle()
+    (message,) = caplog.messages
+    assert repr(char) in message
+    assert "Theme(fonts=" in message
+    for name in installable:
+        assert name in message
+    assert ("install" in message) is bool(installable)
+    assert "segoeui" not in message
