@@ -46,7 +46,7 @@ def achievement_service(
     try:
         service = ServiceControl(read_catalogue(achievements_catalogue))
     except CatalogueError as exc:
-        pytest.fail(str(exc), pytrace=False)
+        raise pytest.fail.Exception(str(exc), pytrace=False) from None
     request.node.stash[_SERVICE] = service
     yield service
     del request.node.stash[_SERVICE]  # pytest keeps its tests until the end
@@ -73,7 +73,7 @@ def unknown_achievement_ids(pytestconfig: pytest.Config, achievements_catalogue:
     try:
         return unknown_ids([pytestconfig.rootpath / path for path in given], achievements_catalogue)
     except (CatalogueError, ValueError) as exc:
-        pytest.fail(str(exc), pytrace=False)
+        raise pytest.fail.Exception(str(exc), pytrace=False) from None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -196,9 +196,11 @@ def _system_face(names: Sequence[str], code: int) -> Face | None:
             continue
         if code in face.letters:
             return face
+    # Those that every system has are no advice: they were asked, and lack it.
+    own = [name for name in names if name not in _ANY][:6]
     _log.warning(
-        "no font on this system has %r: name one in Theme(fonts=...), or install one of: %s",
+        "no font on this system has %r: name one that has it in Theme(fonts=...)%s",
         chr(code),
-        ", ".join(names[:6]),
+        f", or install one of: {', '.join(own)}" if own else "",
     )
     return None

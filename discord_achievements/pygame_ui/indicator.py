@@ -32,7 +32,8 @@ class ProgressIndicator:
     stays two seconds after the last move. `anchor`, `theme`, `scale`, `reduced_motion` and `icon` are those of
     `Toasts`. It fetches the list once, to tell progress from what was there before.
 
-    Raises `ValueError` for an argument that is out of range. **Blocks**: the constructor, some milliseconds for files.
+    Raises `ValueError` for an argument that is out of range, `TypeError` for one of another kind.
+    **Blocks**: the constructor, some milliseconds for files.
     """
 
     def __init__(

@@ -14,11 +14,16 @@ _STEP = 0.05
 
 
 class Look:
-    """One widget's means of drawing."""
+    """One widget's means of drawing. Raises `TypeError` for an argument of another kind."""
 
     def __init__(
         self, manager: AchievementManager, theme: Theme, words: Words | None, icon: IconMaker | None
     ) -> None:
+        if not isinstance(theme, Theme):
+            raise TypeError(f"theme is {theme!r:.60}; allowed are DARK, LIGHT or a Theme of your own")
+        if not (words is None or isinstance(words, Words)):
+            raise TypeError(f"words is {words!r:.60}; allowed are Words, say ENGLISH._replace(title='Trophies')")
+        check_callable("icon", icon)
         self.theme = theme
         self.background = Background()
         self.icons = Icons(manager, theme, self.background, icon)
@@ -44,6 +49,12 @@ def scale_of(size: tuple[int, int], factor: float) -> float:
     if fit < 1:
         fit = max(0.45, fit**0.4)  # letters shrink less than the surface, so that they can still be read
     return round(fit * factor / _STEP) * _STEP
+
+
+def check_callable(name: str, value: object) -> None:
+    """Raise `TypeError` for a hook that cannot be called; None is none."""
+    if not (value is None or callable(value)):
+        raise TypeError(f"{name} is {value!r:.60}; it has to be a function, or None")
 
 
 def checked_factor(value: float) -> float:

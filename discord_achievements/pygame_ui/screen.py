@@ -19,7 +19,7 @@ from ..domain.result import Result
 from . import card, paint
 from .controls import Controls, Step
 from .icons import IconMaker
-from .look import Look, checked_factor, scale_of
+from .look import Look, check_callable, checked_factor, scale_of
 from .rows import Filter, Grid, Rows, Scroll
 from .theme import DARK, Theme
 from .words import Words
@@ -60,7 +60,8 @@ class AchievementsScreen:
     `theme`, `scale`, `words`, `icon` and `reduced_motion` are those of `Toasts`. `on_text(text)` gets the entry that
     keys or buttons have moved to, for a screen reader.
 
-    Raises `ValueError` for an argument that is out of range. **Blocks**: the constructor, some milliseconds for files.
+    Raises `ValueError` for an argument that is out of range, `TypeError` for one of another kind.
+    **Blocks**: the constructor, some milliseconds for files.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class AchievementsScreen:
         icon: IconMaker | None = None,
         words: Words | None = None,
     ) -> None:
+        check_callable("on_text", on_text)
         self.reduced_motion = reduced_motion
         self.on_text = on_text
         self._manager = manager

@@ -1,12 +1,16 @@
-"""A chime of three bells, made of sine waves."""
+"""The sound of an unlock: the game's own, or a chime of three bells, made of sine waves."""
 
 from __future__ import annotations
 
+import logging
 from array import array
 from math import exp, pi, sin
 
 import pygame
 
+from .background import Background
+
+_log = logging.getLogger("discord_achievements")
 _NOTES = ((0.0, 1046.5), (0.09, 1318.5), (0.18, 1568.0))  # seconds, hertz: C, E, G
 _LENGTH_S = 0.9
 _VOLUME = 0.22
@@ -41,3 +45,46 @@ def mixer_takes_it() -> tuple[int, int] | None:
     if not found or found[1] != -16:
         return None
     return found[0], found[2]
+
+
+class UnlockSound:
+    """What is played for an unlock: `True` is the chime, which is made as soon as the mixer runs; `False` is nothing.
+
+    Raises `TypeError` for anything else that is no sound.
+    """
+
+    def __init__(self, wanted: bool | pygame.mixer.Sound, background: Background) -> None:
+        if not (isinstance(wanted, bool) or callable(getattr(wanted, "play", None))):
+            raise TypeError(
+                f"sound is {wanted!r:.60}; allowed are True for a chime, False, or pygame.mixer.Sound('win.wav')"
+            )
+        self._background = background
+        self._sound = None if isinstance(wanted, bool) else wanted
+        self._needs_chime = wanted is True
+        self._is_due = False
+        self._is_silence_told = False
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Have the chime made, if it is wanted and the mixer runs by now."""
+        if self._needs_chime and (form := mixer_takes_it()) is not None:
+            self._needs_chime = False
+            self._background.run("making the chime", lambda: chime_bytes(*form), self._keep)
+
+    def play(self) -> None:
+        """Play it; a chime that is still being made is played when it is there."""
+        if self._sound is not None:
+            self._sound.play()
+            return
+        self._is_due = True
+        if self._needs_chime and not self._is_silence_told:
+            self._is_silence_told = True
+            _log.warning(
+                "no chime for an unlock: pygame.mixer is %s; call pygame.mixer.init() before, with size=-16",
+                f"set to {pygame.mixer.get_init()}" if pygame.mixer.get_init() else "not initialised",
+            )
+
+    def _keep(self, chime: bytes) -> None:
+        self._sound = pygame.mixer.Sound(buffer=chime)
+        if self._is_due:
+            self._sound.play()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 Color = tuple[int, int, int]
@@ -33,6 +34,15 @@ class Theme:
     opacity: float = 0.96
     backdrop_opacity: float = 0.92
     roundness: float = 0.6
+
+    def __post_init__(self) -> None:
+        """Refuse `fonts` that are no paths, with a `TypeError`."""
+        if isinstance(self.fonts, str | os.PathLike):
+            path = os.fspath(self.fonts)
+            raise TypeError(f"fonts is {self.fonts!r}; it has to be a tuple of paths: fonts=({path!r},)")
+        for one in self.fonts:
+            if not isinstance(one, str | os.PathLike):
+                raise TypeError(f"fonts has {one!r}; it has to be a tuple of paths")
 
 
 DARK = Theme()

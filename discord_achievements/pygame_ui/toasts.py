@@ -13,10 +13,11 @@ from ..domain.errors import ResultError
 from ..domain.models import UserAchievement
 from ..domain.result import Result
 from ..domain.wire import parse_time
-from . import paint, sound
+from . import paint
 from .announced import Announced
 from .icons import IconMaker
-from .look import Look, checked_factor, scale_of
+from .look import Look, check_callable, checked_factor, scale_of
+from .sound import UnlockSound
 from .theme import DARK, Theme
 from .toast import ANCHORS, Anchor, Entry, Toast, ToastQueue
 from .words import Words
@@ -54,7 +55,8 @@ class Toasts:
 
     It fetches the list once. What was announced is remembered in the manager's `data_dir`.
 
-    Raises `ValueError` for an argument that is out of range. **Blocks**: the constructor, some milliseconds for files.
+    Raises `ValueError` for an argument that is out of range, `TypeError` for one of another kind.
+    **Blocks**: the constructor, some milliseconds for files.
     """
 
     def __init__(
@@ -81,6 +83,8 @@ class Toasts:
             raise ValueError(f"stay_min_s is {stay_min_s}, stay_s {stay_s}; allowed is 0 < stay_min_s <= stay_s")
         if not 0 <= progress_step <= 100:
             raise ValueError(f"progress_step is {progress_step}; allowed are percent from 0 to 100")
+        check_callable("on_toast", on_toast)
+        check_callable("on_text", on_text)
         self.anchor: Anchor = anchor
         self.reduced_motion = reduced_motion
         self.on_toast = on_toast
@@ -100,8 +104,7 @@ class Toasts:
         self._picture: Surface | None = None
         self._picture_key: tuple[object, ...] = ()
         self._panel_size = (0, 0)
-        self._sound: pygame.mixer.Sound | None = None
-        self._prepare_sound(sound)
+        self._sound = UnlockSound(sound, self._look.background)
         manager.on_user_achievement_update.connect(self._on_update)
         manager.fetch_user_achievements(self._on_fetched)
 
@@ -202,6 +205,7 @@ class Toasts:
         self._look.background.deliver()
         if not self._active:
             return
+        self._sound.prepare()
         if self._reading is not None:
             try:
                 next(self._reading)
@@ -236,7 +240,7 @@ class Toasts:
             return False
         self._queue.showing = entry
         self._toast, self._picture_key = toast, ()
-        if self._sound is not None and entry.is_unlock:
+        if entry.is_unlock:
             self._sound.play()
         if self.on_text is not None:
             self.on_text(toast.text)
@@ -251,15 +255,6 @@ class Toasts:
         percent = None if achievement.unlocked else achievement.percent_complete
         headline = words.headline if achievement.unlocked else words.progress
         return Toast(achievement, headline, definition.name, definition.description, percent)
-
-    def _prepare_sound(self, wanted: bool | pygame.mixer.Sound) -> None:
-        if not isinstance(wanted, bool):
-            self._sound = wanted
-        elif wanted and (form := sound.mixer_takes_it()) is not None:
-            self._look.background.run("making the chime", lambda: sound.chime_bytes(*form), self._keep_sound)
-
-    def _keep_sound(self, chime: bytes) -> None:
-        self._sound = pygame.mixer.Sound(buffer=chime)
 
     # How it looks
 

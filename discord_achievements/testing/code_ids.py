@@ -55,6 +55,8 @@ def unknown_ids(
 ) -> list[UnknownId]:
     """Return the ids in the files and folders `paths` that are not in `catalogue`, or in the file at that path.
 
+    Virtual environments and folders whose name begins with a dot are left out, unless they are named in `paths`.
+
     Raises `CatalogueError`; `ValueError` for a path that does not exist or is no Python. **Blocks** for the disk.
     """
     names = Names(catalogue if isinstance(catalogue, Catalogue) else read_catalogue(catalogue))
@@ -88,8 +90,16 @@ def _files(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     for path in map(Path, paths):
         if not path.exists():
             raise ValueError(f"{path} does not exist; looked for {path.absolute()}")
-        files |= dict.fromkeys(sorted(path.rglob("*.py")) if path.is_dir() else [path])
+        files |= dict.fromkeys(sorted(_python_in(path)) if path.is_dir() else [path])
     return list(files)
+
+
+def _python_in(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder, save those in virtual environments and in hidden folders."""
+    for path, folders, names in os.walk(folder):
+        here = Path(path)
+        folders[:] = [name for name in folders if name[0] != "." and not (here / name / "pyvenv.cfg").exists()]
+        yield from (here / name for name in names if name.endswith(".py"))
 
 
 def _constants(body: Iterable[ast.stmt], prefix: str) -> Iterator[tuple[str, int]]:

@@ -160,3 +160,16 @@ def test_a_path_that_does_not_exist_is_told(tmp_path: Path) -> None:
         unknown_ids([tmp_path / "nowhere"], CATALOGUE)
     with pytest.raises(CatalogueError, match="no such file"):
         unknown_ids([tmp_path], tmp_path / "nowhere.toml")
+
+
+def test_virtual_environments_and_hidden_folders_are_not_the_games_code(tmp_path: Path) -> None:
+    (tmp_path / "venv").mkdir()
+    (tmp_path / "venv" / "pyvenv.cfg").write_text("home = /usr/bin\n", "utf-8")
+    wrong = "manager.set_user_achievement(9, 1)"
+    files = {"venv__lib__a": wrong, ".nox__b": wrong, "game__.cache__c": wrong}
+    assert found(tmp_path, **files, game__level=wrong) == [("game/level.py", 1, "set_user_achievement", 9)]
+
+
+def test_a_folder_that_is_named_is_read_whatever_it_is_called(tmp_path: Path) -> None:
+    folder = tmp_path / ".game"
+    assert [line for _, line, *_ in found(folder, level="manager.get_icon(9)")] == [1]

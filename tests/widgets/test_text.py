@@ -126,8 +126,33 @@ def test_what_is_no_font_is_refused(data: bytes, tmp_path: Path) -> None:
         Fonts(Theme(fonts=(str(path),)).fonts, Background())
 
 
+def test_a_path_in_the_place_of_the_list_of_fonts_is_refused() -> None:
+    for one in ("a.ttf", Path("a.ttf")):
+        with pytest.raises(TypeError, match=r"fonts is .*a\.ttf.*; .*\('a\.ttf',\)"):
+            Theme(fonts=one)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="fonts has 5"):
+        Theme(fonts=(5,))  # type: ignore[arg-type]
+
+
 def test_the_themes_font_is_asked_first() -> None:
     bundled = Path(pygame.__file__).with_name(pygame.font.get_default_font())
     fonts = Fonts((str(bundled),), Background())
     assert fonts.face_of_all("Abc") is fonts.faces[0]
     assert len(fonts.faces) == 2
+
+
+@pytest.mark.parametrize(("char", "installable"), [("\U0001f8ff", ()), ("\u0e5e", ("notosansthai",))])
+def test_where_no_font_has_a_letter_only_fonts_of_its_script_are_named(
+    char: str, installable: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    background = Background()
+    fonts = Fonts((), background)
+    assert fonts.face(char, "en-US") is fonts.faces[0]
+    background.settle()
+    (message,) = caplog.messages
+    assert repr(char) in message
+    assert "Theme(fonts=" in message
+    for name in installable:
+        assert name in message
+    assert ("install" in message) is bool(installable)
+    assert "segoeui" not in message

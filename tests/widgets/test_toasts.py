@@ -16,7 +16,7 @@ from pygame import Surface
 
 from discord_achievements import AchievementManager, Result
 from discord_achievements.client.catalogue_file import read_catalogue
-from discord_achievements.pygame_ui import Toast, Toasts
+from discord_achievements.pygame_ui import AchievementsScreen, ProgressIndicator, Toast, Toasts
 from discord_achievements.pygame_ui.toast import ANCHORS, Anchor
 from discord_achievements.pygame_ui.words import ENGLISH
 from discord_achievements.testing import FakeService, InProcessTransport, ServiceControl
@@ -516,21 +516,97 @@ def test_an_argument_out_of_range_is_refused(game: Game, options: dict[str, obje
         Toasts(game.manager, **options)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"sound": "x.wav"},
+        {"sound": None},
+        {"theme": "dark"},
+        {"words": "de"},
+        {"icon": "icon.png"},
+        {"on_toast": "show"},
+        {"on_text": 5},
+    ],
+    ids=str,
+)
+def test_an_argument_of_another_kind_is_refused_before_the_first_toast(game: Game, options: dict[str, object]) -> None:
+    ((name, value),) = options.items()
+    with pytest.raises(TypeError, match=rf"{name} is {value!r}.*; (allowed|it)"):
+        Toasts(game.manager, **options)  # type: ignore[arg-type]
+
+
+def test_the_list_and_the_indicator_refuse_them_too(game: Game) -> None:
+    with pytest.raises(TypeError, match="theme is 'dark'"):
+        AchievementsScreen(game.manager, theme="dark")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="theme is 'dark'"):
+        ProgressIndicator(game.manager, theme="dark")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="on_text is 5"):
+        AchievementsScreen(game.manager, on_text=5)  # type: ignore[arg-type]
+
+
 @pytest.fixture
-def mixer(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose loudspeaker nobody hears, and a mixer that the test has to start."""
     monkeypatch.setenv("SDL_AUDIODRIVER", "dummy")
-    pygame.mixer.init(22050, -16, 2)
+    pygame.mixer.quit()
     yield
     pygame.mixer.quit()
 
 
-@pytest.mark.usefixtures("mixer")
-def test_the_chime_is_played_for_unlocks(game: Game) -> None:
+def start_mixer() -> None:
+    pygame.mixer.init(22050, -16, 2)
+
+
+@pytest.mark.usefixtures("quiet_machine")
+@pytest.mark.parametrize("begins", ["before the toasts", "before the frames", "with the unlock"])
+def test_the_chime_is_played_for_unlocks(game: Game, begins: str) -> None:
+    if begins == "before the toasts":
+        start_mixer()
     toasts = Toasts(game.manager, sound=True)
     game.widgets = [toasts]
-    game.until(lambda: toasts._sound is not None)
-    assert toasts._sound is not None
-    assert toasts._sound.get_length() == pytest.approx(0.9, abs=0.05)
+    if begins == "before the frames":
+        start_mixer()
+    game.until(game.manager.count_user_achievements)
+    game.frames(5)
+    assert not pygame.mixer.get_busy()
+    if begins == "with the unlock":
+        start_mixer()
     game.manager.set_user_achievement(100, 100)
     game.until(lambda: toasts.is_visible)
-    assert toasts._sound.get_num_channels() == 1
+    game.until(pygame.mixer.get_busy)
+    playing = pygame.mixer.Channel(0).get_sound()
+    assert playing is not None
+    assert playing.get_length() == pytest.approx(0.9, abs=0.05)
+
+
+@pytest.mark.usefixtures("quiet_machine")
+def test_the_games_own_sound_is_played_for_unlocks(game: Game) -> None:
+    start_mixer()
+    own = pygame.mixer.Sound(buffer=bytes(22050))
+    toasts = Toasts(game.manager, sound=own)
+    game.widgets = [toasts]
+    game.until(game.manager.count_user_achievements)
+    game.frames(5)
+    game.manager.set_user_achievement(100, 40)
+    game.until(lambda: toasts.is_visible)
+    assert own.get_num_channels() == 0
+    game.manager.set_user_achievement(100, 100)
+    game.until(lambda: own.get_num_channels() == 1)
+
+
+@pytest.mark.usefixtures("quiet_machine")
+def test_without_a_mixer_the_log_says_once_why_there_is_no_chime(
+    game: Game, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = Announcements()
+    toasts = Toasts(game.manager, sound=True, on_toast=said.hook)
+    game.widgets = [toasts]
+    game.until(game.manager.count_user_achievements)
+    game.frames(5)
+    assert not caplog.records
+    game.manager.set_user_achievement(100, 100)
+    game.manager.set_user_achievement(101, 100)
+    game.play(8)
+    assert said == ["Number 0", "Number 1"]
+    (message,) = caplog.messages
+    assert "pygame.mixer.init()" in message
