@@ -25,7 +25,7 @@ from ..domain.result import Result
 from ..domain.snowflake import MAX_SNOWFLAKE, is_snowflake
 from ..domain.wire import format_time
 from . import configuration, identity
-from .catalogue_file import icon_paths, read_catalogue
+from .catalogue_file import png_paths, read_catalogue
 from .clock import Clock, SystemClock
 from .delivery import Delivery, ResultCallback, awaited
 from .engine import Engine, Service
@@ -132,7 +132,7 @@ class AchievementManager:
         elif token:
             raise ConfigurationError("a token is given but no base_url: without a service nobody asks for it")
         catalogue = _load(achievements, self.application_id)
-        self._icon_paths = {} if catalogue is None else icon_paths(catalogue)
+        self._icon_paths = {} if catalogue is None else png_paths(catalogue)
 
         self._clock = clock or SystemClock()
         self._credentials = Credentials(None, identity.LOCAL) if base_url is None else credentials(token)
