@@ -327,7 +327,11 @@ class AchievementManager:
 
     @property
     def on_connection_change(self) -> Event[bool]:
-        """The event of the connection: False once when an update cannot be delivered, True once when all have been."""
+        """The event of the connection: False once when an update cannot be delivered, True once when all have been.
+
+        It is about updates, whatever the cause: a token that is not accepted stops them while the service is in reach.
+        What a cloud symbol should show is `pending_count`: something waits while it is above 0.
+        """
         return self._delivery.connection
 
     @on_connection_change.setter
@@ -346,7 +350,11 @@ class AchievementManager:
 
     @property
     def is_online(self) -> bool | None:
-        """Whether the service answered last time; None before the first exchange, and in local mode."""
+        """Whether the service answered last time; None before the first exchange, and in local mode.
+
+        A refusal is an answer too: with a token that is not accepted this is True, and updates wait all the same. So
+        draw a cloud symbol from `pending_count` or `on_connection_change`, and use this to tell the player why.
+        """
         return self._worker.engine.is_online
 
     @property

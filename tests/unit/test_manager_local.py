@@ -1002,6 +1002,20 @@ def test_texts_are_in_the_managers_locale(
     assert achievement.name_localizations == TRANSLATED["name_localizations"]
 
 
+@pytest.mark.parametrize("locale", ["german", "English_United States", "C"])
+def test_a_locale_that_is_none_is_told_in_the_log(start: Start, locale: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert start(locale=locale).manager.get_achievement(WALK).name == "Walk"
+    (message,) = caplog.messages
+    assert repr(locale) in message
+    assert "de, el, en-GB" in message
+
+
+@pytest.mark.parametrize("locale", ["de", "DE", "de_AT", "de_DE.UTF-8", "sk", "sr-Latn-RS"])
+def test_a_locale_of_any_language_is_fine(start: Start, locale: str, caplog: pytest.LogCaptureFixture) -> None:
+    start(locale=locale)
+    assert caplog.messages == []
+
+
 DAMAGED = ['{"de": "Ge', "[1, 2]", '"de"', "[" * 100_000, '{"de": 5}', b"\xff\xfe{", 5]
 
 
