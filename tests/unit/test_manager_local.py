@@ -1431,9 +1431,10 @@ def test_a_game_that_has_only_just_started_is_not_warned(start: Start, warnings:
     game = start(clock=clock, achievements=write_catalogue(tmp_path, [PLAIN | {"icon": "walk.png"}, SECRET_ENTRY]))
     (tmp_path / "walk.png").unlink()
     game.manager.get_icon(WALK)  # it loads for a minute, and there is nothing to deliver yet
-    assert game.manager.flush()
-    clock.advance(60)
-    assert game.manager.flush()
+    for seconds in (0, 60, 60):
+        clock.advance(seconds)
+        game.manager.set_user_achievement(WALK, 0)  # no news, but the worker looks at the clock
+        assert game.manager.flush()
     game.fetch()
     assert warnings.count == 0
 
@@ -1462,7 +1463,8 @@ def test_a_game_that_could_miss_nothing_is_not_warned_when_it_ends(
     start().manager.close()  # nothing has happened
     once = start(data_dir=tmp_path / "once")
     once.manager.run_callbacks()
-    once.manager.set_user_achievement(WALK, 10)
+    for achievement_id in (WALK, WIN):
+        once.manager.set_user_achievement(achievement_id, 10)
     once.manager.close()
     path = write_catalogue(tmp_path)
     with AchievementManager(APPLICATION_ID, achievements=path, data_dir=tmp_path / "deaf") as manager:
