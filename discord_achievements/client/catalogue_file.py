@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..domain.catalogue import Catalogue, parse_catalogue
 from ..domain.errors import CatalogueError, ConfigurationError
+from .icons import why_no_png
 
 _MAX_CHARACTERS = 4_000_000
 
@@ -41,3 +42,16 @@ def icon_paths(catalogue: Catalogue) -> dict[int, str]:
     # Absolute, so that a game may change its working directory.
     folder = Path(catalogue.source).absolute().parent
     return {entry.achievement.id: str(folder / entry.icon) for entry in catalogue.entries if entry.icon}
+
+
+def png_paths(catalogue: Catalogue) -> dict[int, str]:
+    """Return what `icon_paths` does; raises `CatalogueError` with every icon that is no PNG or missing.
+
+    **Blocks** for the disk.
+    """
+    paths = icon_paths(catalogue)
+    wrong = {id_: why for id_, path in paths.items() if (why := why_no_png(Path(path)))}
+    if wrong:
+        said = [f"{catalogue.source}: the icon of achievement {id_}, {paths[id_]}, {wrong[id_]}" for id_ in wrong]
+        raise CatalogueError(catalogue.source, said)
+    return paths

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import TypeGuard
 from urllib.parse import urlsplit
 
 from ..domain.errors import ConfigurationError
+from ..domain.localization import LOCALES, same_language
 from ..domain.snowflake import is_snowflake
 
 URL_VARIABLE = "DISCORD_ACHIEVEMENTS_URL"
@@ -18,6 +21,8 @@ TOKEN_VARIABLE = "DISCORD_ACCESS_TOKEN"
 LOCALE_VARIABLE = "DISCORD_CURRENT_LOCALE"
 DEFAULT_LOCALE = "en-US"
 _FOLDER = "discord_achievements"
+_TAG = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*")
+_log = logging.getLogger("discord_achievements")
 _MAX_SECONDS = 24 * 3600.0
 
 
@@ -93,8 +98,18 @@ def _is_wait(value: object) -> TypeGuard[float]:
 
 
 def checked_locale(value: object) -> str:
-    """Return a usable locale; raises `ConfigurationError`."""
+    """Return a usable locale; raises `ConfigurationError`.
+
+    A language that Discord does not have is usable: its players read the default text. What is no language tag at all
+    is a mistake, and the log is told.
+    """
     if isinstance(value, str):
+        if not same_language(value, LOCALES) and not _TAG.fullmatch(value):
+            _log.warning(
+                "locale is %.60r, which is no locale, so all texts are in the default language; Discord's are %s",
+                value,
+                ", ".join(sorted(LOCALES)),
+            )
         return value
     raise ConfigurationError(f"locale is {value!r:.60}; it has to be a text such as en-US or de")
 

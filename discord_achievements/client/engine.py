@@ -25,7 +25,7 @@ from .cache import Player
 from .clock import Clock
 from .events import ServerEvent, StreamEnded, StreamEvent, StreamOpened, StreamReader
 from .feed import DEFAULT_RETRY_S
-from .icons import IconFolder, is_png
+from .icons import IconFolder, is_png, why_no_png
 from .intake import Intake
 from .messages import Fetch, Mistake, Set, SignIn, Wake, WantIcon
 from .protocol import Protocol, check, is_sendable, read_update
@@ -197,7 +197,8 @@ class Engine:
         elif wanted.path is None and self._service is not None:
             self._service.sync.icons.setdefault(wanted.icon_hash, []).append(wanted.achievement_id)
         else:
-            _log.warning("the icon of achievement %d, %s, is not a PNG", wanted.achievement_id, path)
+            why = why_no_png(path) or "was not there a moment ago"
+            _log.warning("the icon of achievement %d, %s, %s", wanted.achievement_id, path, why)
 
     # What the policy decides
 

@@ -41,8 +41,15 @@ class IconFolder:
 
 def is_png(path: Path) -> bool:
     """Tell whether there is a PNG at `path`."""
+    return why_no_png(path) is None
+
+
+def why_no_png(path: Path) -> str | None:
+    """Return why there is no PNG at `path`, as the end of a sentence; None if there is one."""
     try:
         with path.open("rb") as file:
-            return file.read(len(_PNG)) == _PNG
-    except OSError:
-        return False
+            return None if file.read(len(_PNG)) == _PNG else "is not a PNG"
+    except FileNotFoundError:
+        return "does not exist"
+    except (OSError, ValueError) as exc:
+        return f"cannot be read: {getattr(exc, 'strerror', None) or exc}"

@@ -25,7 +25,7 @@ from ..domain.result import Result
 from ..domain.snowflake import MAX_SNOWFLAKE, is_snowflake
 from ..domain.wire import format_time
 from . import configuration, identity
-from .catalogue_file import icon_paths, read_catalogue
+from .catalogue_file import png_paths, read_catalogue
 from .clock import Clock, SystemClock
 from .delivery import Delivery, ResultCallback, awaited
 from .engine import Engine, Service
@@ -132,7 +132,7 @@ class AchievementManager:
         elif token:
             raise ConfigurationError("a token is given but no base_url: without a service nobody asks for it")
         catalogue = _load(achievements, self.application_id)
-        self._icon_paths = {} if catalogue is None else icon_paths(catalogue)
+        self._icon_paths = {} if catalogue is None else png_paths(catalogue)
 
         self._clock = clock or SystemClock()
         self._credentials = Credentials(None, identity.LOCAL) if base_url is None else credentials(token)
@@ -327,7 +327,11 @@ class AchievementManager:
 
     @property
     def on_connection_change(self) -> Event[bool]:
-        """The event of the connection: False once when an update cannot be delivered, True once when all have been."""
+        """The event of the connection: False once when an update cannot be delivered, True once when all have been.
+
+        It is about updates, whatever the cause: a token that is not accepted stops them while the service is in reach.
+        What a cloud symbol should show is `pending_count`: something waits while it is above 0.
+        """
         return self._delivery.connection
 
     @on_connection_change.setter
@@ -346,7 +350,11 @@ class AchievementManager:
 
     @property
     def is_online(self) -> bool | None:
-        """Whether the service answered last time; None before the first exchange, and in local mode."""
+        """Whether the service answered last time; None before the first exchange, and in local mode.
+
+        A refusal is an answer too: with a token that is not accepted this is True, and updates wait all the same. So
+        draw a cloud symbol from `pending_count` or `on_connection_change`, and use this to tell the player why.
+        """
         return self._worker.engine.is_online
 
     @property

@@ -87,7 +87,10 @@ def parse_catalogue(text: str, *, source: str) -> Catalogue:
     text = text.removeprefix("\ufeff")  # editors on Windows may put this mark first
     problems: list[str] = []
     top = _Table(_load(text, source), source, problems)
-    top.refuse_unknown(_FIELDS)
+    for name in top.fields:
+        if name not in _FIELDS:
+            line = _only_line(name, text)
+            _Table(top.fields, f"{source}:{line}" if line else source, problems).wrong_name(name, _FIELDS)
     application_id = top.snowflake("application_id")
     entries = _entries(top, application_id, text)
     if problems:
@@ -114,6 +117,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise ValueError(f"one object has the field {_show(name)} twice, the second time as {_show(value)}")
         fields[name] = value
     return fields
+
+
+def _only_line(name: str, text: str) -> int | None:
+    """Return the number of the line that begins with `name`, as a header or a field; None where there is not one."""
+    begins = re.compile(rf"""[ \t{{\[]*(["']?){re.escape(name)}\1[ \t]*[\].:=]""")
+    numbers = [number for number, line in enumerate(text.split("\n"), 1) if begins.match(line)]
+    return numbers[0] if len(numbers) == 1 else None
 
 
 def _entries(top: _Table, application_id: int, text: str) -> list[CatalogueEntry]:
@@ -158,7 +168,10 @@ class _Table:
     def refuse_unknown(self, known: Iterable[str]) -> None:
         for name in self.fields:
             if name not in known:
-                self.wrong(f"unknown field {_show(name)}{_hint(name, known)}")
+                self.wrong_name(name, known)
+
+    def wrong_name(self, name: str, known: Iterable[str]) -> None:
+        self.wrong(f"unknown field {_show(name)}{_hint(name, known)}")
 
     def entry(self, application_id: int) -> CatalogueEntry:
         self.refuse_unknown(_ENTRY_FIELDS)

@@ -298,6 +298,22 @@ def test_an_uncertain_line_is_left_out(text: str) -> None:
     assert problem.startswith("achievements.toml: [[achievement]] #1: name is 0 characters long")
 
 
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("application_id = 1\n\n[[achievment]]\nid = 5\n", "a.toml:3: "),
+        ("application_id = 1\n[achievment]\nid = 5\n", "a.toml:2: "),
+        ('application_id = 1\n\n"achievment" = 5\n', "a.toml:3: "),
+        ('{"application_id": 1,\n "achievment": []}', "a.toml:2: "),
+        ("application_id = 1\n[[achievment]]\n[[achievment]]\n", "a.toml: "),  # which of them is not said
+    ],
+)
+def test_an_unknown_field_of_the_file_has_its_line(text: str, where: str) -> None:
+    with pytest.raises(CatalogueError) as caught:
+        parse_catalogue(text, source="a.toml")
+    assert caught.value.problems == (f"{where}unknown field 'achievment'; did you mean 'achievement'?",)
+
+
 def test_all_mistakes_at_once() -> None:
     text = as_json(
         an_entry(id=0, name="", secret=1),

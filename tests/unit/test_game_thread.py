@@ -163,7 +163,8 @@ GERMAN = {"de": "Gehe"}
 
 
 def test_in_local_mode_the_game_thread_does_not_wait(tmp_path: Path, watch: Watch) -> None:
-    walk = PLAIN | {"name_localizations": GERMAN, "icon": "missing.png"}
+    (tmp_path / "walk.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    walk = PLAIN | {"name_localizations": GERMAN, "icon": "walk.png"}
     catalogue = write_catalogue(tmp_path, [*ENTRIES[:-1], walk])
     with start(tmp_path, achievements=catalogue, locale="de") as manager:
         game = Game(manager)

@@ -22,7 +22,7 @@ import discord_achievements
 from discord_achievements import CatalogueError, ConfigurationError, DiscordAchievementsError, gamesdk
 from discord_achievements.gamesdk import NotOfferedError, discord, discordsdk
 from discord_achievements.testing import FakeService, FaultServer, run_until
-from tests.managers import APPLICATION_ID, PLAIN, SECURE, WALK, WIN, write_catalogue
+from tests.managers import APPLICATION_ID, SECURE, WALK, WIN, write_catalogue
 
 ROOT = Path(__file__).parents[2]
 # Made by reading the sources of both wrappers; neither can be imported without Discord's native library.
@@ -438,14 +438,8 @@ def test_a_mistake_in_an_update_handler_comes_out_of_run_callbacks(game: OldGame
 # The log
 
 
-def broken_icon(folder: Path) -> Path:
-    """Write a catalogue with an icon that is none: asked for, it has the worker log a warning."""
-    (folder / "walk.png").write_text("not a picture")
-    return write_catalogue(folder, [{**PLAIN, "icon": "walk.png"}])
-
-
 def test_the_log_hook_is_called_on_the_games_thread(tmp_path: Path, spelling: Any, play: Play) -> None:
-    gamesdk.configure(achievements=broken_icon(tmp_path), data_dir=tmp_path / "data")
+    gamesdk.configure(achievements=write_catalogue(tmp_path), data_dir=tmp_path / "data")
     game = play(spelling)
     replaced: list[str] = []
     heard: list[tuple[Any, str, threading.Thread]] = []
@@ -457,23 +451,23 @@ def test_the_log_hook_is_called_on_the_games_thread(tmp_path: Path, spelling: An
         warning,
         lambda level, message: heard.append((level, message, threading.current_thread())),
     )
-    game.app.core.get_icon(WALK)
+    game.app.core.set_user_achievement(UNKNOWN, 100)
     run_until(game, lambda: heard)
     ((level, message, thread),) = heard
     assert level is warning
-    assert "walk.png, is not a PNG" in message
+    assert "no achievement with this id" in message
     assert thread is threading.current_thread()
     assert replaced == []
 
 
 def test_the_log_hook_leaves_out_what_is_less_grave(tmp_path: Path, spelling: Any, play: Play) -> None:
-    gamesdk.configure(achievements=broken_icon(tmp_path), data_dir=tmp_path / "data")
+    gamesdk.configure(achievements=write_catalogue(tmp_path), data_dir=tmp_path / "data")
     careless, careful = play(spelling), play(spelling)
     heard: list[str] = []
     barely: list[str] = []
     careless.call(careless.app, "set_log_hook", spelling.LogLevel(0), lambda level, message: barely.append(message))
     careful.call(careful.app, "set_log_hook", spelling.LogLevel(3), lambda level, message: heard.append(message))
-    careful.app.core.get_icon(WALK)
+    careful.app.core.set_user_achievement(UNKNOWN, 100)
     run_until(careful, lambda: heard)
     careless.run_callbacks()
     assert barely == []

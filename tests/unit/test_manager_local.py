@@ -1002,6 +1002,20 @@ def test_texts_are_in_the_managers_locale(
     assert achievement.name_localizations == TRANSLATED["name_localizations"]
 
 
+@pytest.mark.parametrize("locale", ["german", "English_United States", "C"])
+def test_a_locale_that_is_none_is_told_in_the_log(start: Start, locale: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert start(locale=locale).manager.get_achievement(WALK).name == "Walk"
+    (message,) = caplog.messages
+    assert repr(locale) in message
+    assert "de, el, en-GB" in message
+
+
+@pytest.mark.parametrize("locale", ["de", "DE", "de_AT", "de_DE.UTF-8", "sk", "sr-Latn-RS"])
+def test_a_locale_of_any_language_is_fine(start: Start, locale: str, caplog: pytest.LogCaptureFixture) -> None:
+    start(locale=locale)
+    assert caplog.messages == []
+
+
 DAMAGED = ['{"de": "Ge', "[1, 2]", '"de"', "[" * 100_000, '{"de": 5}', b"\xff\xfe{", 5]
 
 
@@ -1066,15 +1080,7 @@ def test_an_icon_of_the_catalogue_is_a_file_beside_it(
 ) -> None:
     (tmp_path / "icons").mkdir()
     (tmp_path / "icons" / "walk.png").write_bytes(PNG)
-    (tmp_path / "icons" / "win.png").write_bytes(b"GIF89a")
-    write_catalogue(
-        tmp_path,
-        [
-            PLAIN | {"icon": "icons/walk.png"},
-            WIN_ENTRY | {"icon": "icons/win.png"},  # no PNG
-            SECRET_ENTRY | {"icon": "icons/missing.png"},
-        ],
-    )
+    write_catalogue(tmp_path, [PLAIN | {"icon": "icons/walk.png"}, WIN_ENTRY, SECRET_ENTRY])
     monkeypatch.chdir(tmp_path)
     game = start(achievements="achievements.json", data_dir=tmp_path / "data")
     monkeypatch.chdir("/")
@@ -1088,6 +1094,35 @@ def test_an_icon_of_the_catalogue_is_a_file_beside_it(
     game.fetch()
     for achievement_id in (WIN, SECRET, UNKNOWN):
         assert game.manager.get_icon(achievement_id) is None
+
+
+@pytest.mark.parametrize("mode", [{}, {"base_url": "https://achievements.invalid/api/v10", "token": "t"}])
+def test_every_icon_that_is_none_is_told_at_the_start(start: Start, tmp_path: Path, mode: dict[str, Any]) -> None:
+    (tmp_path / "win.png").write_bytes(b"GIF89a")
+    (tmp_path / "folder.png").mkdir()
+    catalogue = write_catalogue(
+        tmp_path,
+        [PLAIN | {"icon": "missing.png"}, WIN_ENTRY | {"icon": "win.png"}, SECRET_ENTRY | {"icon": "folder.png"}],
+    )
+    with pytest.raises(CatalogueError) as caught:
+        start(achievements=catalogue, **mode)
+    missing, win, folder = sorted(caught.value.problems)
+    assert str(WALK) in missing
+    assert missing.endswith("missing.png, does not exist")
+    assert str(WIN) in win
+    assert win.endswith("win.png, is not a PNG")
+    assert "folder.png, cannot be read" in folder
+
+
+def test_an_icon_that_has_gone_since_is_told_in_the_log(
+    start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "walk.png").write_bytes(PNG)
+    game = start(achievements=write_catalogue(tmp_path, [PLAIN | {"icon": "walk.png"}]))
+    (tmp_path / "walk.png").unlink()
+    assert game.manager.get_icon(WALK) is None
+    game.fetch()
+    assert [message.endswith("walk.png, does not exist") for message in caplog.messages] == [True]
 
 
 def test_without_an_icon_there_is_none(game: Game) -> None:
@@ -1392,11 +1427,14 @@ def test_a_game_that_has_nothing_to_be_told_is_not_warned(start: Start, warnings
 
 def test_a_game_that_has_only_just_started_is_not_warned(start: Start, warnings: Warnings, tmp_path: Path) -> None:
     clock = ManualClock()
-    game = start(clock=clock, achievements=write_catalogue(tmp_path, [PLAIN | {"icon": "missing.png"}, SECRET_ENTRY]))
+    (tmp_path / "walk.png").write_bytes(PNG)
+    game = start(clock=clock, achievements=write_catalogue(tmp_path, [PLAIN | {"icon": "walk.png"}, SECRET_ENTRY]))
+    (tmp_path / "walk.png").unlink()
     game.manager.get_icon(WALK)  # it loads for a minute, and there is nothing to deliver yet
-    assert game.manager.flush()
-    clock.advance(60)
-    assert game.manager.flush()
+    for seconds in (0, 60, 60):
+        clock.advance(seconds)
+        game.manager.set_user_achievement(WALK, 0)  # no news, but the worker looks at the clock
+        assert game.manager.flush()
     game.fetch()
     assert warnings.count == 0
 
@@ -1425,7 +1463,8 @@ def test_a_game_that_could_miss_nothing_is_not_warned_when_it_ends(
     start().manager.close()  # nothing has happened
     once = start(data_dir=tmp_path / "once")
     once.manager.run_callbacks()
-    once.manager.set_user_achievement(WALK, 10)
+    for achievement_id in (WALK, WIN):
+        once.manager.set_user_achievement(achievement_id, 10)
     once.manager.close()
     path = write_catalogue(tmp_path)
     with AchievementManager(APPLICATION_ID, achievements=path, data_dir=tmp_path / "deaf") as manager:
