@@ -21,7 +21,7 @@ class LogHook:
         self._hook: Hook | None = None
         self._handler = _Handler()
         # The logger outlives this object.
-        weakref.finalize(self, _logger.removeHandler, self._handler)
+        weakref.finalize(self, _remove, self._handler)
 
     def set(self, min_level: int, hook: Hook) -> None:
         """Have `hook` called for messages of `min_level` and graver ones; it replaces the one before.
@@ -41,6 +41,12 @@ class LogHook:
         if waiting and self._hook is not None:
             for _ in range(len(waiting)):
                 self._hook(*waiting.popleft())
+
+
+def _remove(handler: logging.Handler) -> None:
+    # A new list, not removeHandler: this runs whenever memory is collected, also while the logger walks along its list,
+    # which would then leave out the next handler.
+    _logger.handlers = [other for other in _logger.handlers if other is not handler]
 
 
 class _Handler(logging.Handler):

@@ -236,10 +236,10 @@ def test_every_mistake_of_the_catalogue_is_told(project: pytest.Pytester) -> Non
     result = play(project, "def test(achievements): pass")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*has 2 mistakes:", "*id is 0*", "*name is 0 characters long*"])
-    assert result.stdout.str().count("has 2 mistakes:") == 1
+    result.stdout.no_fnmatch_line("*During handling of*")
     result = play(project, "def test(unknown_achievement_ids): pass")
     result.assert_outcomes(errors=1)
-    assert result.stdout.str().count("has 2 mistakes:") == 1
+    result.stdout.no_fnmatch_line("*During handling of*")
 
 
 def test_a_fixture_names_another_catalogue(project: pytest.Pytester) -> None:

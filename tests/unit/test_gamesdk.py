@@ -496,6 +496,34 @@ def test_the_log_hook_goes_with_its_discord(tmp_path: Path, spelling: ModuleType
     assert not set(LOGGER.handlers) - before
 
 
+def test_a_discord_that_goes_while_something_is_logged_takes_nothing_from_another(
+    tmp_path: Path, spelling: ModuleType
+) -> None:
+    gamesdk.configure(achievements=write_catalogue(tmp_path), data_dir=tmp_path / "data")
+    games = [OldGame(spelling), OldGame(spelling)]
+    heard: list[str] = []
+
+    class Collecting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if len(games) == 2:
+                del games[0]
+                gc.collect()
+
+    collecting = Collecting()
+    games[0].call(games[0].app, "set_log_hook", spelling.LogLevel(0), print)
+    LOGGER.addHandler(collecting)
+    games[1].call(games[1].app, "set_log_hook", spelling.LogLevel(0), lambda level, message: heard.append(message))
+    games[0].app.core.close()
+    try:
+        LOGGER.error("the disk is full")
+    finally:
+        LOGGER.removeHandler(collecting)
+    assert len(games) == 1
+    games[0].run_callbacks()
+    assert heard == ["the disk is full"]
+    games[0].app.core.close()
+
+
 def test_an_unknown_log_level_is_refused(game: OldGame) -> None:
     with pytest.raises(ValueError, match="7 is not a valid LogLevel"):
         game.call(game.app, "set_log_hook", 7, print)
