@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:
 	@echo 'make demo    play the demo game       make demo ARGS="--autoplay --seed 1"'
 	@echo 'make test    run all tests            make test ARGS="-k journal"'
-	@echo 'make check   style (ruff) and types (mypy)'
+	@echo 'make check   style and format (ruff), types (mypy)'
 	@echo 'make docs    the documentation site, into build/site'
 	@echo 'make screenshots   the pictures in the README and docs, anew'
 	@echo 'make bench   measure; writes build/bench.json'
@@ -30,7 +30,8 @@ test: $(VENV)/dev.installed
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/dev.installed
-	$(BIN)/python -m ruff check discord_achievements tests examples
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 	$(BIN)/python -m mypy --platform win32 --cache-dir .mypy_cache/win32 discord_achievements
 

@@ -7,6 +7,8 @@
     manager.set_user_achievement(580159119969878046, 100)
     ...
     manager.run_callbacks()     # once per frame
+
+`AchievementManager` explains the arguments.
 """
 
 from __future__ import annotations

@@ -35,9 +35,7 @@ def achievements_catalogue(pytestconfig: pytest.Config) -> Path:
 
 
 @pytest.fixture
-def achievement_service(
-    request: pytest.FixtureRequest, achievements_catalogue: str | Path
-) -> Iterator[ServiceControl]:
+def achievement_service(request: pytest.FixtureRequest, achievements_catalogue: str | Path) -> Iterator[ServiceControl]:
     """The service behind `achievements`: go offline, refuse, delay, grant, and ask what it holds."""
     from .client.catalogue_file import read_catalogue
     from .domain.errors import CatalogueError
@@ -54,9 +52,7 @@ def achievement_service(
 
 
 @pytest.fixture
-def achievements(
-    achievement_service: ServiceControl, tmp_path_factory: pytest.TempPathFactory
-) -> CheckedManager:
+def achievements(achievement_service: ServiceControl, tmp_path_factory: pytest.TempPathFactory) -> CheckedManager:
     """An `AchievementManager` for the game under test, with assertions; nothing is unlocked yet."""
     return achievement_service.start_manager(tmp_path_factory.mktemp("achievements"))
 

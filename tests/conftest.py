@@ -56,9 +56,7 @@ def make_nginx(tmp_path: Path) -> Iterator[Callable[[str, int], Nginx]]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def make_database(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[], str]:
+def make_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
     """Make a new empty database of either kind, and return its URL."""
     if request.param == "postgresql":
         server: Postgres = request.getfixturevalue("postgres")

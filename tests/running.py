@@ -103,9 +103,7 @@ def environment(**settings: str) -> dict[str, str]:
 class RunningService:
     """`discord-achievements serve` on a free port, or on `port`; `module` may be another that takes its arguments."""
 
-    def __init__(
-        self, database: str, *, port: int = 0, module: str = "discord_achievements", **settings: str
-    ) -> None:
+    def __init__(self, database: str, *, port: int = 0, module: str = "discord_achievements", **settings: str) -> None:
         self.database = database
         self._process = subprocess.Popen(
             command("serve", "--port", str(port), "--database", database, module=module),
@@ -198,9 +196,7 @@ def running(database: str, *, port: int = 0, **settings: str) -> Iterator[Runnin
 class Client:
     """Somebody who calls the service: with a token, or without; over TLS he trusts the certificate in `trusted`."""
 
-    def __init__(
-        self, host: str, authorization: str = "", version: str = "v10", trusted: Path | None = None
-    ) -> None:
+    def __init__(self, host: str, authorization: str = "", version: str = "v10", trusted: Path | None = None) -> None:
         self._host = host
         self._base = f"{host}/api" + (f"/{version}" if version else "")
         self._session = requests.Session()
@@ -277,9 +273,7 @@ def definitions_path(achievement_id: int | str | None = None, application_id: in
     return path if achievement_id is None else f"{path}/{achievement_id}"
 
 
-def progress_path(
-    achievement_id: int | str, user_id: int | str = "@me", application_id: int | str = APP
-) -> str:
+def progress_path(achievement_id: int | str, user_id: int | str = "@me", application_id: int | str = APP) -> str:
     """Return the path of a player's progress on one achievement."""
     return f"/users/{user_id}/applications/{application_id}/achievements/{achievement_id}"
 

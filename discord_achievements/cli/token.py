@@ -27,9 +27,7 @@ def token() -> None:
 @click.option("--expires-in", "expires_in_s", type=click.IntRange(1, _LONGEST_S), metavar="S", help="Seconds.")
 @database_option
 @json_option
-def create(
-    application_id: int, user_id: int, expires_in_s: int | None, database: str | None, as_json: bool
-) -> None:
+def create(application_id: int, user_id: int, expires_in_s: int | None, database: str | None, as_json: bool) -> None:
     """Make a bearer token for a player and print it, this once.
 
     Without --expires-in it does not expire; `token revoke` ends it.

@@ -158,4 +158,3 @@ class _Reader(NamedTuple):
                 allowed = ", ".join(sorted(LOCALES))
                 self.errors.add(where, "BASE_TYPE_CHOICES", f"Value must be one of {{{allowed}}}.")
         return texts or None
-

@@ -84,9 +84,7 @@ ROUTES = (
 )
 
 # Of the templates that match a path the one with the fewest parameters counts: `@me` is not somebody's id.
-_PATHS = sorted(
-    {route.template: route.pattern for route in ROUTES}.items(), key=lambda path: path[0].count("{")
-)
+_PATHS = sorted({route.template: route.pattern for route in ROUTES}.items(), key=lambda path: path[0].count("{"))
 _BY_METHOD = {
     template: {route.method: route for route in ROUTES if route.template == template} for template, _ in _PATHS
 }

@@ -153,5 +153,3 @@ class ProgressIndicator:
         bar = paint.bar_of((right - left, max(3, px(6))), self._bar_percent, theme.accent, theme.track)
         picture.blit(bar, (left, px(32)))
         return picture
-
-

@@ -16,9 +16,7 @@ _STEP = 0.05
 class Look:
     """One widget's means of drawing. Raises `TypeError` for an argument of another kind."""
 
-    def __init__(
-        self, manager: AchievementManager, theme: Theme, words: Words | None, icon: IconMaker | None
-    ) -> None:
+    def __init__(self, manager: AchievementManager, theme: Theme, words: Words | None, icon: IconMaker | None) -> None:
         if not isinstance(theme, Theme):
             raise TypeError(f"theme is {theme!r:.60}; allowed are DARK, LIGHT or a Theme of your own")
         if not (words is None or isinstance(words, Words)):

@@ -97,9 +97,7 @@ def medal(size: int, ring: Color, face: Color, star: Color) -> Surface:
         points = []
         for corner in range(10):
             radius = center * (0.56 if corner % 2 == 0 else 0.25)
-            points.append(
-                (center + radius * sin(corner * pi / 5), center * 1.03 - radius * cos(corner * pi / 5))
-            )
+            points.append((center + radius * sin(corner * pi / 5), center * 1.03 - radius * cos(corner * pi / 5)))
         pygame.draw.polygon(surface, star, points)
 
     return smooth((size, size), ring, paint)

@@ -293,6 +293,4 @@ def date_of(unlocked_at: str, locale: str) -> str:
     """Return the day of an ISO 8601 time, in the player's time zone and as `locale` writes it."""
     at = datetime.fromisoformat(unlocked_at).astimezone()
     pattern = resolve(_ISO_DATE, _DATES, locale)
-    return pattern.format(
-        d=at.day, m=at.month, y=at.year, dd=f"{at.day:02}", mm=f"{at.month:02}", thai=at.year + 543
-    )
+    return pattern.format(d=at.day, m=at.month, y=at.year, dd=f"{at.day:02}", mm=f"{at.month:02}", thai=at.year + 543)

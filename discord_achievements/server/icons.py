@@ -59,9 +59,7 @@ def _decode(upload: Upload) -> bytes:
         with Image.open(io.BytesIO(upload.content), formats=[_FORMATS[upload.media_type]]) as image:
             width, height = image.size
             if not (1 <= width <= ICON_MAX_PIXELS and 1 <= height <= ICON_MAX_PIXELS):
-                raise _Refused(
-                    f"it is {width} x {height} pixels; allowed are {ICON_MAX_PIXELS} x {ICON_MAX_PIXELS}."
-                )
+                raise _Refused(f"it is {width} x {height} pixels; allowed are {ICON_MAX_PIXELS} x {ICON_MAX_PIXELS}.")
             frames = getattr(image, "n_frames", 1)
             if frames * width * height > _ALL_FRAMES_MAX_PIXELS:
                 raise _Refused(f"its {frames} frames of {width} x {height} pixels are too much.")

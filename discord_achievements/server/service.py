@@ -87,9 +87,7 @@ class Service:
         self._loading: dict[int, tuple[int, asyncio.Task[Game | None]]] = {}
         self._etags: dict[tuple[int, int, Shape, bool], tuple[int, RecordsVersion, str]] = {}
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="store")
-        self._authenticator = Authenticator(
-            store.generation, lambda key: self._read(partial(store.token, key)), at_us
-        )
+        self._authenticator = Authenticator(store.generation, lambda key: self._read(partial(store.token, key)), at_us)
 
     async def close(self) -> None:
         """Return when what was begun is finished."""

@@ -192,9 +192,7 @@ def fold(before: Held | None, writes: Iterable[Write], at_us: int, changed_at_us
     """Return what a record is after `writes`: the progress rule, and one more revision if anything changed."""
     progress = before.progress if before else NO_PROGRESS
     for write in writes:
-        progress = (
-            receive(progress, write.percent, write.age_s, at_us) if isinstance(write, Raise) else NO_PROGRESS
-        )
+        progress = receive(progress, write.percent, write.age_s, at_us) if isinstance(write, Raise) else NO_PROGRESS
     if progress == (before.progress if before else NO_PROGRESS):
         return before
     revision, changed = (before.revision, before.changed_at_us) if before else (0, 0)

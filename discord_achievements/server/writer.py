@@ -99,11 +99,7 @@ class Writer:
             if len(writes) == 1:
                 return [exc]
             _log.exception("a batch of %d updates failed; trying them one by one", len(writes))
-            return [
-                outcome
-                for number, write in enumerate(writes)
-                for outcome in self._commit([write], at_us + number)
-            ]
+            return [outcome for number, write in enumerate(writes) for outcome in self._commit([write], at_us + number)]
 
     def _settle(self, batch: Sequence[_Waiting], outcomes: Sequence[_Outcome]) -> None:
         told: set[tuple[Key, Written]] = set()

@@ -44,9 +44,7 @@ def percents(game: Game, home_ever: int) -> dict[int, int]:
     return {achievement_id: min(percent, 100) for achievement_id, percent in reached.items()}
 
 
-def open_manager(
-    *, data_dir: Path | None, locale: str, url: str | None, token: str | None
-) -> AchievementManager:
+def open_manager(*, data_dir: Path | None, locale: str, url: str | None, token: str | None) -> AchievementManager:
     # SDK: one manager for the whole game. Without a URL, progress is kept on this machine only.
     return AchievementManager(
         APPLICATION_ID,

@@ -28,9 +28,7 @@ def test_a_night_brings_achievements(achievements: CheckedManager) -> None:
     achievements.assert_locked("festival_star")
 
 
-def test_a_night_without_a_connection_counts(
-    achievements: CheckedManager, achievement_service: ServiceControl
-) -> None:
+def test_a_night_without_a_connection_counts(achievements: CheckedManager, achievement_service: ServiceControl) -> None:
     achievement_service.go_offline()
     play_a_night(Awards(achievements))
     achievements.assert_unlocked("till_dawn")

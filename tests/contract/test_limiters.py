@@ -83,9 +83,7 @@ def test_redis_counts_for_all_processes_together(redis_server: RedisServer) -> N
     asyncio.run(scene())
 
 
-def test_hundreds_at_once_are_counted_together(
-    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_hundreds_at_once_are_counted_together(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
     async def scene() -> None:
         limiter = RedisLimiter(Redis.from_url(redis_server.url), time.monotonic)
         limit, name = Limit(5, 30), next(names)

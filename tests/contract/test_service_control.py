@@ -351,9 +351,7 @@ def test_what_is_set_meanwhile_is_sent_next(achievements: CheckedManager, servic
 
 
 @pytest.mark.parametrize("stall", [True, False])
-def test_an_answer_that_is_too_late_is_none(
-    stall: bool, achievements: CheckedManager, service: ServiceControl
-) -> None:
+def test_an_answer_that_is_too_late_is_none(stall: bool, achievements: CheckedManager, service: ServiceControl) -> None:
     game = Told(achievements)
     achievements.run_callbacks()
     if stall:

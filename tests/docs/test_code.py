@@ -45,9 +45,7 @@ def program(page: Path) -> str:
 RUN = [page for page in PAGES if page != TUTORIAL and program(page).strip()]
 
 
-@pytest.mark.parametrize(
-    ("page", "block"), ALL, ids=[f"{name_of(page)}:{block.line}" for page, block in ALL]
-)
+@pytest.mark.parametrize(("page", "block"), ALL, ids=[f"{name_of(page)}:{block.line}" for page, block in ALL])
 def test_a_block_is_what_its_language_says(page: Path, block: Block) -> None:
     assert block.language in KNOWN, f"{name_of(page)}:{block.line}: the language {block.language!r} is not checked"
     READERS.get(block.language, str)(block.content)

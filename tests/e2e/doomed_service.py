@@ -29,6 +29,4 @@ if __name__ == "__main__":
     settings = Settings.from_environment(os.environ, database=sys.argv[-1])
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        serve_store(
-            DoomedStore(settings.database), settings, listening, lambda: print("Listening on", url, flush=True)
-        )
+        serve_store(DoomedStore(settings.database), settings, listening, lambda: print("Listening on", url, flush=True))

@@ -26,9 +26,7 @@ NOT_SOURCE = shutil.ignore_patterns(
 def run(*command: str | Path, cwd: Path) -> str:
     """Run a command, away from this environment's paths, and return what it printed; fail when it fails."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    done = subprocess.run(
-        command, cwd=cwd, env=env, capture_output=True, encoding="utf-8", timeout=300, check=False
-    )
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, encoding="utf-8", timeout=300, check=False)
     assert done.returncode == 0, f"{command} failed:\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -125,9 +123,7 @@ def test_wheel_says_what_it_is(wheel: Path) -> None:
     assert "achievement" in str(metadata.get_payload()).lower(), "the README is the project's page"
 
 
-def test_wheel_from_the_source_archive_equals_wheel_from_the_source(
-    source: Path, wheel: Path, tmp_path: Path
-) -> None:
+def test_wheel_from_the_source_archive_equals_wheel_from_the_source(source: Path, wheel: Path, tmp_path: Path) -> None:
     run(sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, cwd=source)
     (direct,) = tmp_path.glob("*.whl")
     assert files_of_wheel(direct) == files_of_wheel(wheel)

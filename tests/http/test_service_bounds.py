@@ -160,9 +160,7 @@ def test_headers_that_do_not_come_are_not_waited_for(impatient: RunningService, 
         assert is_cut_off(client)
 
 
-def test_after_an_answer_the_next_request_is_not_waited_for_either(
-    impatient: RunningService, tokens: Tokens
-) -> None:
+def test_after_an_answer_the_next_request_is_not_waited_for_either(impatient: RunningService, tokens: Tokens) -> None:
     health = "GET /health HTTP/1.1\r\nHost: x\r\n"
     answered = {
         "an empty line": (f"{health}\r\n", b"\r\n"),
@@ -245,9 +243,7 @@ def test_a_body_that_does_not_come_is_408(impatient: RunningService, tokens: Tok
         assert answer.read().endswith(b'{"message":"408: Request Timeout","code":0}'), "and the connection is closed"
 
 
-def test_a_client_that_takes_nothing_is_cut_off(
-    impatient: RunningService, database: str, tokens: Tokens
-) -> None:
+def test_a_client_that_takes_nothing_is_cut_off(impatient: RunningService, database: str, tokens: Tokens) -> None:
     with closing(open_store(database)) as store:
         for number in range(500):
             add_achievement(store, Achievement(APP, 10_000 + number, "N" * 100, "D" * 200))

@@ -371,9 +371,7 @@ def _put_ms(port: int, tokens: Tokens) -> float:
             body = f'{{"percent_complete": {number % 99 + 1}}}'
             path = f"/api/v10{progress_path(FIRST + time.time_ns() % COUNT)}"
             began = time.perf_counter()
-            put.sendall(
-                f"PUT {path} HTTP/1.1\r\nHost: x\r\n{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
-            )
+            put.sendall(f"PUT {path} HTTP/1.1\r\nHost: x\r\n{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
             while b"}" not in put.recv(65536):
                 pass
             took.append((time.perf_counter() - began) * 1000)

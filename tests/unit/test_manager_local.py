@@ -1319,9 +1319,7 @@ def test_a_damaged_file_is_set_aside_and_never_deleted(start: Start, tmp_path: P
     assert third.percents == {WALK: 40, WIN: 100, SECURE: 0}
 
 
-def test_the_data_folder_is_the_users_own_by_default(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_data_folder_is_the_users_own_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("HOME", "USERPROFILE", "LOCALAPPDATA", "XDG_DATA_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / "home"))
     catalogue = write_catalogue(tmp_path)

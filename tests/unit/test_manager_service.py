@@ -422,7 +422,6 @@ def test_what_finds_the_journal_full_is_told_and_stored_all_the_same(
     assert world.start(down=True).manager.pending_count == len(ids)
 
 
-
 # Out of reach
 
 

@@ -127,9 +127,7 @@ def test_a_date_is_told_from_what_is_none(headers: dict[str, str], expected: flo
     st.dictionaries(st.just("retry_after"), st.none() | st.booleans() | st.integers() | st.floats() | st.text()),
     st.none() | st.integers(0, 2**63),
 )
-def test_what_is_asked_is_always_a_time_one_can_wait(
-    headers: dict[str, str], body: object, at_us: int | None
-) -> None:
+def test_what_is_asked_is_always_a_time_one_can_wait(headers: dict[str, str], body: object, at_us: int | None) -> None:
     asked_s = retry_after_s(headers, body, at_us)
     assert asked_s is None or 0 <= asked_s < float("inf")
 

@@ -595,9 +595,7 @@ def test_the_games_own_sound_is_played_for_unlocks(game: Game) -> None:
 
 
 @pytest.mark.usefixtures("quiet_machine")
-def test_without_a_mixer_the_log_says_once_why_there_is_no_chime(
-    game: Game, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_without_a_mixer_the_log_says_once_why_there_is_no_chime(game: Game, caplog: pytest.LogCaptureFixture) -> None:
     said = Announcements()
     toasts = Toasts(game.manager, sound=True, on_toast=said.hook)
     game.widgets = [toasts]

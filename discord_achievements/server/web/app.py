@@ -37,9 +37,7 @@ def open_store(database: str) -> Store:
         try:
             from ..postgres_store import PostgresStore
         except ImportError as exc:
-            raise ConfigurationError(
-                'PostgreSQL needs a driver: pip install "discord-achievements[postgres]"'
-            ) from exc
+            raise ConfigurationError('PostgreSQL needs a driver: pip install "discord-achievements[postgres]"') from exc
         return PostgresStore(database)
     from ..sqlite_store import SqliteStore
 
@@ -114,7 +112,6 @@ class App:
         await self._limiter.close()
         await asyncio.to_thread(self._store.close)
         await send({"type": "lifespan.shutdown.complete"})
-
 
     async def _count(self) -> None:
         """Pass on what was counted, for ever: where several processes count, the one that is asked tells for all."""

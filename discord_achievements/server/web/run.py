@@ -93,9 +93,7 @@ def _die() -> None:
     os._exit(1)
 
 
-def serve_store(
-    store: Store, settings: Settings, listening: socket.socket, on_started: Callable[[], None]
-) -> int:
+def serve_store(store: Store, settings: Settings, listening: socket.socket, on_started: Callable[[], None]) -> int:
     """Serve `store` in this process, on a socket that is bound, until SIGTERM or SIGINT; return the exit status."""
     app = App(store, settings)
     config = uvicorn.Config(

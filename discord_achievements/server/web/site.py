@@ -70,9 +70,7 @@ def create_site(service: Service, streams: Streams, metrics: Metrics, *, with_me
         Route("/health", health),
         Route("/ready", ready),
         Route("/openapi.json", openapi),
-        Route(
-            "/app-assets/{application_id}/achievements/{achievement_id}/icons/{icon_hash}.{extension}", icon
-        ),
+        Route("/app-assets/{application_id}/achievements/{achievement_id}/icons/{icon_hash}.{extension}", icon),
     ]
     if with_metrics:
         routes.append(Route("/metrics", show_metrics))
