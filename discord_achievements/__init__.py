@@ -13,8 +13,8 @@
 
 from __future__ import annotations
 
-from .client.configuration import default_data_dir
 from .client.manager import AchievementManager
+from .client.options import default_data_dir
 from .client.token import TokenProvider
 from .domain.errors import (
     ApiError,

@@ -37,7 +37,7 @@ def achievements_catalogue(pytestconfig: pytest.Config) -> Path:
 @pytest.fixture
 def achievement_service(request: pytest.FixtureRequest, achievements_catalogue: str | Path) -> Iterator[ServiceControl]:
     """The service behind `achievements`: go offline, refuse, delay, grant, and ask what it holds."""
-    from .client.catalogue_file import read_catalogue
+    from .client.disk.catalogue_file import read_catalogue
     from .domain.errors import CatalogueError
     from .testing import ServiceControl
 

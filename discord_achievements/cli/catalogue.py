@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..client.catalogue_file import icon_paths, read_catalogue
+from ..client.disk.catalogue_file import icon_paths, read_catalogue
 from ..domain.catalogue import Catalogue
 from ..domain.errors import ApiError, CatalogueError, DiscordAchievementsError
 from ..domain.models import ACHIEVEMENTS_MAX, Achievement

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 import click
 
-from ..client.configuration import checked_base_url
-from ..client.protocol import check, wrong_address
-from ..client.requests_transport import RequestsTransport
-from ..client.transport import Request
+from ..client.net.api import check, wrong_address
+from ..client.net.requests_transport import RequestsTransport
+from ..client.net.transport import Request
+from ..client.options import checked_base_url
 from ..domain.errors import ApiError, DiscordAchievementsError
 from ..domain.routes import Route
 from ..domain.snowflake import parse_snowflake

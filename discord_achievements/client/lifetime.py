@@ -7,7 +7,7 @@ import os
 import weakref
 from collections.abc import Callable
 
-from .worker import Worker
+from .worker.thread import Worker
 
 
 class Lifetime:

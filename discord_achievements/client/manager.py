@@ -24,20 +24,21 @@ from ..domain.progress import COMPLETE, is_percent
 from ..domain.result import Result
 from ..domain.snowflake import MAX_SNOWFLAKE, is_snowflake
 from ..domain.wire import format_time
-from . import configuration, identity
-from .catalogue_file import png_paths, read_catalogue
+from . import options as configuration
+from .callbacks import Delivery, ResultCallback, awaited
 from .clock import Clock, SystemClock
-from .delivery import Delivery, ResultCallback, awaited
-from .engine import Engine, Service
+from .disk import owner as identity
+from .disk.catalogue_file import png_paths, read_catalogue
+from .disk.storage import Storage
 from .event import Event
 from .lifetime import Lifetime
 from .messages import START, Fetch, Set, SignIn, WantIcon
-from .protocol import Protocol
-from .storage import Storage
-from .sync import Sync
+from .net.api import Protocol
+from .net.transport import Transport
 from .token import Credentials, TokenProvider, credentials
-from .transport import Transport
-from .worker import Worker
+from .worker.engine import Engine, Service
+from .worker.schedule import Sync
+from .worker.thread import Worker
 from .wrong_calls import WrongCalls
 
 _log = logging.getLogger("discord_achievements")
@@ -141,7 +142,7 @@ class AchievementManager:
         if base_url is not None:
             if transport is None:
                 # Importing requests takes long enough to be seen, so it happens here and not during play.
-                from .requests_transport import RequestsTransport
+                from .net.requests_transport import RequestsTransport
 
                 transport = RequestsTransport()
             service = Service(

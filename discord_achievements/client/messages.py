@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from ..domain.models import UserAchievement
 from ..domain.result import Result
+from .player_list import TextRow, View
 from .state import State
 from .token import Credentials
-from .view import TextRow, View
 
 # From the game to the worker
 

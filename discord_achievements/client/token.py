@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from ..domain.errors import ConfigurationError
 from ..domain.snowflake import is_snowflake
-from . import identity
+from .disk import owner as identity
 
 _MAX_CHARACTERS = 4096
 

@@ -6,8 +6,8 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-from ..client.configuration import URL_VARIABLE, from_environment
 from ..client.manager import AchievementManager
+from ..client.options import URL_VARIABLE, from_environment
 from ..domain.errors import ConfigurationError
 
 _DEFAULT_CATALOGUE = Path("achievements.toml")

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ..client.catalogue_file import read_catalogue
+from ..client.disk.catalogue_file import read_catalogue
 from ..domain.catalogue import Catalogue
 from ..domain.snowflake import MAX_SNOWFLAKE
 from .names import Names, shortened

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from ..client.catalogue_file import icon_paths
-from ..client.transport import Request, Response
+from ..client.disk.catalogue_file import icon_paths
+from ..client.net.transport import Request, Response
 from ..domain import routes
 from ..domain.catalogue import Catalogue
 from ..domain.errors import CatalogueError, ErrorCode, TransportError

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ..client.transport import Response
+from ..client.net.transport import Response
 from ..domain.errors import TransportError
 from ..domain.wire import RESYNC, format_event
 from .streams import ByteStream

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from enum import Enum
 
-from ..client.transport import Response
+from ..client.net.transport import Response
 from ..domain import routes
 from ..domain.errors import ApiError, ErrorCode
 from ..domain.wire import encode_error

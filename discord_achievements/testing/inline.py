@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ..client import configuration
+from ..client import options as configuration
 from ..client.manager import AchievementManager
 from .clock import ManualClock
 from .inprocess import InProcessTransport

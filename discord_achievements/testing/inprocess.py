@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..client.transport import Request, Response
+from ..client.net.transport import Request, Response
 from ..domain.errors import TransportError
 from .service import FakeService
 from .streams import ByteStream

@@ -13,8 +13,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
-from ..client.sockets import cut
-from ..client.transport import MAX_BODY_BYTES, Request, Response
+from ..client.net.sockets import cut
+from ..client.net.transport import MAX_BODY_BYTES, Request, Response
 
 _POLL_S = 0.02
 

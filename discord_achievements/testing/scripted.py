@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
-from ..client.transport import Request, Response
+from ..client.net.transport import Request, Response
 from ..domain import routes
 from ..domain.errors import TransportError
 from .service import route_name

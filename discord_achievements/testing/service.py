@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ..client.clock import Clock, SystemClock
-from ..client.transport import Request, Response
+from ..client.net.transport import Request, Response
 from ..domain import routes, wire
 from ..domain.errors import ApiError, ErrorCode, field_error
 from ..domain.models import Achievement

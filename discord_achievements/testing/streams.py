@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from queue import Empty, Queue
 
-from ..client.transport import Response
+from ..client.net.transport import Response
 from ..domain.errors import TransportError
 
 

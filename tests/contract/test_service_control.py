@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from discord_achievements import AchievementManager, CatalogueError, ConfigurationError, Result, UserAchievement
-from discord_achievements.client.catalogue_file import read_catalogue
+from discord_achievements.client.disk.catalogue_file import read_catalogue
 from discord_achievements.testing import CheckedManager, ErrorCode, Fault, ServiceControl
 
 CATALOGUE = """\

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import discord_achievements.testing
-from discord_achievements.client.transport import Request, Response
+from discord_achievements.client.net.transport import Request, Response
 from discord_achievements.domain.errors import TransportError
 from discord_achievements.testing import (
     ByteStream,

@@ -11,8 +11,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from discord_achievements.client.requests_transport import RequestsTransport
-from discord_achievements.client.transport import Request, Response, Transport
+from discord_achievements.client.net.requests_transport import RequestsTransport
+from discord_achievements.client.net.transport import Request, Response, Transport
 from discord_achievements.domain import routes
 from discord_achievements.domain.errors import TransportError
 from discord_achievements.testing import (

@@ -34,7 +34,7 @@ def play(seed: int, round_: int, **arguments: str) -> None:
 
 if __name__ == "__main__":
     if "service" in sys.argv:
-        import discord_achievements.client.requests_transport  # noqa: F401
+        import discord_achievements.client.net.requests_transport  # noqa: F401
     print("ready", flush=True)
     play(**json.loads(sys.stdin.readline()))
     sys.stdin.readline()  # to be killed at the latest here

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from discord_achievements import AchievementManager, Result
-from discord_achievements.client.transport import Request, Response
+from discord_achievements.client.net.transport import Request, Response
 from discord_achievements.testing import (
     FakeService,
     Fault,

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from discord_achievements.client.requests_transport import RequestsTransport
-from discord_achievements.client.transport import Request, Response, Transport
+from discord_achievements.client.net.requests_transport import RequestsTransport
+from discord_achievements.client.net.transport import Request, Response, Transport
 from discord_achievements.domain import ratelimit, routes, wire
 from discord_achievements.domain.models import Achievement
 from discord_achievements.domain.progress import Progress

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from discord_achievements.client.requests_transport import RequestsTransport
-from discord_achievements.client.transport import Request, Response
+from discord_achievements.client.net.requests_transport import RequestsTransport
+from discord_achievements.client.net.transport import Request, Response
 from discord_achievements.domain import routes
 from discord_achievements.domain.errors import TransportError
 from discord_achievements.testing import FakeService, Fault, FaultServer

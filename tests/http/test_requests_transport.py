@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from discord_achievements.client.requests_transport import RequestsTransport
-from discord_achievements.client.transport import MAX_BODY_BYTES, Request
+from discord_achievements.client.net.requests_transport import RequestsTransport
+from discord_achievements.client.net.transport import MAX_BODY_BYTES, Request
 from discord_achievements.domain import routes
 from discord_achievements.domain.errors import TransportError
 from discord_achievements.testing import FakeService, Fault, FaultServer

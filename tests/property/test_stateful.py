@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from discord_achievements import AchievementManager, Result, UserAchievement
-from discord_achievements.client.transport import Request, Response
+from discord_achievements.client.net.transport import Request, Response
 from discord_achievements.domain.errors import TransportError
 from discord_achievements.testing import ByteStream, FakeService, InProcessTransport, ManualClock
 

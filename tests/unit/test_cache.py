@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from discord_achievements.client import identity
-from discord_achievements.client.cache import SCHEMA_VERSION, SLICE, Cache, Player, definition_row
+from discord_achievements.client.disk import owner as identity
+from discord_achievements.client.disk.database import SCHEMA_VERSION, SLICE, Cache, Player, definition_row
 from discord_achievements.client.state import State, reached
 from discord_achievements.domain.models import Achievement
 from discord_achievements.domain.progress import NO_PROGRESS, Progress, reach

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from discord_achievements import Achievement, Result, UserAchievement
-from discord_achievements.client import identity
-from discord_achievements.client.cache import Cache, Player
-from discord_achievements.client.engine import Engine, Service
+from discord_achievements.client.disk import owner as identity
+from discord_achievements.client.disk.database import Cache, Player
+from discord_achievements.client.disk.storage import Storage
 from discord_achievements.client.messages import Answered, Changed, Fetch, FetchAnswered, Set, SignIn
-from discord_achievements.client.protocol import Protocol
+from discord_achievements.client.net.api import Protocol
+from discord_achievements.client.player_list import Row
 from discord_achievements.client.state import State
-from discord_achievements.client.storage import Storage
-from discord_achievements.client.sync import Sync
 from discord_achievements.client.token import Credentials, TokenProvider, credentials
-from discord_achievements.client.view import Row
+from discord_achievements.client.worker.engine import Engine, Service
+from discord_achievements.client.worker.schedule import Sync
 from discord_achievements.testing import FakeService, InProcessTransport, ManualClock
 
 APP = 461618159171141643

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discord_achievements.client.events import (
+from discord_achievements.client.net.event_stream import (
     ServerEvent,
     SseParser,
     StreamEnded,
@@ -17,7 +17,7 @@ from discord_achievements.client.events import (
     StreamOpened,
     StreamReader,
 )
-from discord_achievements.client.transport import Request, Response
+from discord_achievements.client.net.transport import Request, Response
 from discord_achievements.domain.errors import ApiError, TransportError, WireError
 from discord_achievements.testing import ByteStream, ScriptedTransport
 

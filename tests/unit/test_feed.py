@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from discord_achievements.client.feed import POLL_S, RETRY_REFUSED_S, Feed
+from discord_achievements.client.worker.stream_or_poll import POLL_S, RETRY_REFUSED_S, Feed
 
 NOW = 1000.0
 

@@ -27,7 +27,7 @@ from typing import Any
 import pytest
 
 from discord_achievements import AchievementManager, ResultError
-from discord_achievements.client.transport import Response
+from discord_achievements.client.net.transport import Response
 from discord_achievements.testing import FakeService, InProcessTransport, ManualClock
 from tests.managers import APPLICATION_ID, ENTRIES, PATIENCE_S, PLAIN, SECRET, SECURE, WALK, WIN, Game, write_catalogue
 from tests.waiting import until

@@ -17,7 +17,7 @@ import pytest
 PACKAGE = "discord_achievements"
 ROOT = Path(__file__).parents[2] / PACKAGE
 
-TRANSPORT = f"{PACKAGE}.client.requests_transport"
+TRANSPORT = f"{PACKAGE}.client.net.requests_transport"
 HTTP_LIBRARIES = {"requests", "urllib3"}
 DRAWS = "pygame_ui"
 STANDARD_LIBRARY = set(sys.stdlib_module_names)
@@ -42,7 +42,7 @@ def imported(source: str, package: str) -> Iterator[str]:
 
 
 def part(name: str) -> str:
-    """Return what part of the package a name is in: `client` for discord_achievements.client.sync."""
+    """Return what part of the package a name is in: `client` for discord_achievements.client.worker.schedule."""
     return f"{name}.".split(".")[1]
 
 
@@ -100,21 +100,21 @@ def test_the_package_keeps_its_arrows() -> None:
         ("domain/retry.py", "import time"),
         ("domain/retry.py", "from random import random"),
         ("domain/retry.py", "import urllib.request"),
-        ("domain/retry.py", "from ..client import sync"),
+        ("domain/retry.py", "from ..client import worker"),
         ("domain/__init__.py", "from .. import client"),
-        ("domain/retry.py", "def later():\n    from discord_achievements.client.sync import Sync"),
-        ("client/sync.py", "from ..server.store import Store"),
-        ("client/sync.py", "from .. import server"),
-        ("client/sync.py", "from ..testing import ManualClock"),
+        ("domain/retry.py", "def later():\n    from discord_achievements.client.worker.schedule import Sync"),
+        ("client/worker/schedule.py", "from ...server.store import Store"),
+        ("client/worker/schedule.py", "from ... import server"),
+        ("client/worker/schedule.py", "from ...testing import ManualClock"),
         ("client/manager.py", "import requests.adapters"),
         ("client/manager.py", "from urllib3 import PoolManager"),
-        ("server/service.py", "from ..client.sync import Sync"),
-        ("server/web/app.py", "from ...client import sync"),
+        ("server/service.py", "from ..client.worker.schedule import Sync"),
+        ("server/web/app.py", "from ...client import worker"),
         ("__init__.py", "from .server import app"),
         ("__init__.py", "from . import testing"),
         ("gamesdk.py", "import discord_achievements.server.app"),
         ("testing/fakes.py", "import requests"),
-        ("client/view.py", "import pygame"),
+        ("client/player_list.py", "import pygame"),
         ("__init__.py", "from .pygame_ui import Toasts"),
         ("pygame_ui/toasts.py", "from ..testing import ManualClock"),
     ],
@@ -128,10 +128,10 @@ def test_a_wrong_arrow_is_found(path: str, source: str) -> None:
     [
         ("domain/retry.py", "import math, urllib.parse\nfrom . import result\nfrom .result import Result"),
         ("domain/__init__.py", "from .retry import decide"),
-        ("client/requests_transport.py", "import requests, urllib3"),
-        ("client/manager.py", "import threading\nfrom .requests_transport import RequestsTransport"),
+        ("client/net/requests_transport.py", "import requests, urllib3"),
+        ("client/manager.py", "import threading\nfrom .net.requests_transport import RequestsTransport"),
         ("server/web/app.py", "from ...domain.routes import ROUTES\nfrom ..store import Store"),
-        ("testing/world.py", "from ..client import sync\nfrom ..server import app"),
+        ("testing/world.py", "from ..client import worker\nfrom ..server import app"),
         ("cli/main.py", "from ..server import app\nfrom ..testing import FaultServer"),
         ("__main__.py", "from .cli import main"),
         ("pygame_ui/toasts.py", "import pygame\nfrom ..client.manager import AchievementManager\nfrom . import paint"),

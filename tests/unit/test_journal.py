@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from discord_achievements.client import identity
-from discord_achievements.client.journal import FILE_BYTES, SLOTS, Entry, Journal, Orphan, nonces, paths, read
+from discord_achievements.client.disk import owner as identity
+from discord_achievements.client.disk.journal import FILE_BYTES, SLOTS, Entry, Journal, Orphan, nonces, paths, read
 
 ROOT = Path(__file__).parents[2]
 ANNA, BERT = identity.of_user(1), identity.of_user(2)
@@ -255,7 +255,7 @@ def test_a_journal_needs_a_folder(tmp_path: Path, folder: str) -> None:
 CREATE_ON_A_FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from discord_achievements.client.journal import FILE_BYTES, Journal
+from discord_achievements.client.disk.journal import FILE_BYTES, Journal
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES - 1, FILE_BYTES - 1))
@@ -283,7 +283,7 @@ def test_a_disk_without_room_shows_when_the_journal_is_created(tmp_path: Path) -
 TAKE_ALL = """
 import sys
 from pathlib import Path
-from discord_achievements.client.journal import Orphan, paths
+from discord_achievements.client.disk.journal import Orphan, paths
 
 print("ready", flush=True)
 sys.stdin.readline()

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from discord_achievements import AchievementManager, ConfigurationError, Result, ResultError, UserAchievement
-from discord_achievements.client.journal import SLOTS
-from discord_achievements.client.transport import Request, Response
+from discord_achievements.client.disk.journal import SLOTS
+from discord_achievements.client.net.transport import Request, Response
 from discord_achievements.domain.errors import TransportError
 from discord_achievements.testing import FakeService, InProcessTransport, ManualClock, ScriptedTransport
 from tests.managers import (

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from discord_achievements import Achievement, AchievementManager, Result
-from discord_achievements.client import identity
-from discord_achievements.client.cache import SCHEMA_VERSION, SLICE, Cache
-from discord_achievements.client.journal import SLOTS, paths
+from discord_achievements.client.disk import owner as identity
+from discord_achievements.client.disk.database import SCHEMA_VERSION, SLICE, Cache
+from discord_achievements.client.disk.journal import SLOTS, paths
+from discord_achievements.client.disk.storage import Storage
 from discord_achievements.client.state import State, refused, told
-from discord_achievements.client.storage import Storage
 from discord_achievements.domain.catalogue import Catalogue, CatalogueEntry
 from discord_achievements.domain.progress import NO_PROGRESS, Progress, reach
 from discord_achievements.testing import run_until
@@ -298,7 +298,7 @@ START_AND_PLAY = """
 import sys
 from pathlib import Path
 from discord_achievements.client import identity
-from discord_achievements.client.storage import Storage
+from discord_achievements.client.disk.storage import Storage
 from discord_achievements.domain.progress import reach
 
 print("ready", flush=True)
@@ -536,7 +536,7 @@ PLAY_AS_NOBODY = """
 import os, sys
 from pathlib import Path
 from discord_achievements.client import identity
-from discord_achievements.client.storage import Storage
+from discord_achievements.client.disk.storage import Storage
 from discord_achievements.domain.progress import reach
 
 if os.getuid() == 0:
@@ -631,7 +631,7 @@ import os, sys
 from pathlib import Path
 from discord_achievements.client import identity
 from discord_achievements.client.state import refused
-from discord_achievements.client.storage import Storage
+from discord_achievements.client.disk.storage import Storage
 
 if os.getuid() == 0:
     os.setgroups([])
@@ -670,7 +670,7 @@ PLAY_ON_A_FULL_DISK = """
 import os, sys
 from pathlib import Path
 from discord_achievements.client import identity
-from discord_achievements.client.storage import Storage
+from discord_achievements.client.disk.storage import Storage
 from discord_achievements.domain.progress import reach
 
 def limit(size):

@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from discord_achievements.client.sync import Exchange, FetchIcon, FetchList, OpenStream, SendUpdate, Sync, Wait
+from discord_achievements.client.worker.schedule import (
+    Exchange,
+    FetchIcon,
+    FetchList,
+    OpenStream,
+    SendUpdate,
+    Sync,
+    Wait,
+)
 from discord_achievements.domain.errors import ApiError, TransportError, WireError
 from discord_achievements.domain.progress import Progress
 from discord_achievements.domain.ratelimit import LimitState

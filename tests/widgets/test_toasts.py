@@ -15,7 +15,7 @@ import pytest
 from pygame import Surface
 
 from discord_achievements import AchievementManager, Result
-from discord_achievements.client.catalogue_file import read_catalogue
+from discord_achievements.client.disk.catalogue_file import read_catalogue
 from discord_achievements.pygame_ui import AchievementsScreen, ProgressIndicator, Toast, Toasts
 from discord_achievements.pygame_ui.toast import ANCHORS, Anchor
 from discord_achievements.pygame_ui.words import ENGLISH

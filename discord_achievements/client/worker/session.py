@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from ..domain.errors import ConfigurationError, DiscordAchievementsError
-from ..domain.result import Result
-from . import identity
-from .cache import Player
-from .storage import Storage
-from .token import Credentials, TokenProvider, checked
+from ...domain.errors import ConfigurationError, DiscordAchievementsError
+from ...domain.result import Result
+from ..disk import owner as identity
+from ..disk.database import Player
+from ..disk.storage import Storage
+from ..token import Credentials, TokenProvider, checked
 
 _log = logging.getLogger("discord_achievements")
 

@@ -28,8 +28,8 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import should_bypass_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from ..domain.errors import TransportError
-from .configuration import is_loopback
+from ...domain.errors import TransportError
+from ..options import is_loopback
 from .sockets import cut
 from .strict_answer import StrictAnswer, StrictStreamAnswer
 from .transport import MAX_BODY_BYTES, Request, Response

@@ -18,10 +18,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..domain.models import Achievement
-from ..domain.progress import Progress
-from . import identity
-from .state import State, combined, unconfirmed
+from ...domain.models import Achievement
+from ...domain.progress import Progress
+from ..state import State, combined, unconfirmed
+from . import owner as identity
 
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 2.0

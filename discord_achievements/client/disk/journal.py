@@ -26,8 +26,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from ..domain.progress import is_percent
-from ..domain.snowflake import is_snowflake
+from ...domain.progress import is_percent
+from ...domain.snowflake import is_snowflake
 from .filelock import try_lock
 
 _FIELDS = struct.Struct("<Qqq16sB")

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from ..domain import ratelimit, routes, wire
-from ..domain.errors import ApiError, ErrorCode, WireError
-from ..domain.progress import Progress, seconds_since_unlock
-from ..domain.retry import Verdict, verdict
+from ...domain import ratelimit, routes, wire
+from ...domain.errors import ApiError, ErrorCode, WireError
+from ...domain.progress import Progress, seconds_since_unlock
+from ...domain.retry import Verdict, verdict
 from .transport import Request, Response
 
 _ME = "@me"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..domain.catalogue import Catalogue, parse_catalogue
-from ..domain.errors import CatalogueError, ConfigurationError
+from ...domain.catalogue import Catalogue, parse_catalogue
+from ...domain.errors import CatalogueError, ConfigurationError
 from .icons import why_no_png
 
 _MAX_CHARACTERS = 4_000_000

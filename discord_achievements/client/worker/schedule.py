@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from ..domain.errors import ApiError
-from ..domain.progress import Progress
-from ..domain.ratelimit import Bucket, LimitState
-from ..domain.result import Result
-from ..domain.retry import MAX_RETRY_AFTER_S, Outcome, Verdict, delay_s, result_of, verdict
-from .feed import Feed
+from ...domain.errors import ApiError
+from ...domain.progress import Progress
+from ...domain.ratelimit import Bucket, LimitState
+from ...domain.result import Result
+from ...domain.retry import MAX_RETRY_AFTER_S, Outcome, Verdict, delay_s, result_of, verdict
+from .stream_or_poll import Feed
 
 _USUAL_WINDOWS_S = 10.0
 

@@ -11,9 +11,9 @@ import threading
 from collections import deque
 from queue import Empty, SimpleQueue
 
-from .clock import Clock
+from ..clock import Clock
+from ..messages import START, Wake
 from .engine import Engine
-from .messages import START, Wake
 
 _log = logging.getLogger("discord_achievements")
 _BATCH = 256

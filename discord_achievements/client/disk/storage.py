@@ -13,13 +13,13 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from ..domain.models import Achievement
-from ..domain.progress import Progress, reach
+from ...domain.models import Achievement
+from ...domain.progress import Progress, reach
+from ..state import State, further, reached
 from . import journal as journals
-from .cache import BUSY_TIMEOUT_S, SLICE, Cache, DamagedError, definition_row
+from .database import BUSY_TIMEOUT_S, SLICE, Cache, DamagedError, definition_row
 from .filelock import locked
 from .journal import Journal, Orphan
-from .state import State, further, reached
 
 _log = logging.getLogger("discord_achievements")
 _CACHE = "achievements.sqlite3"

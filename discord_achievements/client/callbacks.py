@@ -16,8 +16,8 @@ from ..domain.models import UserAchievement
 from ..domain.result import Result
 from .event import Event, Handlers
 from .messages import Answered, Changed, ConnectionChanged, FetchAnswered, IconStored, Listed, Set
+from .player_list import View
 from .state import listed
-from .view import View
 
 _log = logging.getLogger("discord_achievements")
 ResultCallback = Callable[[Result], object]

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ..domain import wire
-from ..domain.models import Achievement, UserAchievement
-from ..domain.progress import NO_PROGRESS, Progress
-from . import state
-from .account import Account
-from .cache import SLICE, Player, definition_row
-from .protocol import read_list
-from .state import State
-from .storage import Storage
-from .view import user_achievement
+from ...domain import wire
+from ...domain.models import Achievement, UserAchievement
+from ...domain.progress import NO_PROGRESS, Progress
+from .. import state
+from ..disk.database import SLICE, Player, definition_row
+from ..disk.storage import Storage
+from ..net.api import read_list
+from ..player_list import user_achievement
+from ..state import State
+from .session import Account
 
 
 class TakenList(NamedTuple):

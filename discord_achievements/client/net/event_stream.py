@@ -11,9 +11,9 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..domain.errors import ApiError, TransportError, WireError
-from ..domain.retry import Outcome
-from .protocol import check
+from ...domain.errors import ApiError, TransportError, WireError
+from ...domain.retry import Outcome
+from .api import check
 from .transport import Request, Stream, Transport
 
 _MAX_EVENT_BYTES = 64 * 1024

@@ -14,27 +14,27 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..domain import ratelimit, wire
-from ..domain.errors import ApiError, TransportError, WireError
-from ..domain.progress import Progress, reach
-from ..domain.result import Result
-from ..domain.retry import Outcome, Verdict, result_of, verdict
-from . import state
-from .account import Account, NotSignedInError
-from .cache import Player
-from .clock import Clock
-from .events import ServerEvent, StreamEnded, StreamEvent, StreamOpened, StreamReader
-from .feed import DEFAULT_RETRY_S
-from .icons import IconFolder, is_png, why_no_png
-from .intake import Intake
-from .messages import Fetch, Mistake, Set, SignIn, Wake, WantIcon
-from .protocol import Protocol, check, is_sendable, read_update
-from .report import Report, pause
-from .storage import Storage
-from .sync import Exchange, FetchIcon, FetchList, OpenStream, SendUpdate, Sync, Wait
-from .token import Credentials
-from .transport import Response, Transport
-from .view import View
+from ...domain import ratelimit, wire
+from ...domain.errors import ApiError, TransportError, WireError
+from ...domain.progress import Progress, reach
+from ...domain.result import Result
+from ...domain.retry import Outcome, Verdict, result_of, verdict
+from .. import state
+from ..clock import Clock
+from ..disk.database import Player
+from ..disk.icons import IconFolder, is_png, why_no_png
+from ..disk.storage import Storage
+from ..messages import Fetch, Mistake, Set, SignIn, Wake, WantIcon
+from ..net.api import Protocol, check, is_sendable, read_update
+from ..net.event_stream import ServerEvent, StreamEnded, StreamEvent, StreamOpened, StreamReader
+from ..net.transport import Response, Transport
+from ..player_list import View
+from ..token import Credentials
+from .answers import Intake
+from .news import Report, pause
+from .schedule import Exchange, FetchIcon, FetchList, OpenStream, SendUpdate, Sync, Wait
+from .session import Account, NotSignedInError
+from .stream_or_poll import DEFAULT_RETRY_S
 
 _log = logging.getLogger("discord_achievements")
 

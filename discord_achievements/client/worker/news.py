@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from ..domain.models import UserAchievement
-from ..domain.result import Result
-from .account import Account
-from .clock import Clock
-from .messages import Answered, Changed, ConnectionChanged, FetchAnswered, IconStored, Listed
-from .state import State
-from .storage import Storage
-from .sync import Sync
-from .view import Row, TextRow, View, user_achievement
+from ...domain.models import UserAchievement
+from ...domain.result import Result
+from ..clock import Clock
+from ..disk.storage import Storage
+from ..messages import Answered, Changed, ConnectionChanged, FetchAnswered, IconStored, Listed
+from ..player_list import Row, TextRow, View, user_achievement
+from ..state import State
+from .schedule import Sync
+from .session import Account
 
 _PAUSE_S = 0.0002
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..domain.retry import delay_s
+from ...domain.retry import delay_s
 
 POLL_S = 60.0
 RETRY_REFUSED_S = 600.0

@@ -1,0 +1,1 @@
+"""The worker's thread: what is sent, stored and reported, and when."""
