@@ -15,7 +15,7 @@ from ..domain.catalogue import Catalogue
 from ..domain.errors import ApiError, CatalogueError, DiscordAchievementsError
 from ..domain.models import ACHIEVEMENTS_MAX, Achievement
 from ..server.icons import default_icon, verify
-from ..server.store import Icon, Store
+from ..server.stores.base import Icon, Store
 from .common import field_errors
 from .icon_file import read_icon
 

@@ -18,7 +18,7 @@ from ..domain.errors import ApiError, DiscordAchievementsError
 from ..domain.routes import Route
 from ..domain.snowflake import parse_snowflake
 from ..server.settings import PREFIX, Settings
-from ..server.store import Store
+from ..server.stores.base import Store
 from ..server.web.app import open_store
 
 F = TypeVar("F", bound=Callable[..., Any])

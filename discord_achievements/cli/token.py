@@ -10,7 +10,7 @@ from ..domain.errors import DiscordAchievementsError
 from ..domain.snowflake import format_snowflake
 from ..domain.wire import format_time
 from ..server.auth import key_of, mint
-from ..server.store import TokenKind
+from ..server.stores.base import TokenKind
 from .common import ID, database_option, json_option, opened, show
 
 _LONGEST_S = 100 * 366 * 86400

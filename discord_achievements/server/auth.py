@@ -17,7 +17,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from .store import Token, TokenKind
+from .stores.base import Token, TokenKind
 
 _PREFIX = {TokenKind.BOT: "dabot", TokenKind.BEARER: "dauser", TokenKind.CLIENT: "daclient"}
 _TOKEN = re.compile(r"((?i:Bot|Bearer)) +(da(?:bot|user|client)_([0-9a-f]{12})_[0-9a-f]{64})")

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from ..domain.definition import ICON_MAX_PIXELS, Upload
 from ..domain.errors import field_error
-from .store import Icon
+from .stores.base import Icon
 
 _FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/gif": "GIF", "image/webp": "WEBP"}
 _ALL_FRAMES_MAX_PIXELS = 32 * ICON_MAX_PIXELS * ICON_MAX_PIXELS

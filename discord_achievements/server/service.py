@@ -37,9 +37,9 @@ from ..domain.snowflake import make_snowflake, parse_snowflake
 from ..domain.wire import Record, Shape
 from .auth import Authenticator, Caller
 from .broker import Broker, Notice, Player
-from .game import NOTHING_HELD, Game, is_visible
+from .definitions import NOTHING_HELD, Game, is_visible
 from .icons import EXTENSIONS, default_icon, verify
-from .store import Held, Icon, Key, Raise, RecordsVersion, Reset, Store, TokenKind, TooManyAchievements, Written
+from .stores.base import Held, Icon, Key, Raise, RecordsVersion, Reset, Store, TokenKind, TooManyAchievements, Written
 from .streams import SendBody, Stream, Streams
 from .writer import Writer
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..domain.errors import ConfigurationError
 from ..domain.routes import ROUTES, Limit
-from .urls import check_database, check_redis, is_postgresql, redacted, sqlite_url
+from .dsn import check_database, check_redis, is_postgresql, redacted, sqlite_url
 
 PREFIX = "DISCORD_ACHIEVEMENTS_"
 _LIMIT = re.compile(r"([a-z_]+)=([0-9]{1,9})/([0-9]{1,6}(?:\.[0-9]{1,3})?)")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from .store import Key, Store, StoreUnavailable, Write, Written
+from .stores.base import Key, Store, StoreUnavailable, Write, Written
 
 _ANSWER_WITHIN_S = 8.0
 _CLOSE_WITHIN_S = 3.0

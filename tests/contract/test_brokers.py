@@ -13,8 +13,8 @@ import pytest
 from redis.asyncio import Redis
 
 from discord_achievements.server.broker import Broker, Notice, Player, ProcessBroker
-from discord_achievements.server.notify_broker import NotifyBroker, payloads
-from discord_achievements.server.redis_broker import RedisBroker
+from discord_achievements.server.postgres.broker import NotifyBroker, payloads
+from discord_achievements.server.redis.broker import RedisBroker
 from tests.databases import Line, Postgres, RedisServer, by_line
 
 T = TypeVar("T")
@@ -193,7 +193,7 @@ def test_a_dead_connection_to_tell_by_loses_nothing(postgres: Postgres) -> None:
 
 
 def test_a_listener_that_hears_nothing_any_more_is_a_gap(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("discord_achievements.server.notify._QUIET_S", 0.5)
+    monkeypatch.setattr("discord_achievements.server.postgres.listener._QUIET_S", 0.5)
     url = postgres.new_database()
 
     async def scene(line: Line) -> None:
@@ -213,7 +213,7 @@ def test_a_listener_that_hears_nothing_any_more_is_a_gap(postgres: Postgres, mon
 def test_a_teller_whose_connection_fell_silent_tells_by_another(
     postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("discord_achievements.server.notify_broker._ANSWER_WITHIN_S", 0.5)
+    monkeypatch.setattr("discord_achievements.server.postgres.broker._ANSWER_WITHIN_S", 0.5)
     url = postgres.new_database()
 
     async def scene(line: Line) -> None:
@@ -250,7 +250,7 @@ def test_a_database_that_is_silent_does_not_keep_the_broker_from_closing(postgre
 
 
 def test_redis_that_falls_silent_is_a_gap(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("discord_achievements.server.redis_broker._QUIET_S", 0.3)
+    monkeypatch.setattr("discord_achievements.server.redis.broker._QUIET_S", 0.3)
 
     async def scene(line: Line) -> None:
         def by_way() -> RedisBroker:

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from discord_achievements.domain.ratelimit import Window
 from discord_achievements.domain.routes import Limit
 from discord_achievements.server.limiter import Limiter, ProcessLimiter
-from discord_achievements.server.redis_limiter import RedisLimiter
+from discord_achievements.server.redis.limiter import RedisLimiter
 from tests.databases import RedisServer
 
 names = (f"test:{number}" for number in itertools.count())

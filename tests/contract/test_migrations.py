@@ -20,11 +20,12 @@ from sqlalchemy import Engine, create_engine, event, inspect, text
 
 from discord_achievements.domain.errors import ConfigurationError
 from discord_achievements.domain.progress import Progress
-from discord_achievements.server import migrate as migrate_module
-from discord_achievements.server import postgres_connection, sqlite_store
-from discord_achievements.server.migrate import configuration, migrate
-from discord_achievements.server.sql_schema import metadata
-from discord_achievements.server.store import Held, Key, Raise
+from discord_achievements.server.postgres import connection as postgres_connection
+from discord_achievements.server.stores import migrate as migrate_module
+from discord_achievements.server.stores import sqlite as sqlite_store
+from discord_achievements.server.stores.base import Held, Key, Raise
+from discord_achievements.server.stores.migrate import configuration, migrate
+from discord_achievements.server.stores.schema import metadata
 from discord_achievements.server.web.app import open_store
 from tests.databases import Postgres
 from tests.running import APP

@@ -20,11 +20,9 @@ from hypothesis import strategies as st
 
 from discord_achievements.domain.models import ACHIEVEMENTS_MAX, Achievement
 from discord_achievements.domain.progress import NO_PROGRESS, Progress
-from discord_achievements.server.memory_store import MemoryStore
-from discord_achievements.server.postgres_connection import PostgresConnection
-from discord_achievements.server.postgres_store import PostgresStore
-from discord_achievements.server.sqlite_store import SqliteStore
-from discord_achievements.server.store import (
+from discord_achievements.server.postgres.connection import PostgresConnection
+from discord_achievements.server.postgres.store import PostgresStore
+from discord_achievements.server.stores.base import (
     AlreadyExists,
     Application,
     Held,
@@ -40,6 +38,8 @@ from discord_achievements.server.store import (
     Write,
     Written,
 )
+from discord_achievements.server.stores.memory import MemoryStore
+from discord_achievements.server.stores.sqlite import SqliteStore
 from discord_achievements.server.web.app import open_store
 from tests.databases import Postgres, by_line
 from tests.waiting import until
@@ -162,7 +162,7 @@ def test_an_id_is_taken_once(store: Store) -> None:
 
 
 def test_deleting_a_definition_of_many_players(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("discord_achievements.server.sql_store._DELETED_AT_ONCE", 7)
+    monkeypatch.setattr("discord_achievements.server.stores.sql._DELETED_AT_ONCE", 7)
     store.add_achievement(achievement(9), None)
     for application in (APP, OTHER):
         for number in (9, 10):
@@ -426,7 +426,7 @@ def test_a_host_that_is_silent_to_all_costs_one_time_out_and_not_one_for_each(
 
 
 def test_sqlite_that_is_locked_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("discord_achievements.server.sqlite_store._BUSY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("discord_achievements.server.stores.sqlite._BUSY_TIMEOUT_S", 0.1)
     path = tmp_path / "service.sqlite3"
     with closing(open_store(f"sqlite:///{path.as_posix()}")) as store, closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")

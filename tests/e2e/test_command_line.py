@@ -18,7 +18,7 @@ from PIL import Image
 
 from discord_achievements.cli.main import cli
 from discord_achievements.server.icons import default_icon
-from discord_achievements.server.sqlite_store import SqliteStore
+from discord_achievements.server.stores.sqlite import SqliteStore
 from tests.running import Client, RunningService, command, definitions_path, environment, mine_path, running
 
 

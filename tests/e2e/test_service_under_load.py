@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from discord_achievements.domain.models import ACHIEVEMENTS_MAX, Achievement
-from discord_achievements.server.store import Held
+from discord_achievements.server.stores.base import Held
 from discord_achievements.server.web.app import open_store
 from tests.databases import Postgres
 from tests.running import (

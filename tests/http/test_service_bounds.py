@@ -15,7 +15,7 @@ import pytest
 
 from discord_achievements.domain.models import Achievement
 from discord_achievements.server.auth import mint
-from discord_achievements.server.store import TokenKind
+from discord_achievements.server.stores.base import TokenKind
 from discord_achievements.server.web.app import open_store
 from tests.running import (
     APP,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from discord_achievements.domain.models import Achievement
-from discord_achievements.server.store import Key, Raise, Reset, Store
+from discord_achievements.server.stores.base import Key, Raise, Reset, Store
 from discord_achievements.server.web.app import open_store
 from tests.running import (
     APP,

@@ -16,7 +16,7 @@ import requests
 
 from discord_achievements.domain.models import Achievement
 from discord_achievements.server.icons import default_icon
-from discord_achievements.server.store import Icon, Key, Raise
+from discord_achievements.server.stores.base import Icon, Key, Raise
 from discord_achievements.server.web.app import open_store
 from tests.running import (
     APP,

@@ -26,8 +26,8 @@ from typing import NamedTuple
 import psycopg
 
 from discord_achievements.domain.models import ACHIEVEMENTS_MAX, Achievement
-from discord_achievements.server.sqlite_store import PRAGMAS
-from discord_achievements.server.store import Key, Raise
+from discord_achievements.server.stores.base import Key, Raise
+from discord_achievements.server.stores.sqlite import PRAGMAS
 from discord_achievements.server.web.app import open_store
 from tests.databases import Postgres
 from tests.running import (

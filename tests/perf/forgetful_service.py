@@ -8,8 +8,8 @@ import sqlite3
 import sys
 from contextlib import closing
 
-from discord_achievements.server.memory_store import MemoryStore
 from discord_achievements.server.settings import Settings
+from discord_achievements.server.stores.memory import MemoryStore
 from discord_achievements.server.web.app import open_store
 from discord_achievements.server.web.run import serve_store
 

@@ -12,9 +12,17 @@ import pytest
 
 from discord_achievements.domain.models import Achievement
 from discord_achievements.server.auth import mint
-from discord_achievements.server.memory_store import MemoryStore
 from discord_achievements.server.settings import Settings
-from discord_achievements.server.store import Application, Held, Key, Raise, RecordsVersion, StoreUnavailable, TokenKind
+from discord_achievements.server.stores.base import (
+    Application,
+    Held,
+    Key,
+    Raise,
+    RecordsVersion,
+    StoreUnavailable,
+    TokenKind,
+)
+from discord_achievements.server.stores.memory import MemoryStore
 from discord_achievements.server.web.app import App
 from discord_achievements.server.web.asgi import Message
 from tests.running import APP

@@ -26,7 +26,7 @@ from ...domain.wire import Shape
 from ..limiter import Limiter
 from ..metrics import Metrics
 from ..service import Admission, Service
-from ..store import StoreUnavailable
+from ..stores.base import StoreUnavailable
 from .asgi import Message, Receive, Scope, Send
 from .responses import CLOSE, Answer, Headers, error_answer, json_answer, send_answer
 

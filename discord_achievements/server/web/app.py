@@ -12,17 +12,17 @@ from starlette.middleware.cors import CORSMiddleware
 from ...domain.errors import ConfigurationError
 from ...domain.ratelimit import LimitState, write_headers
 from ..broker import Broker, ProcessBroker
+from ..dsn import is_postgresql, redacted, sqlite_path
 from ..limiter import Limiter, ProcessLimiter
 from ..metrics import Metrics
 from ..service import Service, resync_event
 from ..settings import Settings
-from ..store import Store
+from ..stores.base import Store
 from ..streams import Streams
-from ..urls import is_postgresql, redacted, sqlite_path
 from ..writer import Writer
 from .api import Api
 from .asgi import ASGIApp, Receive, Scope, Send
-from .site import create_site
+from .ops import create_site
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -35,11 +35,11 @@ def open_store(database: str) -> Store:
     """Open the database at a URL. **Blocks**; raises `StoreUnavailable` and `ConfigurationError`."""
     if is_postgresql(database):
         try:
-            from ..postgres_store import PostgresStore
+            from ..postgres.store import PostgresStore
         except ImportError as exc:
             raise ConfigurationError('PostgreSQL needs a driver: pip install "discord-achievements[postgres]"') from exc
         return PostgresStore(database)
-    from ..sqlite_store import SqliteStore
+    from ..stores.sqlite import SqliteStore
 
     try:
         path = sqlite_path(database)
@@ -123,11 +123,11 @@ class App:
 def _broker(settings: Settings) -> Broker:
     if settings.redis:
         redis = _redis(settings)
-        from ..redis_broker import RedisBroker
+        from ..redis.broker import RedisBroker
 
         return RedisBroker(redis)
     if is_postgresql(settings.database):
-        from ..notify_broker import NotifyBroker
+        from ..postgres.broker import NotifyBroker
 
         return NotifyBroker(settings.database)
     return ProcessBroker()
@@ -136,7 +136,7 @@ def _broker(settings: Settings) -> Broker:
 def _limiter(settings: Settings) -> Limiter:
     if settings.redis:
         redis = _redis(settings)
-        from ..redis_limiter import RedisLimiter
+        from ..redis.limiter import RedisLimiter
 
         return RedisLimiter(redis, time.monotonic)
     return ProcessLimiter(time.monotonic)

@@ -24,9 +24,9 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from ...domain.errors import ConfigurationError, DiscordAchievementsError
 from ..settings import Settings
-from ..store import Store
+from ..stores.base import Store
 from .app import App, open_store
-from .connection import Connection
+from .http_connection import Connection
 
 _CHECK_S = 1.0  # how often slow clients are looked for
 _RESTART_S = 0.5

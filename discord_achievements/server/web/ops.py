@@ -14,7 +14,7 @@ from ...domain.errors import ApiError, ErrorCode
 from ...domain.snowflake import parse_snowflake
 from ..metrics import CONTENT_TYPE, Metrics
 from ..service import Service
-from ..store import StoreUnavailable
+from ..stores.base import StoreUnavailable
 from ..streams import Streams
 from .openapi import describe
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import psycopg
 
-from .postgres_connection import PostgresConnection
+from .connection import PostgresConnection
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.5  # how soon a stop is noticed

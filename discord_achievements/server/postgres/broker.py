@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 
-from .broker import Deliver, Notice, OnGap, Player
-from .notify import Listener
-from .postgres_connection import PostgresConnection
+from ..broker import Deliver, Notice, OnGap, Player
+from .connection import PostgresConnection
+from .listener import Listener
 
 CHANNEL = "discord_achievements_events"
 _ANSWER_WITHIN_S = 5.0

@@ -15,10 +15,10 @@ from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from ..domain.errors import ConfigurationError
+from ...domain.errors import ConfigurationError
+from .base import Held, Key, RecordsVersion, StoreUnavailable, Token, TokenKind, Written
 from .migrate import migrate
-from .sql_store import SqlStore, held
-from .store import Held, Key, RecordsVersion, StoreUnavailable, Token, TokenKind, Written
+from .sql import SqlStore, held
 
 _BUSY_TIMEOUT_S = 5.0
 _BUSY_AGAIN_S = 0.01

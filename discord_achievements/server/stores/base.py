@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from ..domain.errors import DiscordAchievementsError
-from ..domain.models import ACHIEVEMENTS_MAX, Achievement
-from ..domain.progress import NO_PROGRESS, Progress, receive
+from ...domain.errors import DiscordAchievementsError
+from ...domain.models import ACHIEVEMENTS_MAX, Achievement
+from ...domain.progress import NO_PROGRESS, Progress, receive
 
 
 class StoreUnavailable(DiscordAchievementsError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from discord_achievements.server.sql_schema import metadata
+from discord_achievements.server.stores.schema import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, transactional_ddl=False)
 context.run_migrations()

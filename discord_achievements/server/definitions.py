@@ -18,7 +18,7 @@ from ..domain import wire
 from ..domain.models import Achievement
 from ..domain.progress import COMPLETE, NO_PROGRESS
 from ..domain.wire import Shape
-from .store import Held
+from .stores.base import Held
 
 _encode = msgspec.json.encode
 _record = struct.Struct("<qq").pack

@@ -10,8 +10,8 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from ..domain.errors import ConfigurationError
-from .store import StoreUnavailable
+from ...domain.errors import ConfigurationError
+from .base import StoreUnavailable
 
 _LOCK = 0x64615F6D  # any number that only this program takes
 HEAD = "head"

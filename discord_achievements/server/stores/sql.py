@@ -18,10 +18,10 @@ from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, up
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from ..domain.models import ACHIEVEMENTS_MAX, Achievement
-from ..domain.progress import Progress
-from . import sql_schema as schema
-from .store import (
+from ...domain.models import ACHIEVEMENTS_MAX, Achievement
+from ...domain.progress import Progress
+from . import schema
+from .base import (
     AlreadyExists,
     Application,
     Held,

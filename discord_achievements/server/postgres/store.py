@@ -9,11 +9,11 @@ from functools import partial
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
-from .migrate import migrate
-from .notify import Listener
-from .postgres_connection import Connector, PostgresConnection
-from .sql_store import SqlStore, held
-from .store import Held, Key, Written
+from ..stores.base import Held, Key, Written
+from ..stores.migrate import migrate
+from ..stores.sql import SqlStore, held
+from .connection import Connector, PostgresConnection
+from .listener import Listener
 
 GENERATION_CHANNEL = "discord_achievements_generation"
 

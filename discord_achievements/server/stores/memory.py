@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from ..domain.models import ACHIEVEMENTS_MAX, Achievement
-from .store import (
+from ...domain.models import ACHIEVEMENTS_MAX, Achievement
+from .base import (
     AlreadyExists,
     Application,
     Held,

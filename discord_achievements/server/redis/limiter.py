@@ -10,9 +10,9 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from ..domain.ratelimit import LimitState
-from ..domain.routes import Limit
-from .limiter import Hit, ProcessLimiter
+from ...domain.ratelimit import LimitState
+from ...domain.routes import Limit
+from ..limiter import Hit, ProcessLimiter
 
 _log = logging.getLogger(__name__)
 _AWAY_S = 1.0  # Redis is left alone for so long after it failed

@@ -13,7 +13,7 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from .broker import Deliver, Notice, OnGap, Player
+from ..broker import Deliver, Notice, OnGap, Player
 
 _log = logging.getLogger(__name__)
 _EVERYBODY = b"discord_achievements:everybody"  # keeps the subscription alive while no player is connected

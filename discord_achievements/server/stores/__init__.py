@@ -1,0 +1,1 @@
+"""The stores: what is kept, behind one interface."""
