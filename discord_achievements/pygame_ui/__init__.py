@@ -25,7 +25,7 @@ except ModuleNotFoundError as exc:
 from .indicator import ProgressIndicator
 from .screen import AchievementsScreen
 from .theme import DARK, LIGHT, Theme
-from .toast import Anchor, Toast
+from .toast_queue import Anchor, Toast
 from .toasts import Toasts
 
 __all__ = ["DARK", "LIGHT", "AchievementsScreen", "Anchor", "ProgressIndicator", "Theme", "Toast", "Toasts"]

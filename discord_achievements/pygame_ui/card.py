@@ -6,8 +6,8 @@ from pygame import Rect, Surface
 
 from ..domain.models import Achievement, UserAchievement
 from . import paint
-from .look import Look
-from .words import date_of
+from .style import Look
+from .texts import date_of
 
 HEIGHT, _PADDING, _ICON, _SHIELD = 96, 16, 64, 22
 

@@ -10,9 +10,9 @@ from ..domain.models import UserAchievement
 from ..domain.result import Result
 from . import paint
 from .icons import IconMaker
-from .look import Look, checked_factor, scale_of
+from .style import Look, checked_factor, scale_of
 from .theme import DARK, Theme
-from .toast import ANCHORS, Anchor
+from .toast_queue import ANCHORS, Anchor
 
 _STAY_S, _MOVE_S, _LONGEST_FRAME_S = 2.0, 0.2, 0.1
 _BAR_PERCENT_PER_S = 60.0

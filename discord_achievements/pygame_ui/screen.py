@@ -19,10 +19,10 @@ from ..domain.result import Result
 from . import card, paint
 from .controls import Controls, Step
 from .icons import IconMaker
-from .look import Look, check_callable, checked_factor, scale_of
 from .rows import Filter, Grid, Rows, Scroll
+from .style import Look, check_callable, checked_factor, scale_of
+from .texts import Words
 from .theme import DARK, Theme
-from .words import Words
 
 _MARGIN, _HEADER, _FOOTER, _COLUMN_MIN, _GAP = 44, 134, 26, 460, 12
 _WHEEL_ROWS = 1.0

@@ -16,11 +16,11 @@ from ..domain.wire import parse_time
 from . import paint
 from .announced import Announced
 from .icons import IconMaker
-from .look import Look, check_callable, checked_factor, scale_of
 from .sound import UnlockSound
+from .style import Look, check_callable, checked_factor, scale_of
+from .texts import Words
 from .theme import DARK, Theme
-from .toast import ANCHORS, Anchor, Entry, Toast, ToastQueue
-from .words import Words
+from .toast_queue import ANCHORS, Anchor, Entry, Toast, ToastQueue
 
 _MOVE_S = 0.3
 _MOVE_REDUCED_S = 0.12

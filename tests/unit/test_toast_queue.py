@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("pygame")  # the package around the queue draws with it
 
 from discord_achievements import UserAchievement
-from discord_achievements.pygame_ui.toast import Toast, ToastQueue
+from discord_achievements.pygame_ui.toast_queue import Toast, ToastQueue
 
 STAY_S, STAY_MIN_S, MOVE_S = 4.0, 2.0, 0.25
 FRAME_S = 1 / 64

@@ -16,7 +16,7 @@ from discord_achievements.pygame_ui.background import Background
 from discord_achievements.pygame_ui.cmap import characters
 from discord_achievements.pygame_ui.fonts import Fonts, clusters, families
 from discord_achievements.pygame_ui.text import Writer
-from discord_achievements.pygame_ui.words import ENGLISH, Words, date_of, words_for
+from discord_achievements.pygame_ui.texts import ENGLISH, Words, date_of, words_for
 
 LISTED = json.loads((Path(__file__).parents[1] / "data" / "locales.json").read_text("utf-8"))["locales"]
 PLACES = {"tally": {"n", "total"}, "unlocked_on": {"date"}, "failed": {"why"}}

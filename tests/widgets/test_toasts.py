@@ -17,8 +17,8 @@ from pygame import Surface
 from discord_achievements import AchievementManager, Result
 from discord_achievements.client.disk.catalogue_file import read_catalogue
 from discord_achievements.pygame_ui import AchievementsScreen, ProgressIndicator, Toast, Toasts
-from discord_achievements.pygame_ui.toast import ANCHORS, Anchor
-from discord_achievements.pygame_ui.words import ENGLISH
+from discord_achievements.pygame_ui.texts import ENGLISH
+from discord_achievements.pygame_ui.toast_queue import ANCHORS, Anchor
 from discord_achievements.testing import FakeService, InProcessTransport, ServiceControl
 from tests.widgets.stage import APPLICATION_ID, Game, catalogue, local_game
 

@@ -6,8 +6,8 @@ from ..client.manager import AchievementManager
 from .background import Background
 from .icons import IconMaker, Icons
 from .text import Writer
+from .texts import Words, words_for
 from .theme import Theme
-from .words import Words, words_for
 
 _DESIGNED_FOR = (1280, 720)
 _STEP = 0.05
