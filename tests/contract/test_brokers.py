@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from discord_achievements.server.broker import Broker, Notice, Player, ProcessBroker
 from discord_achievements.server.postgres.broker import NotifyBroker, payloads
 from discord_achievements.server.redis.broker import RedisBroker
-from tests.databases import Line, Postgres, RedisServer, by_line
+from tests.support.databases import Line, Postgres, RedisServer, by_line
 
 T = TypeVar("T")
 ME, YOU = Player(1, 10), Player(1, 11)

@@ -14,7 +14,7 @@ from discord_achievements.domain.ratelimit import Window
 from discord_achievements.domain.routes import Limit
 from discord_achievements.server.limiter import Limiter, ProcessLimiter
 from discord_achievements.server.redis.limiter import RedisLimiter
-from tests.databases import RedisServer
+from tests.support.databases import RedisServer
 
 names = (f"test:{number}" for number in itertools.count())
 

@@ -27,8 +27,8 @@ from discord_achievements.server.stores.base import Held, Key, Raise
 from discord_achievements.server.stores.migrate import configuration, migrate
 from discord_achievements.server.stores.schema import metadata
 from discord_achievements.server.web.app import open_store
-from tests.databases import Postgres
-from tests.running import APP
+from tests.support.databases import Postgres
+from tests.support.running import APP
 
 
 def engine_of(database: str) -> Engine:

@@ -41,8 +41,8 @@ from discord_achievements.server.stores.base import (
 from discord_achievements.server.stores.memory import MemoryStore
 from discord_achievements.server.stores.sqlite import SqliteStore
 from discord_achievements.server.web.app import open_store
-from tests.databases import Postgres, by_line
-from tests.waiting import until
+from tests.support.databases import Postgres, by_line
+from tests.support.waiting import until
 
 APP, OTHER = 461618159171141643, 461618159171141644
 AT_US = 1_700_000_000_000_000

@@ -23,7 +23,7 @@ from discord_achievements.testing import (
     ScriptedTransport,
     stall,
 )
-from tests.waiting import until
+from tests.support.waiting import until
 
 APPLICATION_ID = 461618159171141643
 ACHIEVEMENT_ID = 580159119969878046

@@ -23,7 +23,7 @@ import pytest
 
 from tests.docs.pages import DOCS, ROOT, Block, blocks
 from tests.docs.programs import PLAYER, environment
-from tests.waiting import until
+from tests.support.waiting import until
 
 PAGE = DOCS / "tutorial.md"
 SECOND_TERMINAL = "Second terminal"

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.databases import Nginx, Postgres, RedisServer, free_port
-from tests.playing import Game
-from tests.running import (
+from tests.support.databases import Nginx, Postgres, RedisServer, free_port
+from tests.support.playing import Game
+from tests.support.running import (
     APP,
     PLAYER,
     ROOT,
@@ -26,7 +26,7 @@ from tests.running import (
     progress_path,
     running,
 )
-from tests.waiting import until
+from tests.support.waiting import until
 
 CERTIFICATE = ROOT / "tests/http/localhost.pem"
 SOON_S = 5.0  # for what takes milliseconds; a proxy that buffers holds it back for as long as the stream lasts

@@ -19,7 +19,7 @@ from PIL import Image
 from discord_achievements.cli.main import cli
 from discord_achievements.server.icons import default_icon
 from discord_achievements.server.stores.sqlite import SqliteStore
-from tests.running import Client, RunningService, command, definitions_path, environment, mine_path, running
+from tests.support.running import Client, RunningService, command, definitions_path, environment, mine_path, running
 
 
 class Done(NamedTuple):

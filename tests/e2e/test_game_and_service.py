@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.playing import Game
-from tests.running import (
+from tests.support.playing import Game
+from tests.support.running import (
     PLAYER,
     SECRET,
     SECURE,

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import pytest
 import requests
 
-from tests.databases import Postgres, RedisServer
 from tests.e2e.doomed_service import FATAL_PERCENT
-from tests.playing import Game
-from tests.running import (
+from tests.support.databases import Postgres, RedisServer
+from tests.support.playing import Game
+from tests.support.running import (
     PLAYER,
     SECURE,
     WIN,
@@ -28,7 +28,7 @@ from tests.running import (
     progress_path,
     running,
 )
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 class Pair(NamedTuple):

@@ -16,8 +16,8 @@ import pytest
 from discord_achievements.domain.models import ACHIEVEMENTS_MAX, Achievement
 from discord_achievements.server.stores.base import Held
 from discord_achievements.server.web.app import open_store
-from tests.databases import Postgres
-from tests.running import (
+from tests.support.databases import Postgres
+from tests.support.running import (
     APP,
     PLAYER,
     WIN,
@@ -31,7 +31,7 @@ from tests.running import (
     progress_path,
     running,
 )
-from tests.waiting import until
+from tests.support.waiting import until
 
 CONNECTIONS = 32
 KILLS = 20

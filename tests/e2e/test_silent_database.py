@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from contextlib import closing
 
-from tests.databases import Postgres, by_line
-from tests.running import PLAYER, WIN, Client, RunningService, mine_path, prepare, progress_path
-from tests.waiting import until
+from tests.support.databases import Postgres, by_line
+from tests.support.running import PLAYER, WIN, Client, RunningService, mine_path, prepare, progress_path
+from tests.support.waiting import until
 
 
 def test_requests_are_refused_in_time_and_the_process_recovers_and_ends(postgres: Postgres) -> None:

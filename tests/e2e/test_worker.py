@@ -26,7 +26,7 @@ from discord_achievements.testing import (
     run_until,
     stall,
 )
-from tests.waiting import until
+from tests.support.waiting import until
 
 APP = 461618159171141643
 WIN = 580159119969878046

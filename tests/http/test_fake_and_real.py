@@ -15,7 +15,7 @@ import requests
 from discord_achievements.domain import routes
 from discord_achievements.server.icons import default_icon
 from discord_achievements.testing import FakeService, FaultServer
-from tests.running import (
+from tests.support.running import (
     APP,
     DEFINITIONS,
     OTHER_APP,

@@ -17,7 +17,7 @@ from discord_achievements.client.net.transport import Request, Response
 from discord_achievements.domain import routes
 from discord_achievements.domain.errors import TransportError
 from discord_achievements.testing import FakeService, Fault, FaultServer
-from tests.waiting import until
+from tests.support.waiting import until
 
 APP = 461618159171141643
 WIN = 580159119969878046

@@ -24,7 +24,7 @@ from discord_achievements.client.net.transport import MAX_BODY_BYTES, Request
 from discord_achievements.domain import routes
 from discord_achievements.domain.errors import TransportError
 from discord_achievements.testing import FakeService, Fault, FaultServer
-from tests.waiting import until
+from tests.support.waiting import until
 
 APP = 461618159171141643
 LIST = routes.GET_USER_ACHIEVEMENTS.path(application_id=APP)

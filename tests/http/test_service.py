@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from discord_achievements.server.icons import default_icon
-from tests.running import (
+from tests.support.running import (
     APP,
     OTHER_APP,
     OTHER_PLAYER,

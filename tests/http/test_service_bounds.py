@@ -17,7 +17,7 @@ from discord_achievements.domain.models import Achievement
 from discord_achievements.server.auth import mint
 from discord_achievements.server.stores.base import TokenKind
 from discord_achievements.server.web.app import open_store
-from tests.running import (
+from tests.support.running import (
     APP,
     PLAYER,
     WIN,
@@ -31,7 +31,7 @@ from tests.running import (
     progress_path,
     running,
 )
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from discord_achievements.domain import routes
 from discord_achievements.server.web.openapi import describe
-from tests.running import (
+from tests.support.running import (
     APP,
     PLAYER,
     SECRET,

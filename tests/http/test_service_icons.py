@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.running import Client, RunningService, definitions_path, prepare, running
+from tests.support.running import Client, RunningService, definitions_path, prepare, running
 
 MAX_BYTES = 256 * 1024
 

@@ -13,7 +13,7 @@ import pytest
 from discord_achievements.domain.models import Achievement
 from discord_achievements.server.stores.base import Key, Raise, Reset, Store
 from discord_achievements.server.web.app import open_store
-from tests.running import (
+from tests.support.running import (
     APP,
     OTHER_PLAYER,
     PLAYER,

@@ -18,7 +18,7 @@ from discord_achievements.domain.models import Achievement
 from discord_achievements.server.icons import default_icon
 from discord_achievements.server.stores.base import Icon, Key, Raise
 from discord_achievements.server.web.app import open_store
-from tests.running import (
+from tests.support.running import (
     APP,
     OTHER_APP,
     OTHER_PLAYER,

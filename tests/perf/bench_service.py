@@ -29,8 +29,8 @@ from discord_achievements.domain.models import ACHIEVEMENTS_MAX, Achievement
 from discord_achievements.server.stores.base import Key, Raise
 from discord_achievements.server.stores.sqlite import PRAGMAS
 from discord_achievements.server.web.app import open_store
-from tests.databases import Postgres
-from tests.running import (
+from tests.support.databases import Postgres
+from tests.support.running import (
     APP,
     PLAYER,
     ROOT,
@@ -44,7 +44,7 @@ from tests.running import (
     prepare,
     progress_path,
 )
-from tests.waiting import until
+from tests.support.waiting import until
 
 OUTPUT = ROOT / "build" / "bench_service.json"
 CONNECTIONS = 32

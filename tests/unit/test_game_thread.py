@@ -29,8 +29,19 @@ import pytest
 from discord_achievements import AchievementManager, ResultError
 from discord_achievements.client.net.transport import Response
 from discord_achievements.testing import FakeService, InProcessTransport, ManualClock
-from tests.managers import APPLICATION_ID, ENTRIES, PATIENCE_S, PLAIN, SECRET, SECURE, WALK, WIN, Game, write_catalogue
-from tests.waiting import until
+from tests.support.managers import (
+    APPLICATION_ID,
+    ENTRIES,
+    PATIENCE_S,
+    PLAIN,
+    SECRET,
+    SECURE,
+    WALK,
+    WIN,
+    Game,
+    write_catalogue,
+)
+from tests.support.waiting import until
 
 UNKNOWN = 999
 AUDITED = (

@@ -22,7 +22,7 @@ import discord_achievements
 from discord_achievements import CatalogueError, ConfigurationError, DiscordAchievementsError, gamesdk
 from discord_achievements.gamesdk import NotOfferedError, discord, discordsdk
 from discord_achievements.testing import FakeService, FaultServer, run_until
-from tests.managers import APPLICATION_ID, SECURE, WALK, WIN, write_catalogue
+from tests.support.managers import APPLICATION_ID, SECURE, WALK, WIN, write_catalogue
 
 ROOT = Path(__file__).parents[2]
 # Made by reading the sources of both wrappers; neither can be imported without Discord's native library.

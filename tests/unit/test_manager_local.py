@@ -31,7 +31,7 @@ from discord_achievements import (
 )
 from discord_achievements.domain.catalogue import parse_catalogue
 from discord_achievements.testing import ManualClock
-from tests.managers import (
+from tests.support.managers import (
     APPLICATION_ID,
     PATIENCE_S,
     PLAIN,
@@ -47,7 +47,7 @@ from tests.managers import (
     run_python,
     write_catalogue,
 )
-from tests.waiting import until
+from tests.support.waiting import until
 
 OK = Result.OK
 UNKNOWN = 999

@@ -19,7 +19,7 @@ from discord_achievements.client.disk.journal import SLOTS
 from discord_achievements.client.net.transport import Request, Response
 from discord_achievements.domain.errors import TransportError
 from discord_achievements.testing import FakeService, InProcessTransport, ManualClock, ScriptedTransport
-from tests.managers import (
+from tests.support.managers import (
     APPLICATION_ID,
     ENTRIES,
     PATIENCE_S,
@@ -31,7 +31,7 @@ from tests.managers import (
     run_python,
     write_catalogue,
 )
-from tests.waiting import until
+from tests.support.waiting import until
 
 OK, UNAVAILABLE = Result.OK, Result.SERVICE_UNAVAILABLE
 BASE_URL = "https://achievements.invalid/api/v10"

@@ -25,7 +25,7 @@ from discord_achievements.server.stores.base import (
 from discord_achievements.server.stores.memory import MemoryStore
 from discord_achievements.server.web.app import App
 from discord_achievements.server.web.asgi import Message
-from tests.running import APP
+from tests.support.running import APP
 
 PLAYER = 5
 WIN = 1001

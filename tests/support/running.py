@@ -23,7 +23,7 @@ from discord_achievements.server.icons import default_icon
 from discord_achievements.server.stores.base import Application, Store, TokenKind
 from discord_achievements.server.web.app import open_store
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 APP = 461618159171141643
 OTHER_APP = 461618159171141644
 PLAYER = 53908232506183680

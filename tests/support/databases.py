@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import psycopg
 
-from tests.waiting import until
+from tests.support.waiting import until
 
 with warnings.catch_warnings():
     # It warns on import of a machine without a folder for the user's sockets.

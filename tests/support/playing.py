@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from tests.running import APP, ROOT, environment
+from tests.support.running import APP, ROOT, environment
 
 # A game's loop that does what it reads and prints what it sees, as lines of JSON.
 GAME = """
