@@ -297,7 +297,7 @@ def test_a_damaged_journal_gives_what_it_can_and_goes(start: Start, tmp_path: Pa
 START_AND_PLAY = """
 import sys
 from pathlib import Path
-from discord_achievements.client import identity
+from discord_achievements.client.disk import owner as identity
 from discord_achievements.client.disk.storage import Storage
 from discord_achievements.domain.progress import reach
 
@@ -535,7 +535,7 @@ def test_a_full_journal_is_told_for_as_long_as_nothing_can_be_stored(start: Star
 PLAY_AS_NOBODY = """
 import os, sys
 from pathlib import Path
-from discord_achievements.client import identity
+from discord_achievements.client.disk import owner as identity
 from discord_achievements.client.disk.storage import Storage
 from discord_achievements.domain.progress import reach
 
@@ -629,7 +629,7 @@ def test_a_journal_that_cannot_be_taken_over_hinders_no_other(start: Start, tmp_
 FOLD_REFUSE_AND_START_AGAIN = """
 import os, sys
 from pathlib import Path
-from discord_achievements.client import identity
+from discord_achievements.client.disk import owner as identity
 from discord_achievements.client.state import refused
 from discord_achievements.client.disk.storage import Storage
 
@@ -669,7 +669,7 @@ def test_a_journal_that_cannot_be_removed_is_folded_once(start: Start, public: P
 PLAY_ON_A_FULL_DISK = """
 import os, sys
 from pathlib import Path
-from discord_achievements.client import identity
+from discord_achievements.client.disk import owner as identity
 from discord_achievements.client.disk.storage import Storage
 from discord_achievements.domain.progress import reach
 
