@@ -16,7 +16,7 @@ from ..domain.models import UserAchievement
 from ..domain.result import Result
 from .event import Event, Handlers
 from .messages import Answered, Changed, ConnectionChanged, FetchAnswered, IconStored, Listed, Set
-from .player_list import View
+from .player_list import PlayerList
 from .state import listed
 
 _log = logging.getLogger("discord_achievements")
@@ -24,7 +24,7 @@ ResultCallback = Callable[[Result], object]
 T = TypeVar("T")
 
 
-class Delivery:
+class Callbacks:
     """What the game is shown, and what waits to be told to it.
 
     `inbox` is the queue, `callbacks` the calls that wait for their result. `view` is the list as it is known, `objects`
@@ -33,7 +33,7 @@ class Delivery:
     them yet. `icons` are where they are, by achievement, with their hash.
     """
 
-    def __init__(self, view: View, inbox: deque[object], callbacks: dict[int, ResultCallback]) -> None:
+    def __init__(self, view: PlayerList, inbox: deque[object], callbacks: dict[int, ResultCallback]) -> None:
         self.inbox = inbox
         self.callbacks = callbacks
         self.view = view
@@ -152,7 +152,7 @@ class Delivery:
         if is_seen and new.percent_complete != (0 if old is None else old.percent_complete):
             self._call(self.updates, new)
 
-    def _show_list(self, view: View, news: tuple[UserAchievement, ...]) -> int:
+    def _show_list(self, view: PlayerList, news: tuple[UserAchievement, ...]) -> int:
         before = self.view
         for achievement_id, said in list(self.own.items()):
             if said.seq <= view.seq:
@@ -190,7 +190,7 @@ class Delivery:
         if inbox and inbox[0] is news:
             inbox.popleft()
 
-    def _show(self, view: View) -> None:
+    def _show(self, view: PlayerList) -> None:
         """Have the getters read `view`, and see what happens to it from now on."""
         if view.objects is not self.objects:
             self.objects.clear()

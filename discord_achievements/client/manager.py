@@ -24,20 +24,20 @@ from ..domain.progress import COMPLETE, is_percent
 from ..domain.result import Result
 from ..domain.snowflake import MAX_SNOWFLAKE, is_snowflake
 from ..domain.wire import format_time
-from . import options as configuration
-from .callbacks import Delivery, ResultCallback, awaited
+from . import options
+from .callbacks import Callbacks, ResultCallback, awaited
 from .clock import Clock, SystemClock
-from .disk import owner as identity
+from .disk import owner as owners
 from .disk.catalogue_file import png_paths, read_catalogue
 from .disk.storage import Storage
 from .event import Event
 from .lifetime import Lifetime
 from .messages import START, Fetch, Set, SignIn, WantIcon
-from .net.api import Protocol
+from .net.api import Api
 from .net.transport import Transport
 from .token import Credentials, TokenProvider, credentials
 from .worker.engine import Engine, Service
-from .worker.schedule import Sync
+from .worker.schedule import Schedule
 from .worker.thread import Worker
 from .wrong_calls import WrongCalls
 
@@ -113,18 +113,16 @@ class AchievementManager:
         timeout_s: float = 10.0,
         allow_insecure_http: bool = False,
     ) -> None:
-        self.application_id = configuration.checked_application_id(application_id)
-        self.locale = configuration.checked_locale(
-            locale or configuration.from_environment(configuration.LOCALE_VARIABLE) or configuration.DEFAULT_LOCALE
+        self.application_id = options.checked_application_id(application_id)
+        self.locale = options.checked_locale(
+            locale or options.from_environment(options.LOCALE_VARIABLE) or options.DEFAULT_LOCALE
         )
-        timeout_s = configuration.checked_timeout("timeout_s", timeout_s)
-        url_source = "base_url" if base_url else configuration.URL_VARIABLE
-        base_url = base_url or configuration.from_environment(configuration.URL_VARIABLE)
+        timeout_s = options.checked_timeout("timeout_s", timeout_s)
+        url_source = "base_url" if base_url else options.URL_VARIABLE
+        base_url = base_url or options.from_environment(options.URL_VARIABLE)
         if base_url is not None:
-            base_url = configuration.checked_base_url(
-                base_url, allow_insecure_http=allow_insecure_http, name=url_source
-            )
-            token = token or configuration.from_environment(configuration.TOKEN_VARIABLE)
+            base_url = options.checked_base_url(base_url, allow_insecure_http=allow_insecure_http, name=url_source)
+            token = token or options.from_environment(options.TOKEN_VARIABLE)
         elif achievements is None:
             raise ConfigurationError(
                 "neither achievements nor base_url is given: pass achievements='achievements.toml' to work on this"
@@ -136,7 +134,7 @@ class AchievementManager:
         self._icon_paths = {} if catalogue is None else png_paths(catalogue)
 
         self._clock = clock or SystemClock()
-        self._credentials = Credentials(None, identity.LOCAL) if base_url is None else credentials(token)
+        self._credentials = Credentials(None, owners.LOCAL) if base_url is None else credentials(token)
         self._local = base_url is None
         service = None
         if base_url is not None:
@@ -146,12 +144,12 @@ class AchievementManager:
 
                 transport = RequestsTransport()
             service = Service(
-                Protocol(self.application_id, base_url, timeout_s),
+                Api(self.application_id, base_url, timeout_s),
                 transport,
-                Sync(self._clock.now(), patience_s=timeout_s),
+                Schedule(self._clock.now(), patience_s=timeout_s),
             )
 
-        folder = configuration.default_data_dir(self.application_id) if data_dir is None else Path(data_dir)
+        folder = options.default_data_dir(self.application_id) if data_dir is None else Path(data_dir)
         self._storage = Storage(folder)
         if base_url is not None:
             self._storage.use_service(base_url)
@@ -171,7 +169,7 @@ class AchievementManager:
             to_game=awaited(inbox, callbacks),
             to_worker=outbox.put,
         )
-        self._delivery = Delivery(engine.view(), inbox, callbacks)
+        self._delivery = Callbacks(engine.view(), inbox, callbacks)
         # What the verbs use of it in every frame, so that they need not go through it.
         self._deliver = self._delivery.run
         self._inbox = inbox
@@ -424,7 +422,7 @@ class AchievementManager:
 
         **Blocks** for at most `timeout_s`. Callbacks still need `run_callbacks()`.
         """
-        deadline = time.monotonic() + configuration.checked_wait("timeout_s", timeout_s)
+        deadline = time.monotonic() + options.checked_wait("timeout_s", timeout_s)
         if self._closed:
             return self.pending_count == 0
         if not self._started:
@@ -441,7 +439,7 @@ class AchievementManager:
         Delivers what has arrived, and gives `TRANSACTION_ABORTED` to the callbacks that still wait. Runs by itself at
         exit; a second call does nothing. **Blocks** for at most about `timeout_s`.
         """
-        timeout_s = configuration.checked_wait("timeout_s", timeout_s)
+        timeout_s = options.checked_wait("timeout_s", timeout_s)
         if self._closed:
             return
         self._closed = True

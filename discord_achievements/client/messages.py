@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..domain.models import UserAchievement
 from ..domain.result import Result
-from .player_list import TextRow, View
+from .player_list import PlayerList, TextRow
 from .state import State
 from .token import Credentials
 
@@ -73,7 +73,7 @@ class Changed(NamedTuple):
 class Listed(NamedTuple):
     """A whole new list, and which differences from the one before are news."""
 
-    view: View
+    view: PlayerList
     news: tuple[UserAchievement, ...]
 
 

@@ -36,7 +36,7 @@ def _synced(state: State, fetched: bool) -> bool:
     return state.pending is None and (fetched or state.confirmed.percent > 0)
 
 
-class View:
+class PlayerList:
     """One player's achievements.
 
     `seq` is the last set that it takes into account, `visible` the listed ids, ascending, `objects` what has been

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from ..domain.errors import ConfigurationError
 from ..domain.snowflake import is_snowflake
-from .disk import owner as identity
+from .disk import owner as owners
 
 _MAX_CHARACTERS = 4096
 
@@ -55,20 +55,20 @@ class Credentials:
 def credentials(token: str | TokenProvider | None) -> Credentials:
     """Return the credentials for what a game passes as `token`; raises `ConfigurationError`."""
     if token is None or token == "":
-        return Credentials(None, identity.of_run())
+        return Credentials(None, owners.of_run())
     if isinstance(token, str):
         token = checked(token)
-        return Credentials(_Fixed(token), identity.of_token(token))
+        return Credentials(_Fixed(token), owners.of_token(token))
     if isinstance(token, type) or not isinstance(token, TokenProvider):
         raise ConfigurationError(
             f"token is {_kind(token)}; allowed are a string and an object with get_token() and refresh()"
         )
     user_id = getattr(token, "user_id", None)
     if user_id is None:
-        return Credentials(token, identity.of_run())
+        return Credentials(token, owners.of_run())
     if not is_snowflake(user_id):
         raise ConfigurationError(f"the token object's user_id is {user_id!r:.40}; allowed are whole numbers above 0")
-    return Credentials(token, identity.of_user(user_id))
+    return Credentials(token, owners.of_user(user_id))
 
 
 def _kind(token: object) -> str:

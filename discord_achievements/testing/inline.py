@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ..client import options as configuration
+from ..client import options
 from ..client.manager import AchievementManager
 from .clock import ManualClock
 from .inprocess import InProcessTransport
@@ -83,7 +83,7 @@ class InlineManager(AchievementManager):
 
     def flush(self, timeout_s: float = 5.0) -> bool:
         """Let time pass, at most `timeout_s`, until the service has every update; return whether it has."""
-        timeout_s = configuration.checked_wait("timeout_s", timeout_s)
+        timeout_s = options.checked_wait("timeout_s", timeout_s)
         self._pass(timeout_s, self._work, lambda: not self.pending_count)
         return super().flush(0.0)
 

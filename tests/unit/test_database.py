@@ -8,74 +8,74 @@ from pathlib import Path
 
 import pytest
 
-from discord_achievements.client.disk import owner as identity
-from discord_achievements.client.disk.database import SCHEMA_VERSION, SLICE, Cache, Player, definition_row
+from discord_achievements.client.disk import owner as owners
+from discord_achievements.client.disk.database import SCHEMA_VERSION, SLICE, Database, Player, definition_row
 from discord_achievements.client.state import State, reached
 from discord_achievements.domain.models import Achievement
 from discord_achievements.domain.progress import NO_PROGRESS, Progress, reach
 
 ANNA, BERT = 1001, 1002
-ANNAS_TOKEN, ANNAS_NEXT_TOKEN = identity.of_token("anna-1"), identity.of_token("anna-2")
-BERTS_TOKEN = identity.of_token("bert-1")
+ANNAS_TOKEN, ANNAS_NEXT_TOKEN = owners.of_token("anna-1"), owners.of_token("anna-2")
+BERTS_TOKEN = owners.of_token("bert-1")
 THIS_RUN, OTHER_RUN = b"r" * 16, b"o" * 16
 HALF, DONE = Progress(50, None), Progress(100, 7)
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "cache.sqlite3"
+    return tmp_path / "database.sqlite3"
 
 
 @pytest.fixture
-def cache(path: Path) -> Iterator[Cache]:
-    cache = Cache(path)
-    yield cache
-    cache.close()
+def database(path: Path) -> Iterator[Database]:
+    database = Database(path)
+    yield database
+    database.close()
 
 
 @pytest.fixture
-def other_process(cache: Cache, path: Path) -> Iterator[Cache]:
-    other = Cache(path)
+def other_process(database: Database, path: Path) -> Iterator[Database]:
+    other = Database(path)
     yield other
     other.close()
 
 
-def set_progress(cache: Cache, player: Player, achievement_id: int, percent: int = 50) -> None:
-    before = cache.states(player.id, [achievement_id])[achievement_id]
-    cache.write_states(player.id, {achievement_id: reached(before, reach(percent, 7))})
+def set_progress(database: Database, player: Player, achievement_id: int, percent: int = 50) -> None:
+    before = database.states(player.id, [achievement_id])[achievement_id]
+    database.write_states(player.id, {achievement_id: reached(before, reach(percent, 7))})
 
 
-def pending(cache: Cache, owner: bytes) -> dict[int, Progress]:
-    return cache.pending(cache.player_of(owner, THIS_RUN).id)
+def pending(database: Database, owner: bytes) -> dict[int, Progress]:
+    return database.pending(database.player_of(owner, THIS_RUN).id)
 
 
-def sign_in(cache: Cache, token: bytes, user_id: int, live: tuple[bytes, ...] = (THIS_RUN,)) -> Player:
-    return cache.identify(cache.player_of(token, THIS_RUN), user_id, token, live)
+def sign_in(database: Database, token: bytes, user_id: int, live: tuple[bytes, ...] = (THIS_RUN,)) -> Player:
+    return database.identify(database.player_of(token, THIS_RUN), user_id, token, live)
 
 
 # Who is who
 
 
-def test_a_player_is_found_again_by_the_same_owner_only(cache: Cache) -> None:
-    owners = [
-        identity.LOCAL,
+def test_a_player_is_found_again_by_the_same_owner_only(database: Database) -> None:
+    keys = [
+        owners.LOCAL,
         ANNAS_TOKEN,
         BERTS_TOKEN,
-        identity.of_user(ANNA),
-        identity.of_user(BERT),
-        identity.of_run(),
-        identity.of_run(),
+        owners.of_user(ANNA),
+        owners.of_user(BERT),
+        owners.of_run(),
+        owners.of_run(),
     ]
-    players = [cache.player_of(owner, THIS_RUN) for owner in owners]
-    assert len({player.id for player in players}) == len(owners)
-    assert [cache.player_of(owner, OTHER_RUN) for owner in owners] == players
+    players = [database.player_of(owner, THIS_RUN) for owner in keys]
+    assert len({player.id for player in players}) == len(keys)
+    assert [database.player_of(owner, OTHER_RUN) for owner in keys] == players
     assert [player.user_id for player in players] == [None, None, None, ANNA, BERT, None, None]
 
 
-def test_a_token_is_remembered_by_a_hash_of_it(cache: Cache, path: Path) -> None:
-    sign_in(cache, ANNAS_TOKEN, ANNA)
-    cache.close()
-    again = Cache(path)
+def test_a_token_is_remembered_by_a_hash_of_it(database: Database, path: Path) -> None:
+    sign_in(database, ANNAS_TOKEN, ANNA)
+    database.close()
+    again = Database(path)
     try:
         assert again.player_of(ANNAS_TOKEN, OTHER_RUN).user_id == ANNA
     finally:
@@ -83,182 +83,184 @@ def test_a_token_is_remembered_by_a_hash_of_it(cache: Cache, path: Path) -> None
     assert not any(b"anna-1" in file.read_bytes() for file in path.parent.iterdir())
 
 
-def test_what_was_done_before_the_first_answer_is_the_players(cache: Cache) -> None:
-    set_progress(cache, cache.player_of(ANNAS_TOKEN, THIS_RUN), 10)
-    player = sign_in(cache, ANNAS_TOKEN, ANNA)
+def test_what_was_done_before_the_first_answer_is_the_players(database: Database) -> None:
+    set_progress(database, database.player_of(ANNAS_TOKEN, THIS_RUN), 10)
+    player = sign_in(database, ANNAS_TOKEN, ANNA)
     assert player.user_id == ANNA
-    assert cache.pending(player.id) == {10: HALF}
+    assert database.pending(player.id) == {10: HALF}
 
 
-def test_an_offline_start_with_a_new_token_joins_what_the_old_one_had(cache: Cache) -> None:
-    set_progress(cache, sign_in(cache, ANNAS_TOKEN, ANNA), 10)
-    set_progress(cache, cache.player_of(ANNAS_NEXT_TOKEN, THIS_RUN), 20)
-    assert pending(cache, ANNAS_NEXT_TOKEN) == {20: HALF}, "nobody knows yet whose token it is"
+def test_an_offline_start_with_a_new_token_joins_what_the_old_one_had(database: Database) -> None:
+    set_progress(database, sign_in(database, ANNAS_TOKEN, ANNA), 10)
+    set_progress(database, database.player_of(ANNAS_NEXT_TOKEN, THIS_RUN), 20)
+    assert pending(database, ANNAS_NEXT_TOKEN) == {20: HALF}, "nobody knows yet whose token it is"
 
-    player = sign_in(cache, ANNAS_NEXT_TOKEN, ANNA)
-    assert cache.pending(player.id) == {10: HALF, 20: HALF}
-    assert pending(cache, ANNAS_TOKEN) == pending(cache, ANNAS_NEXT_TOKEN) == {10: HALF, 20: HALF}
-
-
-def test_an_offline_start_with_another_players_token_shows_and_delivers_nothing_of_the_first(cache: Cache) -> None:
-    set_progress(cache, sign_in(cache, ANNAS_TOKEN, ANNA), 10)
-    set_progress(cache, cache.player_of(BERTS_TOKEN, THIS_RUN), 20)
-    assert pending(cache, BERTS_TOKEN) == {20: HALF}
-    bert = sign_in(cache, BERTS_TOKEN, BERT)
-    assert cache.pending(bert.id) == {20: HALF}
-    assert pending(cache, ANNAS_TOKEN) == {10: HALF}
+    player = sign_in(database, ANNAS_NEXT_TOKEN, ANNA)
+    assert database.pending(player.id) == {10: HALF, 20: HALF}
+    assert pending(database, ANNAS_TOKEN) == pending(database, ANNAS_NEXT_TOKEN) == {10: HALF, 20: HALF}
 
 
-def test_a_token_that_was_never_online_keeps_its_progress_for_its_own_player(cache: Cache) -> None:
-    set_progress(cache, cache.player_of(ANNAS_TOKEN, OTHER_RUN), 10)
-    assert cache.pending(sign_in(cache, BERTS_TOKEN, BERT).id) == {}
-    assert cache.pending(sign_in(cache, ANNAS_TOKEN, ANNA).id) == {10: HALF}
+def test_an_offline_start_with_another_players_token_shows_and_delivers_nothing_of_the_first(
+    database: Database,
+) -> None:
+    set_progress(database, sign_in(database, ANNAS_TOKEN, ANNA), 10)
+    set_progress(database, database.player_of(BERTS_TOKEN, THIS_RUN), 20)
+    assert pending(database, BERTS_TOKEN) == {20: HALF}
+    bert = sign_in(database, BERTS_TOKEN, BERT)
+    assert database.pending(bert.id) == {20: HALF}
+    assert pending(database, ANNAS_TOKEN) == {10: HALF}
 
 
-def test_a_user_id_that_is_known_beforehand_and_a_token_lead_to_one_player(cache: Cache) -> None:
-    set_progress(cache, cache.player_of(identity.of_user(ANNA), THIS_RUN), 10)
-    set_progress(cache, cache.player_of(ANNAS_TOKEN, THIS_RUN), 20)
-    player = cache.link(ANNAS_TOKEN, cache.player_of(identity.of_user(ANNA), THIS_RUN), THIS_RUN)
+def test_a_token_that_was_never_online_keeps_its_progress_for_its_own_player(database: Database) -> None:
+    set_progress(database, database.player_of(ANNAS_TOKEN, OTHER_RUN), 10)
+    assert database.pending(sign_in(database, BERTS_TOKEN, BERT).id) == {}
+    assert database.pending(sign_in(database, ANNAS_TOKEN, ANNA).id) == {10: HALF}
+
+
+def test_a_user_id_that_is_known_beforehand_and_a_token_lead_to_one_player(database: Database) -> None:
+    set_progress(database, database.player_of(owners.of_user(ANNA), THIS_RUN), 10)
+    set_progress(database, database.player_of(ANNAS_TOKEN, THIS_RUN), 20)
+    player = database.link(ANNAS_TOKEN, database.player_of(owners.of_user(ANNA), THIS_RUN), THIS_RUN)
     assert player.user_id == ANNA
-    assert cache.pending(player.id) == {10: HALF, 20: HALF}
-    assert cache.player_of(ANNAS_TOKEN, THIS_RUN) == player
+    assert database.pending(player.id) == {10: HALF, 20: HALF}
+    assert database.player_of(ANNAS_TOKEN, THIS_RUN) == player
 
 
-def test_a_player_who_signs_in_late_takes_over_what_this_run_has_done_before(cache: Cache) -> None:
-    run = identity.of_run()
-    sign_in(cache, ANNAS_TOKEN, ANNA)
-    set_progress(cache, cache.player_of(run, THIS_RUN), 10)
-    player = cache.link(run, cache.player_of(ANNAS_TOKEN, THIS_RUN), THIS_RUN)
-    assert (player.user_id, cache.pending(player.id)) == (ANNA, {10: HALF})
-    assert cache.player_of(run, THIS_RUN) == player
+def test_a_player_who_signs_in_late_takes_over_what_this_run_has_done_before(database: Database) -> None:
+    run = owners.of_run()
+    sign_in(database, ANNAS_TOKEN, ANNA)
+    set_progress(database, database.player_of(run, THIS_RUN), 10)
+    player = database.link(run, database.player_of(ANNAS_TOKEN, THIS_RUN), THIS_RUN)
+    assert (player.user_id, database.pending(player.id)) == (ANNA, {10: HALF})
+    assert database.player_of(run, THIS_RUN) == player
 
 
-def test_a_token_that_is_known_to_be_somebody_elses_stays_theirs(cache: Cache) -> None:
-    bert = sign_in(cache, BERTS_TOKEN, BERT)
-    anna = sign_in(cache, ANNAS_TOKEN, ANNA)
-    set_progress(cache, anna, 10)
-    assert cache.link(BERTS_TOKEN, anna, THIS_RUN) == bert
-    assert cache.pending(bert.id) == {}
+def test_a_token_that_is_known_to_be_somebody_elses_stays_theirs(database: Database) -> None:
+    bert = sign_in(database, BERTS_TOKEN, BERT)
+    anna = sign_in(database, ANNAS_TOKEN, ANNA)
+    set_progress(database, anna, 10)
+    assert database.link(BERTS_TOKEN, anna, THIS_RUN) == bert
+    assert database.pending(bert.id) == {}
 
 
-def test_the_services_word_on_whose_token_it_is_outranks_what_was_remembered(cache: Cache) -> None:
-    anna = sign_in(cache, ANNAS_TOKEN, ANNA)
-    set_progress(cache, anna, 10)
-    bert = sign_in(cache, ANNAS_TOKEN, BERT)
+def test_the_services_word_on_whose_token_it_is_outranks_what_was_remembered(database: Database) -> None:
+    anna = sign_in(database, ANNAS_TOKEN, ANNA)
+    set_progress(database, anna, 10)
+    bert = sign_in(database, ANNAS_TOKEN, BERT)
     assert bert.user_id == BERT
-    assert cache.pending(bert.id) == {}
-    assert cache.player_of(ANNAS_TOKEN, THIS_RUN) == bert
-    assert cache.pending(anna.id) == {10: HALF}
+    assert database.pending(bert.id) == {}
+    assert database.player_of(ANNAS_TOKEN, THIS_RUN) == bert
+    assert database.pending(anna.id) == {10: HALF}
 
 
 # Growing up
 
 
-def test_the_first_player_to_sign_in_takes_over_local_mode_once(cache: Cache) -> None:
-    set_progress(cache, cache.player_of(identity.LOCAL, OTHER_RUN), 10)
-    anna = sign_in(cache, ANNAS_TOKEN, ANNA)
-    assert cache.pending(anna.id) == {10: HALF}
-    assert cache.pending(sign_in(cache, BERTS_TOKEN, BERT).id) == {}
-    assert cache.pending(sign_in(cache, ANNAS_TOKEN, ANNA).id) == {10: HALF}
+def test_the_first_player_to_sign_in_takes_over_local_mode_once(database: Database) -> None:
+    set_progress(database, database.player_of(owners.LOCAL, OTHER_RUN), 10)
+    anna = sign_in(database, ANNAS_TOKEN, ANNA)
+    assert database.pending(anna.id) == {10: HALF}
+    assert database.pending(sign_in(database, BERTS_TOKEN, BERT).id) == {}
+    assert database.pending(sign_in(database, ANNAS_TOKEN, ANNA).id) == {10: HALF}
 
 
-def test_taking_over_keeps_the_better_value_of_each(cache: Cache) -> None:
-    local = cache.player_of(identity.LOCAL, OTHER_RUN)
-    anna = cache.player_of(ANNAS_TOKEN, THIS_RUN)
+def test_taking_over_keeps_the_better_value_of_each(database: Database) -> None:
+    local = database.player_of(owners.LOCAL, OTHER_RUN)
+    anna = database.player_of(ANNAS_TOKEN, THIS_RUN)
     for achievement_id, in_local_mode, by_anna in ((10, 50, 20), (20, 20, 50)):
-        set_progress(cache, local, achievement_id, in_local_mode)
-        set_progress(cache, anna, achievement_id, by_anna)
-    assert cache.pending(sign_in(cache, ANNAS_TOKEN, ANNA).id) == {10: HALF, 20: HALF}
+        set_progress(database, local, achievement_id, in_local_mode)
+        set_progress(database, anna, achievement_id, by_anna)
+    assert database.pending(sign_in(database, ANNAS_TOKEN, ANNA).id) == {10: HALF, 20: HALF}
 
 
-def test_local_mode_after_growing_up_goes_on_for_the_player_who_took_it_over(cache: Cache) -> None:
-    anna = sign_in(cache, ANNAS_TOKEN, ANNA)
-    set_progress(cache, cache.player_of(identity.LOCAL, THIS_RUN), 10)
-    sign_in(cache, ANNAS_TOKEN, ANNA)
-    sign_in(cache, BERTS_TOKEN, BERT)
-    set_progress(cache, cache.player_of(identity.LOCAL, THIS_RUN), 20)
-    assert cache.pending(anna.id) == {10: HALF, 20: HALF}
+def test_local_mode_after_growing_up_goes_on_for_the_player_who_took_it_over(database: Database) -> None:
+    anna = sign_in(database, ANNAS_TOKEN, ANNA)
+    set_progress(database, database.player_of(owners.LOCAL, THIS_RUN), 10)
+    sign_in(database, ANNAS_TOKEN, ANNA)
+    sign_in(database, BERTS_TOKEN, BERT)
+    set_progress(database, database.player_of(owners.LOCAL, THIS_RUN), 20)
+    assert database.pending(anna.id) == {10: HALF, 20: HALF}
 
 
-def test_a_run_without_any_token_is_taken_over_only_when_it_has_ended(cache: Cache) -> None:
-    set_progress(cache, cache.player_of(identity.of_run(), OTHER_RUN), 10)
-    assert cache.pending(sign_in(cache, ANNAS_TOKEN, ANNA, live=(THIS_RUN, OTHER_RUN)).id) == {}
-    assert cache.pending(sign_in(cache, ANNAS_TOKEN, ANNA, live=(THIS_RUN,)).id) == {10: HALF}
+def test_a_run_without_any_token_is_taken_over_only_when_it_has_ended(database: Database) -> None:
+    set_progress(database, database.player_of(owners.of_run(), OTHER_RUN), 10)
+    assert database.pending(sign_in(database, ANNAS_TOKEN, ANNA, live=(THIS_RUN, OTHER_RUN)).id) == {}
+    assert database.pending(sign_in(database, ANNAS_TOKEN, ANNA, live=(THIS_RUN,)).id) == {10: HALF}
 
 
-def test_a_run_that_ended_offline_with_a_token_is_not_anybodys_to_take(cache: Cache) -> None:
-    run = identity.of_run()  # of a token object that does not tell the user's id
-    player = cache.link(ANNAS_TOKEN, cache.player_of(run, OTHER_RUN), OTHER_RUN)
-    set_progress(cache, player, 10)
-    assert cache.pending(sign_in(cache, BERTS_TOKEN, BERT).id) == {}
-    assert cache.pending(sign_in(cache, ANNAS_TOKEN, ANNA).id) == {10: HALF}
+def test_a_run_that_ended_offline_with_a_token_is_not_anybodys_to_take(database: Database) -> None:
+    run = owners.of_run()  # of a token object that does not tell the user's id
+    player = database.link(ANNAS_TOKEN, database.player_of(run, OTHER_RUN), OTHER_RUN)
+    set_progress(database, player, 10)
+    assert database.pending(sign_in(database, BERTS_TOKEN, BERT).id) == {}
+    assert database.pending(sign_in(database, ANNAS_TOKEN, ANNA).id) == {10: HALF}
 
 
 # Two processes
 
 
-@pytest.mark.parametrize("owner", [identity.LOCAL, ANNAS_NEXT_TOKEN], ids=["local mode", "another token"])
+@pytest.mark.parametrize("owner", [owners.LOCAL, ANNAS_NEXT_TOKEN], ids=["local mode", "another token"])
 def test_another_process_may_go_on_with_a_player_who_has_turned_out_to_be_another(
-    cache: Cache, other_process: Cache, owner: bytes
+    database: Database, other_process: Database, owner: bytes
 ) -> None:
-    cache.write_definitions([definition_row(definition(30))])
-    set_progress(cache, sign_in(cache, ANNAS_TOKEN, ANNA), 10)
+    database.write_definitions([definition_row(definition(30))])
+    set_progress(database, sign_in(database, ANNAS_TOKEN, ANNA), 10)
     held = other_process.player_of(owner, OTHER_RUN)
     set_progress(other_process, held, 20)
 
-    anna = sign_in(cache, ANNAS_NEXT_TOKEN, ANNA)
+    anna = sign_in(database, ANNAS_NEXT_TOKEN, ANNA)
     set_progress(other_process, held, 30)
     other_process.remember_list(held.id, "an etag")
-    assert other_process.player(held.id) == cache.player(anna.id) == Player(anna.id, ANNA, "an etag", True)
-    assert other_process.states(held.id) == cache.states(anna.id)
-    assert other_process.pending(held.id) == cache.pending(anna.id) == {10: HALF, 20: HALF, 30: HALF}
-    assert list(other_process.rows(held.id)) == list(cache.rows(anna.id))
-    for newcomer in (BERTS_TOKEN, identity.of_run()):
-        assert pending(cache, newcomer) == {}
+    assert other_process.player(held.id) == database.player(anna.id) == Player(anna.id, ANNA, "an etag", True)
+    assert other_process.states(held.id) == database.states(anna.id)
+    assert other_process.pending(held.id) == database.pending(anna.id) == {10: HALF, 20: HALF, 30: HALF}
+    assert list(other_process.rows(held.id)) == list(database.rows(anna.id))
+    for newcomer in (BERTS_TOKEN, owners.of_run()):
+        assert pending(database, newcomer) == {}
 
     assert other_process.identify(held, ANNA, owner, ()).id == anna.id
     assert other_process.link(owner, held, OTHER_RUN).id == anna.id
-    assert cache.pending(anna.id) == {10: HALF, 20: HALF, 30: HALF}
+    assert database.pending(anna.id) == {10: HALF, 20: HALF, 30: HALF}
 
 
 def test_what_another_process_does_not_know_yet_gives_one_players_progress_to_no_other(
-    cache: Cache, other_process: Cache
+    database: Database, other_process: Database
 ) -> None:
-    bert = sign_in(cache, BERTS_TOKEN, BERT)
+    bert = sign_in(database, BERTS_TOKEN, BERT)
     held = other_process.player_of(ANNAS_TOKEN, OTHER_RUN)
-    set_progress(cache, sign_in(cache, ANNAS_TOKEN, ANNA), 10)
+    set_progress(database, sign_in(database, ANNAS_TOKEN, ANNA), 10)
     assert other_process.link(BERTS_TOKEN, held, OTHER_RUN) == bert
     assert other_process.identify(held, BERT, ANNAS_NEXT_TOKEN, ()) == bert
-    assert cache.pending(bert.id) == {}
-    assert pending(cache, ANNAS_TOKEN) == {10: HALF}
+    assert database.pending(bert.id) == {}
+    assert pending(database, ANNAS_TOKEN) == {10: HALF}
 
 
-def test_a_player_can_turn_out_to_be_another_twice(cache: Cache) -> None:
-    held = cache.player_of(ANNAS_NEXT_TOKEN, THIS_RUN)
-    second = cache.link(ANNAS_NEXT_TOKEN, cache.player_of(identity.of_run(), THIS_RUN), THIS_RUN)
-    anna = sign_in(cache, ANNAS_TOKEN, ANNA)
-    assert cache.identify(second, ANNA, ANNAS_NEXT_TOKEN, (THIS_RUN,)) == anna
-    set_progress(cache, held, 10)
-    assert cache.pending(anna.id) == {10: HALF}
+def test_a_player_can_turn_out_to_be_another_twice(database: Database) -> None:
+    held = database.player_of(ANNAS_NEXT_TOKEN, THIS_RUN)
+    second = database.link(ANNAS_NEXT_TOKEN, database.player_of(owners.of_run(), THIS_RUN), THIS_RUN)
+    anna = sign_in(database, ANNAS_TOKEN, ANNA)
+    assert database.identify(second, ANNA, ANNAS_NEXT_TOKEN, (THIS_RUN,)) == anna
+    set_progress(database, held, 10)
+    assert database.pending(anna.id) == {10: HALF}
 
 
-def test_the_number_of_a_player_means_nobody_else_in_a_cache_that_was_begun_anew(cache: Cache) -> None:
-    anew = Cache(None)
+def test_the_number_of_a_player_means_nobody_else_in_a_cache_that_was_begun_anew(database: Database) -> None:
+    anew = Database(None)
     try:
-        assert anew.player_of(ANNAS_TOKEN, THIS_RUN).id != cache.player_of(BERTS_TOKEN, THIS_RUN).id
-        set_progress(anew, cache.player_of(BERTS_TOKEN, THIS_RUN), 10)
+        assert anew.player_of(ANNAS_TOKEN, THIS_RUN).id != database.player_of(BERTS_TOKEN, THIS_RUN).id
+        set_progress(anew, database.player_of(BERTS_TOKEN, THIS_RUN), 10)
         assert pending(anew, ANNAS_TOKEN) == {}
     finally:
         anew.close()
 
 
-def test_a_change_of_another_process_is_noticed_once(cache: Cache, other_process: Cache) -> None:
-    assert not cache.changed_elsewhere()
-    set_progress(cache, cache.player_of(identity.LOCAL, THIS_RUN), 10)
-    assert not cache.changed_elsewhere()
-    set_progress(other_process, other_process.player_of(identity.LOCAL, OTHER_RUN), 10, percent=60)
-    assert cache.changed_elsewhere()
-    assert not cache.changed_elsewhere()
+def test_a_change_of_another_process_is_noticed_once(database: Database, other_process: Database) -> None:
+    assert not database.changed_elsewhere()
+    set_progress(database, database.player_of(owners.LOCAL, THIS_RUN), 10)
+    assert not database.changed_elsewhere()
+    set_progress(other_process, other_process.player_of(owners.LOCAL, OTHER_RUN), 10, percent=60)
+    assert database.changed_elsewhere()
+    assert not database.changed_elsewhere()
 
 
 # Progress and definitions
@@ -268,27 +270,27 @@ def definition(number: int, *, secret: bool = False) -> Achievement:
     return Achievement(1, number, f"Name {number}", "What to do", secret=secret, name_localizations={"de": "Näme"})
 
 
-def test_a_state_comes_back_as_it_was_stored(cache: Cache) -> None:
-    player = cache.player_of(ANNAS_TOKEN, THIS_RUN)
-    cache.write_definitions([definition_row(definition(10, secret=True))])
+def test_a_state_comes_back_as_it_was_stored(database: Database) -> None:
+    player = database.player_of(ANNAS_TOKEN, THIS_RUN)
+    database.write_definitions([definition_row(definition(10, secret=True))])
     states = {
         10: State(DONE, 3, None, known=True, secret=True),
         20: State(NO_PROGRESS, None, HALF),
         2**63 - 1: State(HALF, 2**62, DONE),
     }
-    cache.write_states(player.id, states)
-    assert cache.states(player.id) == states
-    assert cache.states(player.id, [30, 10]) == {30: State(), 10: states[10]}
-    assert cache.pending(player.id) == {20: HALF, 2**63 - 1: DONE}
-    assert list(cache.pending(player.id)) == [20, 2**63 - 1]
+    database.write_states(player.id, states)
+    assert database.states(player.id) == states
+    assert database.states(player.id, [30, 10]) == {30: State(), 10: states[10]}
+    assert database.pending(player.id) == {20: HALF, 2**63 - 1: DONE}
+    assert list(database.pending(player.id)) == [20, 2**63 - 1]
 
 
-def test_the_rows_of_a_list_come_in_slices_by_ascending_id(cache: Cache) -> None:
+def test_the_rows_of_a_list_come_in_slices_by_ascending_id(database: Database) -> None:
     numbers = range(3 * SLICE - 1, 0, -1)
-    cache.write_definitions(definition_row(definition(number)) for number in numbers)
-    player = cache.player_of(ANNAS_TOKEN, THIS_RUN)
-    cache.write_states(player.id, {5: State(HALF)})
-    slices = list(cache.rows(player.id))
+    database.write_definitions(definition_row(definition(number)) for number in numbers)
+    player = database.player_of(ANNAS_TOKEN, THIS_RUN)
+    database.write_states(player.id, {5: State(HALF)})
+    slices = list(database.rows(player.id))
     assert max(map(len, slices)) == SLICE
     rows = [row for rows in slices for row in rows]
     assert [row[0] for row in rows] == sorted(numbers)
@@ -296,82 +298,82 @@ def test_the_rows_of_a_list_come_in_slices_by_ascending_id(cache: Cache) -> None
     assert rows[5][1] == State(known=True)
 
 
-def test_a_damaged_text_is_shown_damaged(cache: Cache, path: Path) -> None:
-    cache.write_definitions([definition_row(definition(10))])
+def test_a_damaged_text_is_shown_damaged(database: Database, path: Path) -> None:
+    database.write_definitions([definition_row(definition(10))])
     with closing(sqlite3.connect(path)) as file:
         file.execute("UPDATE definition SET name = CAST(x'ff4e616d65' AS TEXT)")
         file.commit()
-    ((row,),) = cache.rows(cache.player_of(identity.LOCAL, THIS_RUN).id)
+    ((row,),) = database.rows(database.player_of(owners.LOCAL, THIS_RUN).id)
     assert row[2][0] == "\ufffdName"
 
 
-def test_an_achievement_without_its_definition_keeps_its_progress(cache: Cache) -> None:
-    player = cache.player_of(identity.LOCAL, THIS_RUN)
-    cache.write_definitions([definition_row(definition(10)), definition_row(definition(20, secret=True))])
-    set_progress(cache, player, 10)
-    assert cache.definition_ids() == {10: False, 20: True}
-    cache.delete_definitions([10])
-    assert cache.definition_ids() == {20: True}
-    assert cache.states(player.id)[10] == State(pending=HALF)
+def test_an_achievement_without_its_definition_keeps_its_progress(database: Database) -> None:
+    player = database.player_of(owners.LOCAL, THIS_RUN)
+    database.write_definitions([definition_row(definition(10)), definition_row(definition(20, secret=True))])
+    set_progress(database, player, 10)
+    assert database.definition_ids() == {10: False, 20: True}
+    database.delete_definitions([10])
+    assert database.definition_ids() == {20: True}
+    assert database.states(player.id)[10] == State(pending=HALF)
 
 
-def test_another_service_is_told_everything_of_everybody(cache: Cache) -> None:
-    anna, bert = sign_in(cache, ANNAS_TOKEN, ANNA), sign_in(cache, BERTS_TOKEN, BERT)
-    cache.write_states(anna.id, {10: State(DONE, 4), 20: State(HALF, 5, DONE)})
-    cache.write_states(bert.id, {10: State(HALF, 6)})
-    cache.remember_list(anna.id, "an etag")
-    assert cache.player(anna.id) == Player(anna.id, ANNA, "an etag", True)
-    cache.forget_confirmations()
-    assert cache.player(anna.id) == Player(anna.id, ANNA, None, False)
-    assert cache.pending(anna.id) == {10: DONE, 20: DONE}
-    assert cache.pending(bert.id) == {10: HALF}
-    assert {state.confirmed for state in cache.states(anna.id).values()} == {NO_PROGRESS}
+def test_another_service_is_told_everything_of_everybody(database: Database) -> None:
+    anna, bert = sign_in(database, ANNAS_TOKEN, ANNA), sign_in(database, BERTS_TOKEN, BERT)
+    database.write_states(anna.id, {10: State(DONE, 4), 20: State(HALF, 5, DONE)})
+    database.write_states(bert.id, {10: State(HALF, 6)})
+    database.remember_list(anna.id, "an etag")
+    assert database.player(anna.id) == Player(anna.id, ANNA, "an etag", True)
+    database.forget_confirmations()
+    assert database.player(anna.id) == Player(anna.id, ANNA, None, False)
+    assert database.pending(anna.id) == {10: DONE, 20: DONE}
+    assert database.pending(bert.id) == {10: HALF}
+    assert {state.confirmed for state in database.states(anna.id).values()} == {NO_PROGRESS}
 
 
-def test_a_list_that_may_not_fit_any_more_is_asked_for_anew(cache: Cache) -> None:
-    anna = sign_in(cache, ANNAS_TOKEN, ANNA)
-    cache.remember_list(anna.id, "an etag")
-    set_progress(cache, cache.player_of(identity.LOCAL, OTHER_RUN), 10)
-    player = sign_in(cache, ANNAS_TOKEN, ANNA)
+def test_a_list_that_may_not_fit_any_more_is_asked_for_anew(database: Database) -> None:
+    anna = sign_in(database, ANNAS_TOKEN, ANNA)
+    database.remember_list(anna.id, "an etag")
+    set_progress(database, database.player_of(owners.LOCAL, OTHER_RUN), 10)
+    player = sign_in(database, ANNAS_TOKEN, ANNA)
     assert (player.etag, player.fetched) == (None, True)
 
 
 # The file
 
 
-def test_a_transaction_is_all_or_nothing(cache: Cache, other_process: Cache) -> None:
-    cache.set_meta("key", "before")
+def test_a_transaction_is_all_or_nothing(database: Database, other_process: Database) -> None:
+    database.set_meta("key", "before")
 
     def change_and_fail() -> None:
-        with cache.transaction():
-            cache.set_meta("key", "after")
+        with database.transaction():
+            database.set_meta("key", "after")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         change_and_fail()
-    assert cache.get_meta("key") == other_process.get_meta("key") == "before"
-    with cache.transaction():
-        cache.set_meta("key", "after")
+    assert database.get_meta("key") == other_process.get_meta("key") == "before"
+    with database.transaction():
+        database.set_meta("key", "after")
         assert other_process.get_meta("key") == "before"
     assert other_process.get_meta("key") == "after"
 
 
-def test_a_copy_in_memory_goes_on_by_itself(cache: Cache) -> None:
-    set_progress(cache, sign_in(cache, ANNAS_TOKEN, ANNA), 10)
-    copy = cache.copy_to_memory()
+def test_a_copy_in_memory_goes_on_by_itself(database: Database) -> None:
+    set_progress(database, sign_in(database, ANNAS_TOKEN, ANNA), 10)
+    copy = database.copy_to_memory()
     try:
         assert pending(copy, ANNAS_TOKEN) == {10: HALF}
         set_progress(copy, copy.player_of(ANNAS_TOKEN, THIS_RUN), 20)
-        assert pending(cache, ANNAS_TOKEN) == {10: HALF}
+        assert pending(database, ANNAS_TOKEN) == {10: HALF}
     finally:
         copy.close()
 
 
-def test_a_file_can_be_copied_without_being_touched(cache: Cache, path: Path) -> None:
-    set_progress(cache, sign_in(cache, ANNAS_TOKEN, ANNA), 10)
-    cache.close()
+def test_a_file_can_be_copied_without_being_touched(database: Database, path: Path) -> None:
+    set_progress(database, sign_in(database, ANNAS_TOKEN, ANNA), 10)
+    database.close()
     before = path.read_bytes()
-    copy = Cache.copied(path)
+    copy = Database.copied(path)
     try:
         set_progress(copy, copy.player_of(ANNAS_TOKEN, THIS_RUN), 20)
         assert pending(copy, ANNAS_TOKEN) == {10: HALF, 20: HALF}
@@ -382,12 +384,12 @@ def test_a_file_can_be_copied_without_being_touched(cache: Cache, path: Path) ->
 
 
 def test_a_file_of_a_later_version_is_not_damaged(path: Path) -> None:
-    Cache(path).close()
+    Database(path).close()
     later = sqlite3.connect(path)
     later.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     later.close()
     with pytest.raises(sqlite3.OperationalError, match=f"schema {SCHEMA_VERSION + 1}"):
-        Cache(path)
+        Database(path)
 
 
 @pytest.mark.parametrize("version", [0, SCHEMA_VERSION])
@@ -397,17 +399,17 @@ def test_a_file_with_other_tables_is_not_ours(path: Path, version: int) -> None:
     other.execute(f"PRAGMA user_version = {version}")
     other.close()
     with pytest.raises(sqlite3.DatabaseError, match="tables"):
-        Cache(path)
+        Database(path)
 
 
 def test_several_processes_may_create_it_at_once(tmp_path: Path) -> None:
     for number in range(50):  # one in twenty went wrong while nobody waited
-        caches: list[Cache] = []
+        caches: list[Database] = []
         start = threading.Barrier(3)
 
-        def create(path: Path, caches: list[Cache], start: threading.Barrier) -> None:
+        def create(path: Path, caches: list[Database], start: threading.Barrier) -> None:
             start.wait()
-            caches.append(Cache(path))
+            caches.append(Database(path))
 
         threads = [threading.Thread(target=create, args=(tmp_path / str(number), caches, start)) for _ in range(3)]
         for thread in threads:
@@ -415,6 +417,6 @@ def test_several_processes_may_create_it_at_once(tmp_path: Path) -> None:
         for thread in threads:
             thread.join(30)
         assert len(caches) == 3
-        assert len({cache.player_of(identity.LOCAL, THIS_RUN).id for cache in caches}) == 1
-        for cache in caches:
-            cache.close()
+        assert len({database.player_of(owners.LOCAL, THIS_RUN).id for database in caches}) == 1
+        for database in caches:
+            database.close()

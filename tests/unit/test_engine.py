@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from discord_achievements import Achievement, Result, UserAchievement
-from discord_achievements.client.disk import owner as identity
-from discord_achievements.client.disk.database import Cache, Player
+from discord_achievements.client.disk import owner as owners
+from discord_achievements.client.disk.database import Database, Player
 from discord_achievements.client.disk.storage import Storage
 from discord_achievements.client.messages import Answered, Changed, Fetch, FetchAnswered, Set, SignIn
-from discord_achievements.client.net.api import Protocol
+from discord_achievements.client.net.api import Api
 from discord_achievements.client.player_list import Row
 from discord_achievements.client.state import State
 from discord_achievements.client.token import Credentials, TokenProvider, credentials
 from discord_achievements.client.worker.engine import Engine, Service
-from discord_achievements.client.worker.schedule import Sync
+from discord_achievements.client.worker.schedule import Schedule
 from discord_achievements.testing import FakeService, InProcessTransport, ManualClock
 
 APP = 461618159171141643
@@ -30,7 +30,7 @@ class Mistake(Exception):
     """Something that nobody has foreseen."""
 
 
-class StumblingCache(Cache):
+class StumblingCache(Database):
     """A cache that fails on one achievement, while `forbids_players` on every player, while `is_blind` on lists."""
 
     forbids_players = False
@@ -66,15 +66,15 @@ class Game:
         self.heard: list[object] = []
         self.storage = Storage(folder)
         self.storage.define(Achievement(APP, id_, "Name", "What to do") for id_ in (GOOD, BAD, OTHER))
-        path = self.storage.cache.path
-        self.storage.cache.close()
-        self.cache = self.storage.cache = StumblingCache(path)
+        path = self.storage.database.path
+        self.storage.database.close()
+        self.database = self.storage.database = StumblingCache(path)
         clock = ManualClock()
-        self.credentials = Credentials(None, identity.LOCAL) if service is None else credentials(token)
+        self.credentials = Credentials(None, owners.LOCAL) if service is None else credentials(token)
         line = None
         if service is not None:
-            protocol = Protocol(APP, "https://achievements.invalid/api/v10", 10.0)
-            line = Service(protocol, InProcessTransport(service), Sync(clock.now(), 10.0))
+            api = Api(APP, "https://achievements.invalid/api/v10", 10.0)
+            line = Service(api, InProcessTransport(service), Schedule(clock.now(), 10.0))
         self.engine = Engine(
             self.storage, clock, self.credentials, line, to_game=self.heard.append, to_worker=self.heard.append
         )
@@ -137,8 +137,8 @@ def percents(folder: Path) -> dict[int, int]:
     """Return what the next start finds of what was done in local mode."""
     storage = Storage(folder)
     try:
-        player = storage.change(lambda: storage.cache.player_of(identity.LOCAL, storage.run))
-        return {id_: progress.percent for id_, progress in storage.cache.pending(player.id).items()}
+        player = storage.change(lambda: storage.database.player_of(owners.LOCAL, storage.run))
+        return {id_: progress.percent for id_, progress in storage.database.pending(player.id).items()}
     finally:
         storage.close()
 
@@ -173,10 +173,10 @@ def test_what_stands_behind_a_command_that_fails_is_done(
     start: Start, command: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     game = start()
-    game.cache.is_blind = True
+    game.database.is_blind = True
     failing: object = game.asks() if command == "a fetch" else "no such command"
     game.engine.handle([failing, game.says(GOOD, 10)])
-    game.cache.is_blind = False
+    game.database.is_blind = False
     expected = [(1, Result.INTERNAL_ERROR), (2, Result.OK)] if command == "a fetch" else [(1, Result.OK)]
     assert game.answers == expected
     assert [record.exc_info is not None for record in caplog.records] == [True]
@@ -186,7 +186,7 @@ def test_what_stands_behind_a_command_that_fails_is_done(
 def test_what_follows_a_sign_in_that_fails_waits_for_it(start: Start, service: FakeService) -> None:
     game = start(service=service, token="ann")
     game.work()
-    game.cache.forbids_players = True
+    game.database.forbids_players = True
     bob = credentials("bob")
     sign_in, ann_says = SignIn(bob), game.says(GOOD, 10)
     game.credentials = bob
@@ -194,7 +194,7 @@ def test_what_follows_a_sign_in_that_fails_waits_for_it(start: Start, service: F
         game.engine.handle([ann_says, sign_in, game.says(OTHER, 30)])
     with pytest.raises(Mistake):
         game.engine.handle([game.says(OTHER, 40)])
-    game.cache.forbids_players = False
+    game.database.forbids_players = False
     game.engine.handle([])
     game.work()
     assert {id_: progress.percent for id_, progress in service.progress(BOB).items()} == {OTHER: 40}
@@ -221,10 +221,10 @@ def test_a_mistake_while_another_player_is_found_out_sends_them_nothing_of_the_f
     game.work()
     service.revoke("ann")
     game.engine.handle([game.says(GOOD, 10)])
-    game.cache.is_blind = True
+    game.database.is_blind = True
     with pytest.raises(Mistake):
         game.work()
-    game.cache.is_blind = False
+    game.database.is_blind = False
     game.work()
     assert (service.progress(ANN), service.progress(BOB)) == ({}, {})
     assert game.answers == [(1, Result.NOT_AUTHENTICATED)]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from discord_achievements.client.disk import owner as identity
+from discord_achievements.client.disk import owner as owners
 from discord_achievements.client.disk.journal import FILE_BYTES, SLOTS, Entry, Journal, Orphan, nonces, paths, read
 
 ROOT = Path(__file__).parents[2]
-ANNA, BERT = identity.of_user(1), identity.of_user(2)
+ANNA, BERT = owners.of_user(1), owners.of_user(2)
 AT_US = 1_700_000_000_000_000
 CELL_BYTES = 64
 RECORD_BYTES = 45

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from discord_achievements import Achievement, AchievementManager, Result
-from discord_achievements.client.disk import owner as identity
-from discord_achievements.client.disk.database import SCHEMA_VERSION, SLICE, Cache
+from discord_achievements.client.disk import owner as owners
+from discord_achievements.client.disk.database import SCHEMA_VERSION, SLICE, Database
 from discord_achievements.client.disk.journal import SLOTS, paths
 from discord_achievements.client.disk.storage import Storage
 from discord_achievements.client.state import State, refused, told
@@ -25,7 +25,7 @@ from discord_achievements.domain.progress import NO_PROGRESS, Progress, reach
 from discord_achievements.testing import run_until
 
 ROOT = Path(__file__).parents[2]
-ANNA, BERT = identity.of_user(1), identity.of_user(2)
+ANNA, BERT = owners.of_user(1), owners.of_user(2)
 AT_US = 1_700_000_000_000_000
 HALF, DONE = reach(50, AT_US), reach(100, AT_US)
 CACHE = "achievements.sqlite3"
@@ -39,7 +39,7 @@ class Game:
         self.storage = Storage(folder)
         self.owner = owner
         self.seq = 0
-        self.player = self.storage.change(lambda: self.storage.cache.player_of(owner, self.storage.run))
+        self.player = self.storage.change(lambda: self.storage.database.player_of(owner, self.storage.run))
 
     def say(self, achievement_id: int, progress: Progress = HALF) -> None:
         """Write to the journal only, as the game's thread does."""
@@ -60,14 +60,14 @@ class Game:
         """Have the service change one state."""
 
         def commit() -> None:
-            cache = self.storage.cache
+            cache = self.storage.database
             before = cache.states(self.player.id, [achievement_id])[achievement_id]
             cache.write_states(self.player.id, {achievement_id: change(before)})
 
         self.storage.change(commit)
 
     def pending(self) -> dict[int, Progress]:
-        return self.storage.cache.pending(self.player.id)
+        return self.storage.database.pending(self.player.id)
 
 
 @pytest.fixture
@@ -166,8 +166,8 @@ def test_ok_is_said_after_the_commit(tmp_path: Path) -> None:
         seen: list[tuple[Result, dict[int, Progress]]] = []
 
         def look(result: Result) -> None:
-            with closing(Cache(tmp_path / CACHE)) as on_disk:
-                seen.append((result, on_disk.pending(on_disk.player_of(identity.LOCAL, b"").id)))
+            with closing(Database(tmp_path / CACHE)) as on_disk:
+                seen.append((result, on_disk.pending(on_disk.player_of(owners.LOCAL, b"").id)))
 
         for percent in (1, 50, 99):
             manager.set_user_achievement(10, percent, look)
@@ -178,11 +178,11 @@ def test_ok_is_said_after_the_commit(tmp_path: Path) -> None:
 def test_saying_the_same_in_every_frame_writes_nothing(start: Start, tmp_path: Path) -> None:
     game, other = start(tmp_path), start(tmp_path)
     game.play(10)
-    other.storage.cache.changed_elsewhere()
+    other.storage.database.changed_elsewhere()
     for _ in range(5):
         assert game.play(10).pending == HALF
         assert game.play(10, reach(20, AT_US)).pending == HALF
-    assert not other.storage.cache.changed_elsewhere()
+    assert not other.storage.database.changed_elsewhere()
     assert game.storage.journal is not None
     assert game.storage.journal.is_committed
 
@@ -297,7 +297,7 @@ def test_a_damaged_journal_gives_what_it_can_and_goes(start: Start, tmp_path: Pa
 START_AND_PLAY = """
 import sys
 from pathlib import Path
-from discord_achievements.client.disk import owner as identity
+from discord_achievements.client.disk import owner as owners
 from discord_achievements.client.disk.storage import Storage
 from discord_achievements.domain.progress import reach
 
@@ -305,7 +305,7 @@ print("ready", flush=True)
 for line in sys.stdin:
     folder, achievement_id = line.split()
     storage = Storage(Path(folder))
-    player = storage.change(lambda: storage.cache.player_of(identity.of_user(1), storage.run))
+    player = storage.change(lambda: storage.database.player_of(owners.of_user(1), storage.run))
     storage.take(player.id, {int(achievement_id): reach(50, 1)}, 1)
     storage.close()
     print(storage.durable, flush=True)
@@ -438,7 +438,7 @@ def test_whatever_is_damaged_the_game_goes_on_and_no_byte_is_deleted(start: Star
     path.write_bytes(damaged)
     game = start(tmp_path)
     game.play(500, DONE)
-    for slices in game.storage.cache.rows(game.player.id):
+    for slices in game.storage.database.rows(game.player.id):
         assert slices
     assert game.pending()[500] == DONE
     if game.storage.error is not None and game.storage.durable:
@@ -535,7 +535,7 @@ def test_a_full_journal_is_told_for_as_long_as_nothing_can_be_stored(start: Star
 PLAY_AS_NOBODY = """
 import os, sys
 from pathlib import Path
-from discord_achievements.client.disk import owner as identity
+from discord_achievements.client.disk import owner as owners
 from discord_achievements.client.disk.storage import Storage
 from discord_achievements.domain.progress import reach
 
@@ -544,12 +544,12 @@ if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
 storage = Storage(Path(sys.argv[1]))
-player = storage.change(lambda: storage.cache.player_of(identity.of_user(1), storage.run))
+player = storage.change(lambda: storage.database.player_of(owners.of_user(1), storage.run))
 for seq, achievement_id in enumerate(map(int, sys.argv[2:]), 1):
     if storage.journal is not None:
-        assert storage.journal.write(seq, achievement_id, 50, 1, identity.of_user(1))
+        assert storage.journal.write(seq, achievement_id, 50, 1, owners.of_user(1))
     storage.take(player.id, {achievement_id: reach(50, 1)}, seq)
-print(*sorted(storage.cache.pending(player.id)))
+print(*sorted(storage.database.pending(player.id)))
 print(storage.error)
 storage.close()
 """
@@ -629,7 +629,7 @@ def test_a_journal_that_cannot_be_taken_over_hinders_no_other(start: Start, tmp_
 FOLD_REFUSE_AND_START_AGAIN = """
 import os, sys
 from pathlib import Path
-from discord_achievements.client.disk import owner as identity
+from discord_achievements.client.disk import owner as owners
 from discord_achievements.client.state import refused
 from discord_achievements.client.disk.storage import Storage
 
@@ -639,8 +639,8 @@ if os.getuid() == 0:
     os.setuid(65534)
 for _ in range(2):
     storage = Storage(Path(sys.argv[1]))
-    cache = storage.cache
-    player = storage.change(lambda: cache.player_of(identity.of_user(1), storage.run))
+    cache = storage.database
+    player = storage.change(lambda: cache.player_of(owners.of_user(1), storage.run))
     states = cache.states(player.id)
     print(*cache.pending(player.id))
     storage.change(lambda: cache.write_states(player.id, {number: refused(one) for number, one in states.items()}))
@@ -669,7 +669,7 @@ def test_a_journal_that_cannot_be_removed_is_folded_once(start: Start, public: P
 PLAY_ON_A_FULL_DISK = """
 import os, sys
 from pathlib import Path
-from discord_achievements.client.disk import owner as identity
+from discord_achievements.client.disk import owner as owners
 from discord_achievements.client.disk.storage import Storage
 from discord_achievements.domain.progress import reach
 
@@ -690,16 +690,16 @@ folder, fault = Path(sys.argv[1]), sys.argv[2]
 if fault == "small from the start":
     limit(200_000)
 storage = Storage(folder)
-player = storage.change(lambda: storage.cache.player_of(identity.of_user(1), storage.run))
+player = storage.change(lambda: storage.database.player_of(owners.of_user(1), storage.run))
 if fault == "full":
     fill(folder)
 elif fault == "small":
     limit((folder / "achievements.sqlite3-wal").stat().st_size + 20_000)
 for number in range(1, 101):
     if storage.journal is not None:
-        assert storage.journal.write(number, number, 50, 1, identity.of_user(1))
+        assert storage.journal.write(number, number, 50, 1, owners.of_user(1))
     storage.take(player.id, {number: reach(50, 1)}, number)
-assert len(storage.cache.pending(player.id)) == 100
+assert len(storage.database.pending(player.id)) == 100
 print(storage.error)
 sys.stdout.flush()
 os._exit(0)
@@ -844,8 +844,8 @@ def test_the_catalogues_definitions_are_the_only_ones(start: Start, tmp_path: Pa
     game.storage.define(definition(number) for number in range(1, 3 * SLICE))
     game.play(10)
     game.storage.define([definition(10, "New"), definition(1000)])
-    assert game.storage.cache.definition_ids().keys() == {10, 1000}
-    texts = game.storage.cache.texts(10)
+    assert game.storage.database.definition_ids().keys() == {10, 1000}
+    texts = game.storage.database.texts(10)
     assert texts is not None
     assert texts.name == "New"
     assert game.pending() == {10: HALF}
@@ -854,9 +854,9 @@ def test_the_catalogues_definitions_are_the_only_ones(start: Start, tmp_path: Pa
 def test_definitions_that_are_there_already_are_not_written(start: Start, tmp_path: Path) -> None:
     game, other = start(tmp_path), start(tmp_path)
     game.storage.define([definition(10), definition(20)])
-    other.storage.cache.changed_elsewhere()
+    other.storage.database.changed_elsewhere()
     game.storage.define([definition(10), definition(20)])
-    assert not other.storage.cache.changed_elsewhere()
+    assert not other.storage.database.changed_elsewhere()
 
 
 def test_the_first_service_is_told_what_local_mode_has_recorded(start: Start, tmp_path: Path) -> None:

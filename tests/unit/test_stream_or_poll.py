@@ -4,16 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
-from discord_achievements.client.worker.stream_or_poll import POLL_S, RETRY_REFUSED_S, Feed
+from discord_achievements.client.worker.stream_or_poll import POLL_S, RETRY_REFUSED_S, StreamOrPoll
 
 NOW = 1000.0
 
 
-def fresh() -> Feed:
-    return Feed(NOW)
+def fresh() -> StreamOrPoll:
+    return StreamOrPoll(NOW)
 
 
-def streaming() -> Feed:
+def streaming() -> StreamOrPoll:
     """A feed whose stream is up, and whose list has been read since."""
     feed = fresh()
     feed.opening()
@@ -67,7 +67,7 @@ def test_what_was_to_be_asked_for_is_asked_for_although_the_stream_has_come_back
     assert feed.poll_at == NOW + 101
 
 
-DOWN: list[tuple[str, Callable[[Feed], None], float]] = [
+DOWN: list[tuple[str, Callable[[StreamOrPoll], None], float]] = [
     ("cut", lambda feed: feed.ended(NOW + 100, 5.0), 5.0),
     ("cut by a service that wants a year", lambda feed: feed.ended(NOW + 100, 3e7), RETRY_REFUSED_S),
     ("refused", lambda feed: feed.refused(NOW + 100), RETRY_REFUSED_S),
@@ -77,7 +77,7 @@ DOWN: list[tuple[str, Callable[[Feed], None], float]] = [
 
 @pytest.mark.parametrize(("lose", "again_s"), [row[1:] for row in DOWN], ids=[row[0] for row in DOWN])
 def test_a_stream_that_is_down_is_opened_again_and_meanwhile_the_list_is_polled(
-    lose: Callable[[Feed], None], again_s: float
+    lose: Callable[[StreamOrPoll], None], again_s: float
 ) -> None:
     feed = streaming()
     lose(feed)
@@ -107,7 +107,7 @@ def test_a_stream_that_came_up_is_tried_soon_again() -> None:
     assert feed.stream_at == NOW + 1
 
 
-def up_for(feed: Feed, seconds: float, now: float) -> float:
+def up_for(feed: StreamOrPoll, seconds: float, now: float) -> float:
     feed.opening()
     feed.opened(now)
     feed.ended(now + seconds, 5.0)

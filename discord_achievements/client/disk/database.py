@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from ...domain.models import Achievement
 from ...domain.progress import Progress
 from ..state import State, combined, unconfirmed
-from . import owner as identity
+from . import owner as owners
 
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 2.0
@@ -71,7 +71,7 @@ class DamagedError(sqlite3.DatabaseError):
     """The file is not, or no longer, what this module writes."""
 
 
-class Cache:
+class Database:
     """One open cache. `path` None keeps it in memory. Raises `DamagedError`, and `sqlite3.Error` for anything else."""
 
     def __init__(self, path: Path | None) -> None:
@@ -155,17 +155,17 @@ class Cache:
             raise
 
     @classmethod
-    def copied(cls, path: Path) -> Cache:
+    def copied(cls, path: Path) -> Database:
         """Return a copy in memory of a file that can be read but not written."""
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)) as file:
             return cls._copy(file)
 
-    def copy_to_memory(self) -> Cache:
+    def copy_to_memory(self) -> Database:
         """Return a copy of it in memory, to go on with when the file cannot be written any more."""
         return self._copy(self._db)
 
     @classmethod
-    def _copy(cls, source: sqlite3.Connection) -> Cache:
+    def _copy(cls, source: sqlite3.Connection) -> Database:
         copy = cls(None)
         try:
             source.backup(copy._db)
@@ -187,7 +187,7 @@ class Cache:
         known = self.known(owner)
         if known is not None:
             return known
-        user_id = identity.user_of(owner)
+        user_id = owners.user_of(owner)
         player_id = None if user_id is None else self._find(user_id)
         if player_id is None:
             player_id = self._new_player(user_id)
@@ -257,7 +257,7 @@ class Cache:
         claimed = {
             player_id
             for player_id, key, journal in rows
-            if not (key == identity.LOCAL or (identity.is_run(key) and journal not in live_journals))
+            if not (key == owners.LOCAL or (owners.is_run(key) and journal not in live_journals))
         }
         return list({row[0] for row in rows} - claimed)
 

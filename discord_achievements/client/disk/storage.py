@@ -17,7 +17,7 @@ from ...domain.models import Achievement
 from ...domain.progress import Progress, reach
 from ..state import State, further, reached
 from . import journal as journals
-from .database import BUSY_TIMEOUT_S, SLICE, Cache, DamagedError, definition_row
+from .database import BUSY_TIMEOUT_S, SLICE, DamagedError, Database, definition_row
 from .filelock import locked
 from .journal import Journal, Orphan
 
@@ -58,7 +58,7 @@ class Storage:
         except OSError as exc:
             self._no_journal = f"no journal can be kept in {folder} ({exc})"
         self.run = self.journal.nonce if self.journal else secrets.token_bytes(journals.NONCE_BYTES)
-        self.cache = self._open_cache()
+        self.database = self._open_database()
         if self._no_journal and self.durable:
             self._report(f"{self._no_journal}; a crash may lose the last moments")
             self._no_journal = ""
@@ -74,7 +74,7 @@ class Storage:
         """Do `what` to the cache, all of it or nothing, and return what it returns.
 
         A cache that cannot be written any more is replaced by a copy in memory, and `what` is done to that; so it
-        has to look up `self.cache` when it is called, and may be called more than once.
+        has to look up `self.database` when it is called, and may be called more than once.
         """
         try:
             return self._commit(what)
@@ -85,10 +85,10 @@ class Storage:
         return self._commit(what)
 
     def _commit(self, what: Callable[[], T]) -> T:
-        with self.cache.transaction():
+        with self.database.transaction():
             result = what()
             if self._seen_seq > self._noted_seq:
-                self.cache.commit_journal(self.run, self._seen_seq)
+                self.database.commit_journal(self.run, self._seen_seq)
         self._noted_seq = self._seen_seq
         return result
 
@@ -128,7 +128,7 @@ class Storage:
         if len(sets) > SLICE:
             return None
         try:
-            states = self.cache.states(player_id, list(sets))
+            states = self.database.states(player_id, list(sets))
         except sqlite3.Error:
             return None  # to change it fails too, and that is where it is dealt with
         if any(reached(state, sets[id_]) != state for id_, state in states.items()):
@@ -139,9 +139,9 @@ class Storage:
         taken: dict[int, Taken] = {}
         ids = list(sets)
         for start in range(0, len(ids), SLICE):
-            before = self.cache.states(player_id, ids[start : start + SLICE])
+            before = self.database.states(player_id, ids[start : start + SLICE])
             after = {id_: reached(state, sets[id_]) for id_, state in before.items()}
-            self.cache.write_states(player_id, {id_: s for id_, s in after.items() if s != before[id_]})
+            self.database.write_states(player_id, {id_: s for id_, s in after.items() if s != before[id_]})
             taken |= {id_: Taken(before[id_], state) for id_, state in after.items()}
         return taken
 
@@ -151,12 +151,12 @@ class Storage:
 
         def replace() -> None:
             ids = list(rows)
-            old = self.cache.definition_ids()
+            old = self.database.definition_ids()
             for start in range(0, len(ids), SLICE):
                 some = ids[start : start + SLICE]
-                stored = self.cache.definitions(some)
-                self.cache.write_definitions([rows[id_] for id_ in some if stored.get(id_) != rows[id_]])
-            self.cache.delete_definitions(old.keys() - rows.keys())
+                stored = self.database.definitions(some)
+                self.database.write_definitions([rows[id_] for id_ in some if stored.get(id_) != rows[id_]])
+            self.database.delete_definitions(old.keys() - rows.keys())
 
         self.change(replace)
 
@@ -164,21 +164,21 @@ class Storage:
         """Note which service the confirmations are from; a new one has to be told everything."""
 
         def move() -> None:
-            if self.cache.get_meta(_SERVICE) != base_url:
-                self.cache.forget_confirmations()
-                self.cache.set_meta(_SERVICE, base_url)
-                self.cache.set_meta(_ANSWERED, "")
+            if self.database.get_meta(_SERVICE) != base_url:
+                self.database.forget_confirmations()
+                self.database.set_meta(_SERVICE, base_url)
+                self.database.set_meta(_ANSWERED, "")
 
         self.change(move)
 
     @property
     def answered(self) -> bool:
         """Whether the service has told its definitions; from then on they count, not the catalogue's."""
-        return self.change(lambda: bool(self.cache.get_meta(_ANSWERED)))
+        return self.change(lambda: bool(self.database.get_meta(_ANSWERED)))
 
     def remember_answer(self) -> None:
         """Note that it has, inside `change`."""
-        self.cache.set_meta(_ANSWERED, "1")
+        self.database.set_meta(_ANSWERED, "1")
 
     def other_runs(self) -> list[bytes]:
         """Return the runs whose journals are still there: this one and those of other processes."""
@@ -192,34 +192,34 @@ class Storage:
                 self.journal.close(remove=gone)
                 if gone and self._noted_seq:
                     # Only now: a note has to outlive its journal, which another process may find at any moment.
-                    with self.cache.transaction():
-                        self.cache.forget_journals([self.run])
+                    with self.database.transaction():
+                        self.database.forget_journals([self.run])
             except (OSError, sqlite3.Error) as exc:
                 _log.info("the journal of this run is not tidied up (%s); the next start does it", exc)
-        self.cache.close()
+        self.database.close()
 
-    def _open_cache(self) -> Cache:
+    def _open_database(self) -> Database:
         path = self.folder / _CACHE
         try:
             try:
-                return Cache(path)
+                return Database(path)
             except DamagedError:
                 with locked(path.with_name(f"{path.name}.lock"), BUSY_TIMEOUT_S):
                     return self._begin_anew(path)
         except (sqlite3.Error, OSError) as exc:
             self._memory_only(f"{path} cannot be used: {exc}")
         try:
-            return Cache.copied(path)
+            return Database.copied(path)
         except sqlite3.Error:
-            return Cache(None)
+            return Database(None)
 
-    def _begin_anew(self, path: Path) -> Cache:
+    def _begin_anew(self, path: Path) -> Database:
         try:
-            return Cache(path)  # another process has just done it
+            return Database(path)  # another process has just done it
         except DamagedError as exc:
             aside = _set_aside(path)
             self._report(f"{path} was damaged ({exc}); it is kept as {aside.name}, and a new one is begun")
-        return Cache(path)
+        return Database(path)
 
     def _fold_orphans(self) -> None:
         for path in journals.paths(self.folder):
@@ -237,7 +237,7 @@ class Storage:
         self.change(self._forget_gone_journals)
 
     def _fold(self, orphan: Orphan) -> None:
-        seen_seq = self.cache.committed_seq(orphan.nonce)
+        seen_seq = self.database.committed_seq(orphan.nonce)
         fresh = [entry for entry in orphan.entries if entry.seq > seen_seq]
         sets: dict[bytes, dict[int, Progress]] = {}
         for entry in fresh:
@@ -245,21 +245,21 @@ class Storage:
             before = reached_by_owner.get(entry.achievement_id)
             reached_by_owner[entry.achievement_id] = further(before, reach(entry.percent, entry.at_us))
         for owner, progress in sets.items():
-            self._record(self.cache.player_of(owner, orphan.nonce).id, progress)
+            self._record(self.database.player_of(owner, orphan.nonce).id, progress)
         if fresh:
             # Should it not be removed, nobody takes it over a second time.
-            self.cache.commit_journal(orphan.nonce, fresh[-1].seq)
+            self.database.commit_journal(orphan.nonce, fresh[-1].seq)
 
     def _forget_gone_journals(self) -> None:
-        noted = self.cache.noted_journals()  # before a look at the folder: a journal is older than its note
-        self.cache.forget_journals(set(noted).difference(journals.nonces(self.folder)))
+        noted = self.database.noted_journals()  # before a look at the folder: a journal is older than its note
+        self.database.forget_journals(set(noted).difference(journals.nonces(self.folder)))
 
     def _go_on_in_memory(self, exc: sqlite3.Error) -> None:
-        broken = self.cache
+        broken = self.database
         try:
-            self.cache = broken.copy_to_memory()
+            self.database = broken.copy_to_memory()
         except sqlite3.Error:
-            self.cache = Cache(None)
+            self.database = Database(None)
         self._memory_only(f"{broken.path} cannot be written: {exc}")
         broken.close()
 

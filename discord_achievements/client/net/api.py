@@ -23,7 +23,7 @@ _OTHER_PATH = (ErrorCode.ROUTE_NOT_FOUND, ErrorCode.METHOD_NOT_ALLOWED, ErrorCod
 _decode_element = json.JSONDecoder().raw_decode
 
 
-class Protocol:
+class Api:
     """Builds the requests of one player's client."""
 
     def __init__(self, application_id: int, base_url: str, timeout_s: float) -> None:

@@ -17,7 +17,7 @@ from ..disk.storage import Storage
 from ..net.api import read_list
 from ..player_list import user_achievement
 from ..state import State
-from .session import Account
+from .session import Session
 
 
 class TakenList(NamedTuple):
@@ -29,29 +29,29 @@ class TakenList(NamedTuple):
     settled: dict[int, State]
 
 
-class Intake:
+class Answers:
     """Writes for the player of `account`, which it also finds out from the answers."""
 
-    def __init__(self, storage: Storage, account: Account) -> None:
+    def __init__(self, storage: Storage, session: Session) -> None:
         self._storage = storage
-        self._account = account
+        self._session = session
 
     def update(self, achievement_id: int, sent: Progress, record: wire.Record | None) -> State:
         """The service has accepted an update, and perhaps told what it holds now."""
         told, revision = (None, None) if record is None else (record.progress, record.revision)
 
         def commit() -> tuple[Player, State]:
-            cache, player = self._storage.cache, self._account.player
+            database, player = self._storage.database, self._session.player
             if record is not None and record.user_id is not None:
-                player = self._account.identified(record.user_id)
+                player = self._session.identified(record.user_id)
             if record is not None and record.definition is not None:
-                cache.write_definitions([definition_row(record.definition)])
-            before = cache.states(player.id, [achievement_id])[achievement_id]
+                database.write_definitions([definition_row(record.definition)])
+            before = database.states(player.id, [achievement_id])[achievement_id]
             after = state.agreed(before, sent, told, revision)
             self._write(player, achievement_id, before, after)
             return player, after
 
-        self._account.player, after = self._storage.change(commit)
+        self._session.player, after = self._storage.change(commit)
         return after
 
     def refusal(self, achievement_id: int) -> State:
@@ -64,8 +64,8 @@ class Intake:
 
     def _apply(self, achievement_id: int, change: Callable[[State], State]) -> tuple[State, State]:
         def commit() -> tuple[State, State]:
-            cache, player = self._storage.cache, self._account.player
-            before = cache.states(player.id, [achievement_id])[achievement_id]
+            database, player = self._storage.database, self._session.player
+            before = database.states(player.id, [achievement_id])[achievement_id]
             after = change(before)
             self._write(player, achievement_id, before, after)
             return before, after
@@ -74,23 +74,23 @@ class Intake:
 
     def _write(self, player: Player, achievement_id: int, before: State, after: State) -> None:
         if after != before:
-            self._storage.cache.write_states(player.id, {achievement_id: after})
+            self._storage.database.write_states(player.id, {achievement_id: after})
         if after.confirmed != before.confirmed:
             # A reset may take the list back to what it was, and we would not hear of it.
-            self._storage.cache.forget_etag(player.id)
+            self._storage.database.forget_etag(player.id)
 
     def whole_list(self, body: bytes, etag: str | None, pause: Callable[[], None]) -> TakenList:
         """The service has told the whole list. Raises `WireError`, and then nothing has changed."""
 
         def commit() -> TakenList:
-            player, changed, defines = self._account.player, False, False
+            player, changed, defines = self._session.player, False, False
             news: list[UserAchievement] = []
             settled: dict[int, State] = {}
             seen: set[int] = set()
             for records in read_list(body, SLICE, pause):
                 user_id = records[0].user_id
                 if not seen and user_id is not None:
-                    player = self._account.identified(user_id)
+                    player = self._session.identified(user_id)
                 seen.update(record.achievement_id for record in records)
                 defines = defines or any(record.definition for record in records)
                 pause()  # between decoding and storing too: the game waits for the longer of the two
@@ -100,17 +100,17 @@ class Intake:
             if defines or not seen:
                 changed |= self._take_absence(player, seen)
                 self._storage.remember_answer()
-            self._storage.cache.remember_list(player.id, etag)
-            return TakenList(self._storage.cache.player(player.id), changed, news, settled)
+            self._storage.database.remember_list(player.id, etag)
+            return TakenList(self._storage.database.player(player.id), changed, news, settled)
 
         taken = self._storage.change(commit)
-        self._account.player = taken.player
+        self._session.player = taken.player
         return taken
 
     def _define(self, records: Sequence[wire.Record]) -> tuple[bool, set[int]]:
         """Store the definitions; return whether any is different, and the ids that were not known before."""
-        cache = self._storage.cache
-        stored = cache.definitions([record.achievement_id for record in records])
+        database = self._storage.database
+        stored = database.definitions([record.achievement_id for record in records])
         rows = []
         for record in records:
             old = stored.get(record.achievement_id)
@@ -123,7 +123,7 @@ class Intake:
                 continue
             if row != old:
                 rows.append(row)
-        cache.write_definitions(rows)
+        database.write_definitions(rows)
         return bool(rows), {record.achievement_id for record in records} - stored.keys()
 
     def _take_values(
@@ -134,15 +134,15 @@ class Intake:
         news: list[UserAchievement],
         settled: dict[int, State],
     ) -> bool:
-        cache = self._storage.cache
-        before = cache.states(player.id, [record.achievement_id for record in records])
+        database = self._storage.database
+        before = database.states(player.id, [record.achievement_id for record in records])
         after: dict[int, State] = {}
         for record in records:
             if record.progress is not None:
                 told = state.told(before[record.achievement_id], record.progress, record.revision)
                 if told != before[record.achievement_id]:
                     after[record.achievement_id] = told
-        cache.write_states(player.id, after)
+        database.write_states(player.id, after)
         for id_, old in before.items():
             one = after.get(id_, old)
             if old.pending is not None and one.pending is None:
@@ -155,17 +155,17 @@ class Intake:
 
     def _take_absence(self, player: Player, seen: set[int]) -> bool:
         """What the list leaves out is gone, or it is a secret that this player has not unlocked."""
-        cache = self._storage.cache
-        if cache.definition_count() == len(seen):
+        database = self._storage.database
+        if database.definition_count() == len(seen):
             return False  # those seen are all there are
-        absent = {id_: secret for id_, secret in cache.definition_ids().items() if id_ not in seen}
+        absent = {id_: secret for id_, secret in database.definition_ids().items() if id_ not in seen}
         gone = [id_ for id_, secret in absent.items() if not secret]
-        cache.delete_definitions(gone)
+        database.delete_definitions(gone)
         changed = bool(gone)
         hidden = [id_ for id_, secret in absent.items() if secret]
         for start in range(0, len(hidden), SLICE):
-            before = cache.states(player.id, hidden[start : start + SLICE])
+            before = database.states(player.id, hidden[start : start + SLICE])
             after = {id_: state.told(one, NO_PROGRESS, None) for id_, one in before.items() if one.confirmed.percent}
-            cache.write_states(player.id, after)
+            database.write_states(player.id, after)
             changed = changed or bool(after)
         return changed

@@ -1,6 +1,6 @@
 """The worker's hands: takes in the game's commands, and carries out what the policy decides.
 
-Everything here runs on the worker's thread. What to send is decided in `sync`, what a value becomes in `state`, who
+Everything here runs on the worker's thread. What to send is decided in `schedule`, what a value becomes in `state`, who
 plays in `account`, what the game hears in `report`.
 """
 
@@ -25,15 +25,15 @@ from ..disk.database import Player
 from ..disk.icons import IconFolder, is_png, why_no_png
 from ..disk.storage import Storage
 from ..messages import Fetch, Mistake, Set, SignIn, Wake, WantIcon
-from ..net.api import Protocol, check, is_sendable, read_update
+from ..net.api import Api, check, is_sendable, read_update
 from ..net.event_stream import ServerEvent, StreamEnded, StreamEvent, StreamOpened, StreamReader
 from ..net.transport import Response, Transport
-from ..player_list import View
+from ..player_list import PlayerList
 from ..token import Credentials
-from .answers import Intake
+from .answers import Answers
 from .news import Report, pause
-from .schedule import Exchange, FetchIcon, FetchList, OpenStream, SendUpdate, Sync, Wait
-from .session import Account, NotSignedInError
+from .schedule import Exchange, FetchIcon, FetchList, OpenStream, Schedule, SendUpdate, Wait
+from .session import NotSignedInError, Session
 from .stream_or_poll import DEFAULT_RETRY_S
 
 _log = logging.getLogger("discord_achievements")
@@ -42,9 +42,9 @@ _log = logging.getLogger("discord_achievements")
 class Service(NamedTuple):
     """What an engine needs to talk to a service; in local mode there is none."""
 
-    protocol: Protocol
+    api: Api
     transport: Transport
-    sync: Sync
+    schedule: Schedule
 
 
 class Engine:
@@ -69,9 +69,9 @@ class Engine:
         self._clock = clock
         self._service = service
         self._to_worker = to_worker
-        self._account = Account(storage, credentials)
-        self._report = Report(storage, self._account, clock, None if service is None else service.sync, to_game)
-        self._intake = Intake(storage, self._account)
+        self._session = Session(storage, credentials)
+        self._report = Report(storage, self._session, clock, None if service is None else service.schedule, to_game)
+        self._answers = Answers(storage, self._session)
         self._icons = IconFolder(storage.folder / "icons", storage.run)
         self._commands: deque[object] = deque()
         self._reader: StreamReader | None = None
@@ -80,9 +80,9 @@ class Engine:
         # Set in this run before it was known what they are: the game has not been shown them.
         self._unshown: set[int] = set()
         # For whom the policy has what is pending.
-        self._followed = self._account.player
+        self._followed = self._session.player
         if service is not None:
-            service.sync.pending = storage.cache.pending(self._followed.id)
+            service.schedule.pending = storage.database.pending(self._followed.id)
         self._report.stand()
 
     # What the game says
@@ -125,7 +125,7 @@ class Engine:
         if isinstance(command, Fetch):
             self._report.answer_fetches(Result.INTERNAL_ERROR)
         elif isinstance(command, StreamEvent) and self._service is not None:
-            self._service.sync.feed.poll_now(self._clock.now())
+            self._service.schedule.stream_or_poll.poll_now(self._clock.now())
 
     def _next_sets(self) -> list[Set]:
         sets: list[Set] = []
@@ -157,14 +157,14 @@ class Engine:
             if one.own is not None:
                 shown[one.achievement_id] = state.further(shown.get(one.achievement_id), progress)
         seq = sets[-1].seq
-        taken = self._storage.take(self._account.player.id, latest, seq)
+        taken = self._storage.take(self._session.player.id, latest, seq)
         self._report.seq = seq
         for one in sets:
             pending = taken[one.achievement_id].after.pending
             if self._service is None or pending is None:
                 self._report.answer(one.seq, Result.OK)
             else:
-                self._service.sync.pending[one.achievement_id] = pending
+                self._service.schedule.pending[one.achievement_id] = pending
                 self._report.await_update(one.seq, one.achievement_id)
         for achievement_id, (before, after) in taken.items():
             if state.needs_agreement(after):
@@ -177,17 +177,17 @@ class Engine:
     def _want_fetch(self, command: Fetch) -> None:
         self._report.await_list(command.seq)
         if self._service is not None:
-            self._service.sync.want_fetch(self._clock.now())
+            self._service.schedule.want_fetch(self._clock.now())
             return
-        if self._storage.cache.changed_elsewhere():
+        if self._storage.database.changed_elsewhere():
             self._report.whole_list()
         self._report.answer_fetches(Result.OK)
 
     def _sign_in(self, credentials: Credentials) -> None:
         assert self._service is not None, "the manager refuses tokens in local mode"
         self._stop_stream()
-        self._service.sync.new_token(self._clock.now())
-        self._account.sign_in(credentials)
+        self._service.schedule.new_token(self._clock.now())
+        self._session.sign_in(credentials)
         self._follow(self._service)
 
     def _want_icon(self, wanted: WantIcon) -> None:
@@ -195,7 +195,7 @@ class Engine:
         if is_png(path):
             self._report.icon(wanted.achievement_id, wanted.icon_hash, str(path))
         elif wanted.path is None and self._service is not None:
-            self._service.sync.icons.setdefault(wanted.icon_hash, []).append(wanted.achievement_id)
+            self._service.schedule.icons.setdefault(wanted.icon_hash, []).append(wanted.achievement_id)
         else:
             why = why_no_png(path) or "was not there a moment ago"
             _log.warning("the icon of achievement %d, %s, %s", wanted.achievement_id, path, why)
@@ -207,23 +207,23 @@ class Engine:
         if self._service is None or self._aborted:
             return None
         now = self._clock.now()
-        action = self._service.sync.next(now)
+        action = self._service.schedule.next(now)
         if isinstance(action, Wait):
             return None if action.until is None else max(0.0, action.until - now)
         try:
             self._perform(self._service, action)
         except NotSignedInError as exc:
             if exc.passes:
-                self._service.sync.sign_in_failed(self._clock.now(), random.random())
+                self._service.schedule.sign_in_failed(self._clock.now(), random.random())
             else:
-                self._service.sync.block(exc.result)
+                self._service.schedule.block(exc.result)
         self._follow(self._service)
         self._report.stand()
         return 0.0
 
     def _perform(self, service: Service, action: Exchange | OpenStream) -> None:
         if not isinstance(action, FetchIcon):
-            self._account.token()
+            self._session.token()
             if self._follow(service):
                 return  # somebody else plays, or may: what to do has to be asked anew
         if isinstance(action, OpenStream):
@@ -239,56 +239,56 @@ class Engine:
             if not self._aborted:
                 self._take_failure(service, action, exc)
             return
-        service.sync.succeeded(action, self._clock.now())
+        service.schedule.succeeded(action, self._clock.now())
         if isinstance(action, FetchIcon):
             return
-        self._account.accepted()
+        self._session.accepted()
         if self.is_online is False:
             _log.info("the service is in reach again")
         self.is_online = True
         if isinstance(action, FetchList):
-            self._account.listed()
+            self._session.listed()
             self._report.answer_fetches(Result.OK)
 
     def _send(self, service: Service, action: Exchange) -> Response:
-        protocol = service.protocol
+        api = service.api
         if isinstance(action, FetchIcon):
-            request = protocol.icon(action.achievement_id, action.icon_hash)
+            request = api.icon(action.achievement_id, action.icon_hash)
         elif isinstance(action, FetchList):
-            token = self._account.token()
-            request = protocol.fetch(token, self._account.etag())
+            token = self._session.token()
+            request = api.fetch(token, self._session.etag())
         else:
-            token = self._account.token()
-            request = protocol.update(token, action.achievement_id, action.progress, self._clock.at_us())
+            token = self._session.token()
+            request = api.update(token, action.achievement_id, action.progress, self._clock.at_us())
         response = service.transport.send(request)
         limit = ratelimit.read_headers(response.headers)
         if limit is not None:
-            service.sync.told_limit(action, limit, self._clock.now())
+            service.schedule.told_limit(action, limit, self._clock.now())
         return response
 
     def _take(self, service: Service, action: Exchange, response: Response) -> None:
         check(response, self._clock.at_us())
         if isinstance(action, SendUpdate):
-            after = self._intake.update(action.achievement_id, action.progress, read_update(response))
+            after = self._answers.update(action.achievement_id, action.progress, read_update(response))
             self._report.settle(action.achievement_id, after, Result.OK)
             if after.pending is not None:
-                service.sync.pending[action.achievement_id] = after.pending
+                service.schedule.pending[action.achievement_id] = after.pending
             if not after.known:
-                service.sync.feed.poll_now(self._clock.now())  # only the list tells its name
+                service.schedule.stream_or_poll.poll_now(self._clock.now())  # only the list tells its name
             return
         if isinstance(action, FetchIcon):
             path = self._icons.store(action.icon_hash, response.body)
-            for achievement_id in service.sync.icons.get(action.icon_hash, ()):
+            for achievement_id in service.schedule.icons.get(action.icon_hash, ()):
                 if path is not None:
                     self._report.icon(achievement_id, action.icon_hash, str(path))
         elif response.status != 304:
             self._take_list(response)
-        elif self._storage.cache.changed_elsewhere():
+        elif self._storage.database.changed_elsewhere():
             self._report.whole_list()
 
     def _take_list(self, response: Response) -> None:
-        before = self._account.player
-        taken = self._intake.whole_list(response.body, response.headers.get("etag"), pause)
+        before = self._session.player
+        taken = self._answers.whole_list(response.body, response.headers.get("etag"), pause)
         for achievement_id, after in taken.settled.items():
             self._report.settle(achievement_id, after, Result.OK)
         news = taken.news
@@ -296,13 +296,13 @@ class Engine:
         # it had a name; and one player's list is none to another.
         first = not before.fetched or before.id != taken.player.id
         if first:
-            same = self._storage.cache.player(before.id).id == taken.player.id
+            same = self._storage.database.player(before.id).id == taken.player.id
             news = [one for one in news if same and one.achievement_id in self._unshown]
-        if taken.changed or first or self._storage.cache.changed_elsewhere():
+        if taken.changed or first or self._storage.database.changed_elsewhere():
             self._report.whole_list(tuple(news))
 
     def _take_failure(self, service: Service, action: Exchange, outcome: Outcome) -> None:
-        judged = service.sync.failed(action, outcome, self._clock.now(), random.random())
+        judged = service.schedule.failed(action, outcome, self._clock.now(), random.random())
         is_reached = judged is not Verdict.RETRY or result_of(outcome) is Result.RATE_LIMITED
         # A line that comes and goes is no news after the first time; an icon is not worth a warning then either.
         is_news = judged is not Verdict.RETRY or not (is_reached or self._outage_told or isinstance(action, FetchIcon))
@@ -313,44 +313,44 @@ class Engine:
         self._outage_told |= not is_reached
         self.is_online = is_reached
         if judged is Verdict.AUTHENTICATE:
-            self._account.renew()
+            self._session.renew()
         elif judged is Verdict.REFUSED and isinstance(action, SendUpdate):
-            self._report.settle(action.achievement_id, self._intake.refusal(action.achievement_id), result_of(outcome))
+            self._report.settle(action.achievement_id, self._answers.refusal(action.achievement_id), result_of(outcome))
         elif judged is Verdict.REFUSED and isinstance(action, FetchList):
             self._report.answer_fetches(result_of(outcome))
 
     def _follow(self, service: Service) -> bool:
-        """Go on as the player of the account: with what is pending for them, and nothing of anybody else's.
+        """Go on as the player of the session: with what is pending for them, and nothing of anybody else's.
 
         Return whether that is another than so far, or whether it has just become uncertain who it is.
         """
-        account, cache, before = self._account, self._storage.cache, self._followed
-        becomes_uncertain = account.is_uncertain and not service.sync.is_uncertain
-        service.sync.is_uncertain = account.is_uncertain
-        if _same(account.player, before):
+        session, cache, before = self._session, self._storage.database, self._followed
+        becomes_uncertain = session.is_uncertain and not service.schedule.is_uncertain
+        service.schedule.is_uncertain = session.is_uncertain
+        if _same(session.player, before):
             return becomes_uncertain
-        service.sync.pending = cache.pending(account.player.id)
-        if cache.player(before.id).id != account.player.id:
+        service.schedule.pending = cache.pending(session.player.id)
+        if cache.player(before.id).id != session.player.id:
             # Not one who turned out to be known already, but another: what waits has to wait for the other's return.
             self._stop_stream()
-            service.sync.new_token(self._clock.now())
+            service.schedule.new_token(self._clock.now())
             self._report.answer_updates(Result.NOT_AUTHENTICATED)
             self._unshown.clear()
         self._report.whole_list()
-        self._followed = account.player
+        self._followed = session.player
         return True
 
     # The event stream
 
     def _open_stream(self, service: Service) -> None:
-        request = service.protocol.stream(self._account.token(), service.sync.feed.last_event_id)
-        service.sync.feed.opening()
+        request = service.api.stream(self._session.token(), service.schedule.stream_or_poll.last_event_id)
+        service.schedule.stream_or_poll.opening()
         self._reader = StreamReader(service.transport, request, self._to_worker)
 
     def _take_stream(self, message: StreamOpened | StreamEvent | StreamEnded) -> None:
         if message.reader is not self._reader or self._service is None:
             return
-        feed, now = self._service.sync.feed, self._clock.now()
+        feed, now = self._service.schedule.stream_or_poll, self._clock.now()
         if isinstance(message, StreamOpened):
             self.is_online = True
             feed.opened(now)
@@ -373,7 +373,7 @@ class Engine:
                 feed.refused(now)
 
     def _take_event(self, service: Service, event: ServerEvent) -> None:
-        feed, now = service.sync.feed, self._clock.now()
+        feed, now = service.schedule.stream_or_poll, self._clock.now()
         if event.type == wire.RESYNC:
             feed.poll_now(now)
         if event.type != wire.USER_ACHIEVEMENT_UPDATE:
@@ -384,9 +384,9 @@ class Engine:
             _log.warning("an event that cannot be read (%s); asking for the whole list", self._said(exc))
             feed.poll_now(now)
             return
-        if record.progress is None or record.user_id not in (None, self._account.player.user_id):
+        if record.progress is None or record.user_id not in (None, self._session.player.user_id):
             return
-        before, after = self._intake.event(record.achievement_id, record.progress, record.revision)
+        before, after = self._answers.event(record.achievement_id, record.progress, record.revision)
         if not after.known:
             feed.poll_now(now)  # it has just become visible: only the list tells its name
         elif after != before:
@@ -399,7 +399,7 @@ class Engine:
 
     # What the game is told
 
-    def view(self) -> View:
+    def view(self) -> PlayerList:
         """Return the whole list as it is now, for a game that does not play yet."""
         return self._report.view(_no_pause)
 
@@ -412,8 +412,8 @@ class Engine:
         return self._report.backlog
 
     def _said(self, outcome: Exception) -> str:
-        said = str(outcome) if self._service is None else self._service.protocol.describe(outcome)
-        return self._account.without_token(said)
+        said = str(outcome) if self._service is None else self._service.api.describe(outcome)
+        return self._session.without_token(said)
 
     # The end
 

@@ -10,10 +10,10 @@ from ...domain.result import Result
 from ..clock import Clock
 from ..disk.storage import Storage
 from ..messages import Answered, Changed, ConnectionChanged, FetchAnswered, IconStored, Listed
-from ..player_list import Row, TextRow, View, user_achievement
+from ..player_list import PlayerList, Row, TextRow, user_achievement
 from ..state import State
-from .schedule import Sync
-from .session import Account
+from .schedule import Schedule
+from .session import Session
 
 _PAUSE_S = 0.0002
 
@@ -24,21 +24,26 @@ def pause() -> None:
 
 
 class Report:
-    """What one player's game hears; `sync` is None in local mode.
+    """What one player's game hears; `schedule` is None in local mode.
 
     `seq` is the last set that was taken in. For the game to read at any time: `backlog`, the last set up to which all
     are stored and the ids that the service has not confirmed by then.
     """
 
     def __init__(
-        self, storage: Storage, account: Account, clock: Clock, sync: Sync | None, post: Callable[[object], None]
+        self,
+        storage: Storage,
+        session: Session,
+        clock: Clock,
+        schedule: Schedule | None,
+        post: Callable[[object], None],
     ) -> None:
         self.seq = 0
         self.backlog: tuple[int, frozenset[int]] = (0, frozenset())
         self._storage = storage
-        self._account = account
+        self._session = session
         self._clock = clock
-        self._sync = sync
+        self._schedule = schedule
         self._post = post
         self._missed_seq: int | None = None
         self._waiting: dict[int, list[int]] = {}
@@ -48,10 +53,10 @@ class Report:
 
     # Lists and changes
 
-    def view(self, pause: Callable[[], None]) -> View:
+    def view(self, pause: Callable[[], None]) -> PlayerList:
         """Return the whole list as it is now."""
-        view = View(self._user_id, self.seq, fetched=self._account.player.fetched)
-        for rows in self._storage.cache.rows(self._account.player.id):
+        view = PlayerList(self._user_id, self.seq, fetched=self._session.player.fetched)
+        for rows in self._storage.database.rows(self._session.player.id):
             view.add(self._with_known_texts(rows))
             pause()
         return view
@@ -69,9 +74,9 @@ class Report:
 
     def change(self, achievement_id: int, after: State) -> None:
         """Tell what one achievement is now."""
-        texts = self._storage.cache.texts(achievement_id)
+        texts = self._storage.database.texts(achievement_id)
         if texts is not None:
-            seen = user_achievement(self._user_id, achievement_id, after, fetched=self._account.player.fetched)
+            seen = user_achievement(self._user_id, achievement_id, after, fetched=self._session.player.fetched)
             self._post(Changed(self.seq, seen, after, texts))
 
     def icon(self, achievement_id: int, icon_hash: str, path: str) -> None:
@@ -80,7 +85,7 @@ class Report:
 
     @property
     def _user_id(self) -> int:
-        return 0 if self._sync is None else self._account.player.user_id or 0
+        return 0 if self._schedule is None else self._session.player.user_id or 0
 
     # Those who wait
 
@@ -106,8 +111,8 @@ class Report:
     def settle(self, achievement_id: int, after: State, result: Result) -> None:
         """Tell what has become of one achievement, and answer those who wait if nothing of it is pending any more."""
         self.change(achievement_id, after)
-        if after.pending is None and self._sync is not None:
-            self._sync.pending.pop(achievement_id, None)
+        if after.pending is None and self._schedule is not None:
+            self._schedule.pending.pop(achievement_id, None)
             for seq in self._waiting.pop(achievement_id, ()):
                 self.answer(seq, result)
 
@@ -128,23 +133,23 @@ class Report:
 
     def stand(self) -> None:
         """Tell those who wait for what will not be done soon, and publish what is pending."""
-        if self._sync is not None:
-            self._give_up_waiting(self._sync, self._clock.now())
-        pending = frozenset[int]() if self._sync is None else frozenset(self._sync.pending)
+        if self._schedule is not None:
+            self._give_up_waiting(self._schedule, self._clock.now())
+        pending = frozenset[int]() if self._schedule is None else frozenset(self._schedule.pending)
         self.backlog = (self.seq if self._missed_seq is None else self._missed_seq - 1, pending)
         if self._trouble_told and not pending:
             self._trouble_told = False
             self._post(ConnectionChanged(True))
 
-    def _give_up_waiting(self, sync: Sync, now: float) -> None:
+    def _give_up_waiting(self, schedule: Schedule, now: float) -> None:
         """What waits is done later all the same."""
-        no_update = sync.updates_out_of_reach(now)
+        no_update = schedule.updates_out_of_reach(now)
         if no_update is not None:
             self.answer_updates(no_update)
-        no_list = sync.list_out_of_reach(now)
+        no_list = schedule.list_out_of_reach(now)
         if no_list is not None:
             self.answer_fetches(no_list)
-            sync.fetch_wanted = False
-        if no_update is not None and sync.pending and not self._trouble_told:
+            schedule.fetch_wanted = False
+        if no_update is not None and schedule.pending and not self._trouble_told:
             self._trouble_told = True
             self._post(ConnectionChanged(False))

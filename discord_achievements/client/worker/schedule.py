@@ -14,7 +14,7 @@ from ...domain.progress import Progress
 from ...domain.ratelimit import Bucket, LimitState
 from ...domain.result import Result
 from ...domain.retry import MAX_RETRY_AFTER_S, Outcome, Verdict, delay_s, result_of, verdict
-from .stream_or_poll import Feed
+from .stream_or_poll import StreamOrPoll
 
 _USUAL_WINDOWS_S = 10.0
 
@@ -59,7 +59,7 @@ class _Lane:
         self.refused_since: float | None = None
 
 
-class Sync:
+class Schedule:
     """The state of the conversation with the service, for the player whose token is in use.
 
     `icons` are the hashes that are wanted, each with the achievements that show it. While `is_uncertain` whose token
@@ -70,7 +70,7 @@ class Sync:
     def __init__(self, now: float, patience_s: float) -> None:
         self.pending: dict[int, Progress] = {}
         self.icons: dict[str, list[int]] = {}
-        self.feed = Feed(now)
+        self.stream_or_poll = StreamOrPoll(now)
         self.fetch_wanted = False
         self.is_uncertain = False
         self._patience_s = max(patience_s, _USUAL_WINDOWS_S)
@@ -100,8 +100,8 @@ class Sync:
         if update_at <= now:
             return self._next_update()
         stream_at = math.inf
-        if self.feed.stream_at is not None and self._reached and not self.is_uncertain:
-            stream_at = self.feed.stream_at
+        if self.stream_or_poll.stream_at is not None and self._reached and not self.is_uncertain:
+            stream_at = self.stream_or_poll.stream_at
         if stream_at <= now:
             return OpenStream()
         icons_at = self._icons_not_before if self.icons else math.inf
@@ -112,7 +112,7 @@ class Sync:
         return Wait(None if until == math.inf else until)
 
     def _list_at(self, now: float) -> float:
-        poll_at = now if self.fetch_wanted or self.is_uncertain else self.feed.poll_at
+        poll_at = now if self.fetch_wanted or self.is_uncertain else self.stream_or_poll.poll_at
         return math.inf if poll_at is None else max(poll_at, now + self._lists.bucket.wait_s(now))
 
     def _update_at(self, now: float) -> float:
@@ -141,7 +141,7 @@ class Sync:
         self._failed_updates.clear()
         self._listed_last = False
         self._reached = False
-        self.feed = Feed(now)
+        self.stream_or_poll = StreamOrPoll(now)
 
     def block(self, result: Result) -> None:
         """Nothing more can succeed before a new token or a new fetch."""
@@ -168,7 +168,7 @@ class Sync:
         self._reached = True
         if isinstance(action, FetchList):
             self.fetch_wanted = False
-            self.feed.fetched(now)
+            self.stream_or_poll.fetched(now)
             self._listed_last = True
             return
         self._listed_last = False
@@ -202,7 +202,7 @@ class Sync:
                 self._failed_updates.discard(action.achievement_id)
             else:
                 self.fetch_wanted = False
-                self.feed.poll_later(now)
+                self.stream_or_poll.poll_later(now)
                 if self.is_uncertain:
                     self._blocked = self._last_result
         elif judged is Verdict.MISCONFIGURED:

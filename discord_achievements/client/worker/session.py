@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ...domain.errors import ConfigurationError, DiscordAchievementsError
 from ...domain.result import Result
-from ..disk import owner as identity
+from ..disk import owner as owners
 from ..disk.database import Player
 from ..disk.storage import Storage
 from ..token import Credentials, TokenProvider, checked
@@ -24,7 +24,7 @@ class NotSignedInError(DiscordAchievementsError):
         super().__init__(f"no token: {result.name}")
 
 
-class Account:
+class Session:
     """The player for whom the cache is read and written; in local mode there is no token.
 
     `is_uncertain` tells that a token has taken the place of another and may be somebody else's: until the service has
@@ -80,7 +80,7 @@ class Account:
         """
         if self.is_uncertain:
             return None
-        return self._storage.change(lambda: self._storage.cache.player(self.player.id).etag)
+        return self._storage.change(lambda: self._storage.database.player(self.player.id).etag)
 
     def accepted(self) -> None:
         """Note that the service has accepted the token."""
@@ -89,7 +89,7 @@ class Account:
     def listed(self) -> None:
         """Note that the service has answered a list; if it did not say whose the token is, nobody can know better."""
         if self.is_uncertain and self._token is not None:
-            self.player = self._linked(identity.of_token(self._token), self.player)
+            self.player = self._linked(owners.of_token(self._token), self.player)
         self.is_uncertain = False
 
     def renew(self) -> None:
@@ -115,8 +115,8 @@ class Account:
         if self._identified_as == self.player.user_id == user_id:
             return self.player
         self._identified_as = user_id
-        owner = identity.of_token(self._token)
-        return self._storage.cache.identify(self.player, user_id, owner, self._storage.other_runs())
+        owner = owners.of_token(self._token)
+        return self._storage.database.identify(self.player, user_id, owner, self._storage.other_runs())
 
     def _use(self, name: str, get: Callable[[], str]) -> str:
         try:
@@ -128,7 +128,7 @@ class Account:
             # The game's own code: anything can come, and its text may hold a token.
             _log.warning("%s() of the token object raised %s", name, type(exc).__name__)
             raise NotSignedInError(Result.OAUTH2_ERROR, passes=True) from None
-        owner = identity.of_token(token)
+        owner = owners.of_token(token)
         self.is_uncertain = self._had_token and not self._is_known(owner)
         if not self.is_uncertain:
             self.player = self._linked(owner, self.player)
@@ -140,11 +140,11 @@ class Account:
 
     def _is_known(self, owner: bytes) -> bool:
         """Tell whether it is remembered whose token it is: the same player's, or certainly another's."""
-        known = self._storage.change(lambda: self._storage.cache.known(owner))
+        known = self._storage.change(lambda: self._storage.database.known(owner))
         return known is not None and (known.id == self.player.id or known.user_id is not None)
 
     def _player_of(self, owner: bytes) -> Player:
-        return self._storage.change(lambda: self._storage.cache.player_of(owner, self._storage.run))
+        return self._storage.change(lambda: self._storage.database.player_of(owner, self._storage.run))
 
     def _linked(self, owner: bytes, player: Player) -> Player:
-        return self._storage.change(lambda: self._storage.cache.link(owner, player, self._storage.run))
+        return self._storage.change(lambda: self._storage.database.link(owner, player, self._storage.run))

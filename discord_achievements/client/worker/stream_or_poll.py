@@ -11,7 +11,7 @@ _SHORT_S = 10.0
 _SHORT_LIMIT = 3
 
 
-class Feed:
+class StreamOrPoll:
     """How this player's remote changes are learnt of.
 
     A stream that is up makes polling needless. One that the service or a proxy refuses, or cuts again and again, is
