@@ -9,12 +9,17 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from discord_achievements import AchievementManager, Result, UserAchievement
+import pytest
+
+from discord_achievements import AchievementManager, Result, ResultError, UserAchievement
 from discord_achievements.testing import run_until
 
 APPLICATION_ID = 461618159171141643
+OK = Result.OK
+UNKNOWN = 999
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
 PATIENCE_S = 20.0  # for what takes milliseconds, unless the machine is busy with something else
 # Ascending, as the list has to be; the catalogue below has them in another order.
 WALK, WIN, SECRET, SECURE = 580159119969878046, 580159119969878047, 580159119969878048, 580159119969878049
@@ -77,6 +82,23 @@ class Game:
         self.until(lambda: len(self.results) > count)
         assert len(self.results) == count + 1
         return self.results[-1]
+
+
+class Start(Protocol):
+    """Starts a manager on the test's own data folder and catalogue."""
+
+    def __call__(self, **options: Any) -> Game: ...
+
+
+def result_of(call: Callable[[], object]) -> Result:
+    """Return the result that a getter raises."""
+    with pytest.raises(ResultError) as caught:
+        call()
+    return caught.value.result
+
+
+class Boom(Exception):
+    """Raised by the game's own code."""
 
 
 def python(code: str, *arguments: object) -> subprocess.Popen[str]:

@@ -1,0 +1,47 @@
+"""What the tests of the manager start from: a game without a service, and a world with one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discord_achievements import AchievementManager
+from tests.support.managers import APPLICATION_ID, Game, Start, write_catalogue
+from tests.support.service_games import World
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("DISCORD_ACHIEVEMENTS_URL", "DISCORD_ACCESS_TOKEN", "DISCORD_CURRENT_LOCALE"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    managers: list[AchievementManager] = []
+
+    def start(**more: Any) -> Game:
+        options: dict[str, Any] = {"data_dir": tmp_path / "data"} | more
+        if "achievements" not in options:
+            options["achievements"] = write_catalogue(tmp_path)
+        managers.append(AchievementManager(APPLICATION_ID, **options))
+        return Game(managers[-1])
+
+    yield start
+    for manager in managers:
+        manager.close()
+
+
+@pytest.fixture
+def game(start: Start) -> Game:
+    return start()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path)
+    yield world
+    world.close()

@@ -1,0 +1,125 @@
+"""Definitions: texts by locale, flags, and catalogues that change."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discord_achievements import AchievementManager, CatalogueError, Result
+from discord_achievements.domain.catalogue import parse_catalogue
+from tests.support.managers import (
+    APPLICATION_ID,
+    OK,
+    PLAIN,
+    SECRET,
+    SECURE,
+    UNKNOWN,
+    WALK,
+    WIN,
+    Game,
+    Start,
+    result_of,
+    write_catalogue,
+)
+
+TRANSLATED = PLAIN | {
+    "name_localizations": {"de": "Gehe", "pt-BR": "Ande", "en-GB": "Stroll"},
+    "description_localizations": {"de": "Gehe eine Meile."},
+}
+
+
+@pytest.mark.parametrize(
+    ("locale", "name", "description"),
+    [
+        ("de", "Gehe", "Gehe eine Meile."),  # exact
+        ("pt-BR", "Ande", "Walk a mile."),
+        ("de-AT", "Gehe", "Gehe eine Meile."),  # same language
+        ("ja", "Walk", "Walk a mile."),  # neither
+        (None, "Stroll", "Walk a mile."),  # en-US is what a game gets that does not say; en-GB is the same language
+    ],
+)
+def test_texts_are_in_the_managers_locale(
+    start: Start, tmp_path: Path, locale: str | None, name: str, description: str
+) -> None:
+    game = start(achievements=write_catalogue(tmp_path, [TRANSLATED]), locale=locale)
+    achievement = game.manager.get_achievement(WALK)
+    assert (achievement.name, achievement.description) == (name, description)
+    assert (achievement.application_id, achievement.id) == (APPLICATION_ID, WALK)
+    assert achievement.name_localizations == TRANSLATED["name_localizations"]
+
+
+@pytest.mark.parametrize("locale", ["german", "English_United States", "C"])
+def test_a_locale_that_is_none_is_told_in_the_log(start: Start, locale: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert start(locale=locale).manager.get_achievement(WALK).name == "Walk"
+    (message,) = caplog.messages
+    assert repr(locale) in message
+    assert "de, el, en-GB" in message
+
+
+@pytest.mark.parametrize("locale", ["de", "DE", "de_AT", "de_DE.UTF-8", "sk", "sr-Latn-RS"])
+def test_a_locale_of_any_language_is_fine(start: Start, locale: str, caplog: pytest.LogCaptureFixture) -> None:
+    start(locale=locale)
+    assert caplog.messages == []
+
+
+DAMAGED = ['{"de": "Ge', "[1, 2]", '"de"', "[" * 100_000, '{"de": 5}', b"\xff\xfe{", 5]
+
+
+@pytest.mark.parametrize("damaged", DAMAGED, ids=lambda damaged: repr(damaged)[:12])
+def test_damaged_localizations_leave_the_text_that_everybody_gets(
+    start: Start, tmp_path: Path, damaged: object
+) -> None:
+    catalogue = write_catalogue(tmp_path, [TRANSLATED])
+    game = start(achievements=catalogue)
+    with closing(sqlite3.connect(tmp_path / "data" / "achievements.sqlite3")) as cache, cache:
+        columns = "name_localizations = ?, description_localizations = ?"
+        cache.execute(f"UPDATE definition SET {columns} WHERE id = ?", (damaged, damaged, WALK))
+    game.fetch()
+    game.set(WALK, 10)  # which has that row read again
+    achievement = game.manager.get_achievement(WALK)
+    assert (achievement.name, achievement.description) == ("Walk", "Walk a mile.")
+    game.manager.close()
+    again = start(achievements=catalogue, locale="de")
+    assert again.manager.get_achievement(WALK).name == "Gehe"  # mended by the next start
+
+
+def test_the_locale_comes_from_the_environment_where_the_game_says_none(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISCORD_CURRENT_LOCALE", "de")
+    catalogue = write_catalogue(tmp_path, [TRANSLATED])
+    assert start(achievements=catalogue).manager.get_achievement(WALK).name == "Gehe"
+    assert start(achievements=catalogue, locale="pt-BR").manager.get_achievement(WALK).name == "Ande"
+
+
+def test_a_definition_says_whether_it_is_secret_or_secure(game: Game) -> None:
+    flags = {
+        id_: (game.manager.get_achievement(id_).secret, game.manager.get_achievement(id_).secure)
+        for id_ in (WALK, SECRET, SECURE)
+    }
+    assert flags == {WALK: (False, False), SECRET: (True, False), SECURE: (False, True)}
+
+
+@pytest.mark.parametrize("achievement_id", [UNKNOWN, "x", None])
+def test_a_definition_that_is_not_there_is_not_found(game: Game, achievement_id: Any) -> None:
+    assert result_of(lambda: game.manager.get_achievement(achievement_id)) is Result.NOT_FOUND
+
+
+def test_a_changed_catalogue_counts_from_the_next_start_on(start: Start, tmp_path: Path) -> None:
+    start().manager.close()
+    again = start(achievements=write_catalogue(tmp_path / "2", [PLAIN | {"name": "March", "secure": True}]))
+    assert again.manager.get_achievement(WALK).name == "March"
+    assert again.set(WALK, 10) is Result.UNAUTHORIZED_FOR_ACHIEVEMENT
+
+
+def test_a_catalogue_may_have_been_read_before(start: Start, tmp_path: Path) -> None:
+    catalogue = parse_catalogue(write_catalogue(tmp_path).read_text(), source="achievements.json")
+    game = start(achievements=catalogue)
+    assert game.fetch() is OK
+    assert game.percents == {WALK: 0, WIN: 0, SECURE: 0}
+    with pytest.raises(CatalogueError):
+        AchievementManager(5, achievements=catalogue, data_dir=tmp_path / "other")

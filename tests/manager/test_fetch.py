@@ -1,0 +1,137 @@
+"""Fetching the list from a service, and every form of answer that is understood."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from discord_achievements import Result, ResultError
+from discord_achievements.client.net.transport import Response
+from discord_achievements.testing import ScriptedTransport
+from tests.support.managers import APPLICATION_ID, OK, SECURE, WALK, WIN, write_catalogue
+from tests.support.service_games import ANN, STRINGS, World, eventually, listing, scripted, superset
+
+
+def test_the_list_is_what_the_service_says(world: World) -> None:
+    world.service.grant(ANN, WALK, 30)
+    game = world.start()
+    online = [game.manager.is_online]
+    assert game.fetch() is OK
+    online.append(game.manager.is_online)
+    assert online == [None, True]
+    assert game.percents == {WALK: 30, WIN: 0, SECURE: 0}
+    one = game.manager.get_user_achievement(WALK)
+    assert (one.user_id, one.synced, one.unlocked_at) == (ANN, True, "")
+    assert game.events == []  # the first list holds no news
+    assert game.manager.get_achievement(WALK).name == "Walk"
+
+
+def test_before_a_fetch_there_is_no_list(world: World) -> None:
+    game = world.start()
+    assert game.set(WALK, 10) is OK
+    assert game.manager.count_user_achievements() == 0
+    with pytest.raises(ResultError) as caught:
+        game.manager.get_user_achievement(WALK)
+    assert caught.value.result is Result.NOT_FETCHED
+
+
+def test_one_request_serves_all_fetches_that_wait(world: World) -> None:
+    line = world.line(streams=False)
+    line.hold()
+    game = world.start(line=line)
+    game.manager.run_callbacks()
+    eventually(lambda: line.requests)  # the list that it asks for by itself, at the start
+    for _ in range(20):
+        game.manager.fetch_user_achievements(game.results.append)
+    line.release()
+    game.until(lambda: len(game.results) == 20)
+    assert game.results == [OK] * 20
+    assert len(line.of("GET")) <= 2
+
+
+def test_an_unchanged_list_is_not_sent_again(world: World) -> None:
+    line = world.line(streams=False)
+    game = world.online(line=line)
+    before = game.percents
+    assert game.fetch() is OK
+    assert line.statuses[-1] == 304
+    assert line.of("GET")[-1].headers["If-None-Match"]
+    assert game.percents == before
+
+
+def test_an_achievement_that_the_service_has_deleted_is_gone(world: World) -> None:
+    both, one = [superset(WALK, 10), superset(WIN, 20)], superset(WIN, 20)
+    transport = ScriptedTransport({"get_user_achievements": listing(*both)})
+    game = scripted(world, transport)
+    game.fetch()
+    assert game.percents == {WALK: 10, WIN: 20}
+    transport.answer("get_user_achievements", listing(one))
+    game.fetch()
+    game.until(lambda: game.percents == {WIN: 20})
+    with pytest.raises(ResultError) as caught:
+        game.manager.get_achievement(WALK)
+    assert caught.value.result is Result.NOT_FOUND
+
+
+OBJECTS = {
+    "application_id": str(APPLICATION_ID),
+    "name": {"default": "Walk", "localizations": {"de": "Gehe"}},
+    "description": {"default": "Walk a mile."},
+    "secret": False,
+    "secure": False,
+    "icon_hash": "c3eb7d2f2ea7d5b2ad4f6b7b4c1b9d6d",
+    "id": str(WALK),
+}
+RECORD = {"user_id": str(ANN), "achievement_id": str(WALK), "percent_complete": 35, "unlocked_at": None}
+HALF = {"percent_complete": 50}
+
+
+@pytest.mark.parametrize(
+    ("entry", "percent", "name"),
+    [
+        pytest.param(STRINGS, 35, "Gehe", id="superset of v10"),
+        pytest.param(OBJECTS | RECORD, 35, "Gehe", id="superset of v6"),
+        pytest.param(OBJECTS, 0, "Gehe", id="definition only"),
+        pytest.param(RECORD, 35, "", id="record only"),
+        pytest.param(STRINGS | {"created_at": [1], "tier": {"x": None}}, 35, "Gehe", id="fields of tomorrow"),
+        pytest.param({"user_id": str(ANN), "achievement_id": str(WALK), "percent_complete": 35}, 35, "", id="no time"),
+    ],
+)
+def test_every_form_of_the_list_is_understood(world: World, entry: dict[str, Any], percent: int, name: str) -> None:
+    game = scripted(world, ScriptedTransport({"get_user_achievements": listing(entry)}), locale="de")
+    assert game.fetch() is OK
+    assert game.percents == {WALK: percent}
+    assert game.manager.get_achievement(WALK).name == name
+
+
+def test_records_leave_the_texts_to_the_catalogue(world: World) -> None:
+    transport = ScriptedTransport({"get_user_achievements": listing(RECORD)})
+    game = scripted(world, transport, achievements=write_catalogue(world.folder))
+    assert game.fetch() is OK
+    assert game.percents == {WALK: 35, WIN: 0, SECURE: 0}
+    assert game.manager.get_achievement(WALK).name == "Walk"
+
+
+@pytest.mark.parametrize("answer", [b"{}", b"", STRINGS | HALF, OBJECTS | RECORD | HALF, RECORD | HALF])
+def test_every_form_of_an_updates_answer_is_understood(world: World, answer: bytes | dict[str, Any]) -> None:
+    body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+    transport = ScriptedTransport(
+        {"get_user_achievements": listing(STRINGS), "update_user_achievement": Response(200, {}, body)}
+    )
+    game = scripted(world, transport)
+    game.fetch()
+    assert game.set(WALK, 50) is OK
+    assert game.manager.pending_count == 0
+    assert game.percent(WALK) == 50
+
+
+def test_a_list_that_breaks_off_changes_nothing(world: World) -> None:
+    whole = json.dumps([superset(id_, 90, revision=9) for id_ in (WALK, WIN)]).encode()
+    transport = ScriptedTransport({"get_user_achievements": [listing(STRINGS), *[Response(200, {}, whole[:-40])] * 9]})
+    game = scripted(world, transport)
+    game.fetch()
+    assert game.fetch() is Result.INTERNAL_ERROR
+    assert game.percents == {WALK: 35}
+    assert game.events == []

@@ -1,0 +1,78 @@
+"""Rate limits and waits that the service asks for."""
+
+from __future__ import annotations
+
+import pytest
+
+from discord_achievements import Result
+from discord_achievements.testing import FakeService
+from tests.support.managers import APPLICATION_ID, OK, WALK
+from tests.support.service_games import ANN, UNAVAILABLE, World, error, eventually
+
+
+def test_what_the_headers_say_will_be_refused_is_not_sent(world: World) -> None:
+    world.service = FakeService(APPLICATION_ID, clock=world.clock, limits=True)
+    world.service.add_player("ann-1", ANN)
+    ids = world.service.fill(12)
+    line = world.line(streams=False)
+    game = world.online(line=line)
+    for achievement_id in ids:
+        game.manager.set_user_achievement(achievement_id, 50, game.results.append)
+    for arrived in (5, 10, 12):  # five in five seconds
+        game.until(lambda arrived=arrived: len(game.results) == arrived)  # type: ignore[misc]
+        assert len(line.put) == arrived
+        world.clock.advance(5)
+    assert set(game.results) == {OK}
+    assert 429 not in line.statuses
+    assert game.connection == []
+
+
+def test_a_short_wait_is_sat_out(world: World) -> None:
+    game = world.online()
+    line = world.lines[0]
+    line.answers.append(error(429, 0, retry_after="3"))
+    game.manager.set_user_achievement(WALK, 50, game.results.append)
+    eventually(lambda: 429 in line.statuses)
+    game.manager.run_callbacks()
+    assert game.results == []
+    world.clock.advance(2.9)
+    game.manager.run_callbacks()
+    assert len(line.put) == 1
+    world.clock.advance(3.1)  # those three seconds may have begun only now
+    game.until(lambda: game.results)
+    assert game.results == [OK]
+    assert len(line.put) == 2
+
+
+def test_a_long_wait_is_given_up_and_done_later(world: World) -> None:
+    game = world.online()
+    line = world.lines[0]
+    line.answers.append(error(429, 0, retry_after="600"))
+    assert game.set(WALK, 50) is Result.RATE_LIMITED
+    world.clock.advance(599)
+    assert game.set(WALK, 60) is not OK
+    assert len(line.put) == 1
+    world.clock.advance(2)
+    game.until(lambda: game.manager.pending_count == 0)
+    assert world.percents() == {WALK: 60}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"retry_after": "500"},
+        {"retry_after": "Tue, 02 May 2023 12:08:20 GMT"},  # the manual clock says 12:00
+        {"retry_after": "Sun, 06 Nov 1994 08:57:57 GMT", "date": "Sun, 06 Nov 1994 08:49:37 GMT"},
+    ],
+)
+def test_the_services_word_outranks_the_table(world: World, headers: dict[str, str]) -> None:
+    game = world.online()
+    line = world.lines[0]
+    line.answers.append(error(503, None, **headers))
+    assert game.set(WALK, 50) is UNAVAILABLE
+    world.clock.advance(499)
+    assert game.fetch() is UNAVAILABLE  # a game that asks does not hurry a service that has said when
+    assert len(line.put) == 1
+    world.clock.advance(2)
+    game.until(lambda: game.manager.pending_count == 0)
+    assert world.percents() == {WALK: 50}

@@ -1,0 +1,52 @@
+"""What the log says without having been set up."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from discord_achievements import Result
+from tests.support.managers import WALK
+from tests.support.service_games import UNAVAILABLE, World, bring_back, error, warned
+
+
+def test_a_service_without_a_token_is_told_in_the_log_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    game = world.start(None)
+    assert game.fetch() is game.set(WALK, 10) is game.fetch() is Result.NOT_AUTHENTICATED
+    (message,) = warned(caplog)
+    assert "set_token()" in message
+
+
+def test_only_the_first_outage_is_a_warning(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    game = world.start(down=True)
+    for outage, percent in enumerate((10, 20), 1):
+        world.lines[0].transport.go_down()
+        assert game.set(WALK, percent) is UNAVAILABLE
+        bring_back(world, world.lines[0])
+        game.until(lambda: game.manager.is_online and not game.manager.pending_count)
+        assert caplog.messages.count("the service is in reach again") == outage
+        assert sum("the update is kept" in message for message in caplog.messages) >= outage
+    assert len(warned(caplog)) == 1
+
+
+@pytest.mark.parametrize("answer", [(404, None), (404, 0), (405, 0), (400, 50041)])
+@pytest.mark.parametrize(
+    ("base_url", "advice"),
+    [
+        ("https://game.invalid:8000", "has to end in /api/v10"),
+        ("https://game.invalid:8000/api/v11", "has to end in /api/v10"),
+        ("https://game.invalid:8000/api/v10", "has to be the address of one"),
+    ],
+)
+def test_another_address_than_the_services_is_told_in_the_log(
+    world: World, caplog: pytest.LogCaptureFixture, answer: tuple[int, int | None], base_url: str, advice: str
+) -> None:
+    line = world.line()
+    line.answers.append(error(*answer))
+    game = world.start(line=line, base_url=base_url)
+    game.manager.set_user_achievement(WALK, 10)
+    told = f"{base_url} is not an achievements service: base_url {advice}"
+    game.until(lambda: any(told in message for message in warned(caplog)))
+    assert game.manager.pending_count == 1

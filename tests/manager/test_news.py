@@ -1,0 +1,194 @@
+"""What other devices and the game's server do: the stream, and the lists that bring news."""
+
+from __future__ import annotations
+
+import json
+
+from discord_achievements import UserAchievement
+from discord_achievements.client.net.transport import Response
+from discord_achievements.testing import ScriptedTransport
+from tests.support.managers import OK, SECRET, SECURE, UNKNOWN, WALK, WIN
+from tests.support.service_games import ANN, BOB, World, eventually, listing, scripted, superset, wait_for_stream
+
+
+def test_a_change_elsewhere_is_told_through_the_stream(world: World) -> None:
+    game = world.online()
+    wait_for_stream(game, world.lines[0])
+    for achievement_id, percent in ((SECURE, 100), (WALK, 10), (WALK, 20)):
+        world.service.grant(ANN, achievement_id, percent)
+    world.service.grant(BOB, WIN, 100)  # is none of Ann's business
+    game.until(lambda: len(game.events) == 3)
+    assert game.told == [(SECURE, 100), (WALK, 10), (WALK, 20)]
+    assert game.percents == {WALK: 20, WIN: 0, SECURE: 100}
+    assert game.manager.get_user_achievement(SECURE).unlocked_at == "2023-05-02T12:00:00.000000+00:00"
+    game.fetch()
+    assert len(game.events) == 3  # the list holds no news of it
+
+
+def test_a_secret_that_is_unlocked_elsewhere_is_told_although_it_was_never_heard_of(world: World) -> None:
+    game = world.online()
+    wait_for_stream(game, world.lines[0])
+    world.service.grant(ANN, SECRET, 100)
+    game.until(lambda: SECRET in game.percents)
+    game.until(lambda: game.events)
+    assert game.told == [(SECRET, 100)]
+    assert game.percents == {WALK: 0, WIN: 0, SECRET: 100, SECURE: 0}
+
+
+def test_an_unknown_id_is_told_of_when_the_list_has_its_name(world: World) -> None:
+    transport = ScriptedTransport(
+        {"get_user_achievements": listing(), "update_user_achievement": Response(200, {}, b"{}")}
+    )
+    game = scripted(world, transport)
+    game.fetch()
+    transport.answer("get_user_achievements", listing(superset(WALK, 40)))
+    assert game.set(WALK, 40) is OK
+    game.until(lambda: game.percents == {WALK: 40})
+    game.until(lambda: game.events)
+    assert game.told == [(WALK, 40)]
+
+
+def test_a_change_elsewhere_is_told_without_a_stream_too(world: World) -> None:
+    line = world.line(streams=False)
+    game = world.online(line=line)
+    world.service.grant(ANN, SECURE, 100)
+    count = len(line.of("GET"))
+    world.clock.advance(61)
+    game.until(lambda: game.events)
+    assert game.told == [(SECURE, 100)]
+    assert len(line.of("GET")) == count + 1
+
+
+def test_after_a_resync_the_list_is_fetched(world: World) -> None:
+    def listed(percent: int) -> Response:
+        one = superset(WALK, percent, revision=percent)
+        return Response(200, {"content-type": "application/json"}, json.dumps([one]).encode())
+
+    transport = ScriptedTransport({"get_user_achievements": listed(10)})
+    game = scripted(world, transport, streams=True)
+    game.fetch()
+    transport.answer("get_user_achievements", listed(20))
+    transport.push(b"id: 7\nevent: RESYNC\ndata: {}\n\n")
+    game.until(lambda: game.events)
+    assert game.told == [(WALK, 20)]
+
+
+def test_a_reset_takes_progress_away(world: World) -> None:
+    world.service.grant(ANN, WALK, 60)
+    game = world.online()
+    wait_for_stream(game, world.lines[0])
+    world.service.reset(ANN, WALK)
+    game.until(lambda: game.events)
+    assert game.events == [UserAchievement(ANN, WALK, 0, "", synced=True)]
+    assert game.percent(WALK) == 0
+    assert game.set(WALK, 10) is OK
+    assert game.percent(WALK) == 10
+    assert world.percents() == {WALK: 10}
+
+
+def test_a_reset_hides_a_secret_again(world: World) -> None:
+    world.service.grant(ANN, SECRET, 100)
+    line = world.line(streams=False)
+    game = world.online(line=line)
+    assert game.percent(SECRET) == 100
+    world.service.reset(ANN, SECRET)
+    assert game.fetch() is OK
+    assert SECRET not in game.percents
+
+
+def test_what_happened_while_the_game_was_off_is_news(world: World) -> None:
+    world.online().manager.close()
+    world.service.grant(ANN, WALK, 80)
+    world.service.grant(ANN, SECRET, 100)
+    again = world.start()
+    again.fetch()
+    again.until(lambda: len(again.events) == 2)
+    assert again.told == [(WALK, 80), (SECRET, 100)]
+
+
+def test_one_list_may_bring_much_news_within_a_budget(world: World) -> None:
+    ids = world.service.fill(50)
+    game = world.online(line=world.line(streams=False))
+    for achievement_id in ids:
+        world.service.grant(ANN, achievement_id, 5)
+    game.manager.fetch_user_achievements(game.results.append)
+    while not game.results:
+        before = len(game.events)
+        game.manager.run_callbacks(budget_s=0)
+        assert len(game.events) <= before + 1
+    assert game.told == [(achievement_id, 5) for achievement_id in ids]  # all of it before the answer to the fetch
+
+
+def test_without_a_budget_all_news_of_a_list_is_told_at_once(world: World) -> None:
+    ids = world.service.fill(50)
+    game = world.online(line=world.line(streams=False))
+    for achievement_id in ids:
+        world.service.grant(ANN, achievement_id, 5)
+    game.manager.fetch_user_achievements()
+    game.until(lambda: game.events)
+    assert game.told == [(achievement_id, 5) for achievement_id in ids]
+
+
+def test_what_the_game_has_set_already_is_no_news(world: World) -> None:
+    line = world.line(streams=False)
+    game = world.online(line=line)
+    line.hold()
+    game.manager.fetch_user_achievements(game.results.append)
+    eventually(lambda: len(line.of("GET")) == 2)
+    world.service.grant(ANN, WALK, 40)
+    game.manager.set_user_achievement(WALK, 60)  # the worker hears of it after the list
+    game.manager.run_callbacks()
+    line.release()
+    game.until(lambda: game.results or game.percent(WALK) != 60)
+    assert game.percent(WALK) == 60
+    game.until(lambda: game.manager.pending_count == 0)
+    assert game.percent(WALK) == 60
+    assert game.told == [(WALK, 60)]
+
+
+def test_an_achievement_that_is_secure_no_more_is_shown_at_once(world: World) -> None:
+    game = world.online(line=world.line(streams=False))
+    world.service.add_achievement(SECURE, "Champion", "Win a season.", secure=False)
+    assert game.set(SECURE, 10) is OK  # the answer tells
+    world.lines[0].hold()
+    game.manager.set_user_achievement(SECURE, 20)
+    game.manager.run_callbacks()
+    assert game.told == [(SECURE, 10), (SECURE, 20)]
+
+
+def test_a_new_achievement_without_progress_is_no_news(world: World) -> None:
+    game = world.online()
+    world.service.add_achievement(UNKNOWN, "New", "Brand new.")
+    assert game.set(UNKNOWN, 0) is OK
+    game.until(lambda: UNKNOWN in game.percents)
+    assert game.events == []
+
+
+def test_a_handler_that_is_replaced_while_news_waits_leaves_it_to_its_successor(world: World) -> None:
+    ids = world.service.fill(3)
+    game = world.online(line=world.line(streams=False))
+    one, two = list[UserAchievement](), list[UserAchievement]()
+    game.manager.on_user_achievement_update = one.append
+    for achievement_id in ids:
+        world.service.grant(ANN, achievement_id, 5)
+    game.manager.fetch_user_achievements(game.results.append)
+    while not one:
+        game.manager.run_callbacks(budget_s=0)
+    game.manager.on_user_achievement_update = two.append
+    game.until(lambda: game.results)
+    assert [event.achievement_id for event in one] == ids[:1]
+    assert [event.achievement_id for event in two] == ids[1:]
+
+
+def test_the_list_changes_inside_run_callbacks_only(world: World) -> None:
+    line = world.line(streams=False)
+    game = world.online(line=line)
+    before = game.percents
+    world.service.grant(ANN, WIN, 100)
+    game.manager.set_user_achievement(WALK, 50)
+    game.manager.fetch_user_achievements()
+    eventually(lambda: len(line.of("GET")) >= 2)
+    assert game.manager.flush() is True
+    assert game.percents == before
+    assert game.events == []
+    game.until(lambda: game.percents == {WALK: 50, WIN: 100, SECURE: 0})

@@ -1,0 +1,73 @@
+"""What a set does when there is no service: what it shows, the event it makes and its result."""
+
+from __future__ import annotations
+
+import pytest
+
+from discord_achievements import UserAchievement
+from discord_achievements.testing import ManualClock
+from tests.support.managers import OK, SECURE, WALK, WIN, Game, Start
+
+
+def test_a_set_is_shown_and_told_by_the_next_run_callbacks(game: Game) -> None:
+    game.fetch()
+    game.manager.set_user_achievement(WALK, 25)
+    assert game.percent(WALK) == 0  # not before
+    assert game.events == []
+    game.manager.run_callbacks()
+    assert game.percent(WALK) == 25
+    assert game.events == [UserAchievement(0, WALK, 25, "")]
+    assert not game.events[0].unlocked
+    assert game.percents == {WALK: 25, WIN: 0, SECURE: 0}
+
+
+def test_an_event_comes_without_a_fetch(game: Game) -> None:
+    game.set(WALK, 25)
+    assert game.told == [(WALK, 25)]
+    assert game.manager.count_user_achievements() == 0
+
+
+def test_the_unlock_has_a_time(start: Start) -> None:
+    game = start(clock=ManualClock())
+    game.set(WIN, 100)
+    assert game.events == [UserAchievement(0, WIN, 100, "2023-05-02T12:00:00.000000+00:00")]
+    assert game.events[0].unlocked
+
+
+@pytest.mark.parametrize("percent", [0, 24, 25])
+def test_a_lower_or_equal_value_is_ok_and_no_news(game: Game, percent: int) -> None:
+    game.fetch()
+    game.set(WALK, 25)
+    assert game.set(WALK, percent) is OK
+    assert game.percent(WALK) == 25
+    assert game.told == [(WALK, 25)]
+
+
+def test_each_change_of_value_is_told_once(game: Game) -> None:
+    game.fetch()
+    for percent in (10, 30, 20, 30, 40):
+        game.manager.set_user_achievement(WALK, percent, game.results.append)
+    game.until(lambda: len(game.results) == 1 + 5)
+    assert game.told == [(WALK, 10), (WALK, 30), (WALK, 40)]
+    assert game.percent(WALK) == 40
+
+
+def test_the_first_unlock_time_stays(start: Start) -> None:
+    clock = ManualClock()
+    game = start(clock=clock)
+    game.fetch()
+    game.set(WIN, 100)
+    first = game.manager.get_user_achievement(WIN).unlocked_at
+    for seconds in (60, -3600):
+        clock.jump_wall_clock(seconds)
+        assert game.set(WIN, 100) is OK
+        assert game.manager.get_user_achievement(WIN).unlocked_at == first
+    assert len(game.events) == 1
+
+
+def test_saying_the_same_in_every_frame_is_harmless(game: Game) -> None:
+    for _ in range(600):
+        game.manager.set_user_achievement(WALK, 10, game.results.append)
+        game.manager.run_callbacks()
+    game.until(lambda: len(game.results) == 600)
+    assert game.told == [(WALK, 10)]

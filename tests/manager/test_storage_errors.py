@@ -1,0 +1,101 @@
+"""Storage that does not work, or not yet."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import pytest
+
+from discord_achievements import AchievementManager
+from discord_achievements.client.disk.journal import SLOTS
+from tests.support.managers import APPLICATION_ID, OK, SECURE, WALK, WIN, Game, Start, write_catalogue
+from tests.support.service_games import World, eventually
+
+
+def play(game: Game) -> None:
+    """Do what a game does; nothing of it may depend on the disk."""
+    assert game.fetch() is OK
+    assert game.set(WALK, 40) is OK
+    assert game.set(WIN, 100) is OK
+    assert game.percents == {WALK: 40, WIN: 100, SECURE: 0}
+    assert game.told == [(WALK, 40), (WIN, 100)]
+
+
+def test_without_a_folder_the_game_goes_on_in_memory(
+    start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "occupied").write_text("a file where the folder should be")
+    game = start(data_dir=tmp_path / "occupied")
+    play(game)
+    game.manager.close()
+    assert game.manager.storage_error is not None
+    assert "occupied" in game.manager.storage_error
+    assert "occupied" in caplog.text
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]  # said once
+    assert (tmp_path / "occupied").read_text() == "a file where the folder should be"
+
+
+def test_a_damaged_file_is_set_aside_and_never_deleted(start: Start, tmp_path: Path) -> None:
+    game = start()
+    game.set(WALK, 10)
+    game.manager.close()
+    (cache,) = (tmp_path / "data").glob("*.sqlite3")
+    damaged = b"this is not a database, but it is this player's" * 100
+    cache.write_bytes(damaged)
+
+    again = start()
+    assert again.manager.storage_error is not None
+    play(again)
+    again.manager.close()
+    assert damaged in [path.read_bytes() for path in (tmp_path / "data").iterdir()]
+
+    third = start()  # which has nothing to complain of any more
+    assert third.manager.storage_error is None
+    third.fetch()
+    assert third.percents == {WALK: 40, WIN: 100, SECURE: 0}
+
+
+def test_the_data_folder_is_the_users_own_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("HOME", "USERPROFILE", "LOCALAPPDATA", "XDG_DATA_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / "home"))
+    catalogue = write_catalogue(tmp_path)
+    with AchievementManager(APPLICATION_ID, achievements=catalogue) as manager:
+        Game(manager).set(WALK, 10)
+    (folder,) = (tmp_path / "home").rglob(str(APPLICATION_ID))
+    assert folder.parent.name == "discord_achievements"
+    assert list(folder.iterdir())
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the XDG folders are those of other systems")
+def test_a_relative_xdg_folder_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_DATA_HOME", "relative")
+    monkeypatch.chdir(tmp_path)
+    AchievementManager(APPLICATION_ID, achievements=write_catalogue(tmp_path)).close()
+    assert not (tmp_path / "relative").exists()
+    assert list((tmp_path / "home").rglob(str(APPLICATION_ID)))
+
+
+def test_what_finds_the_journal_full_is_told_and_stored_all_the_same(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    line = world.line()
+    line.hold()
+    game = world.start(line=line)
+    game.manager.run_callbacks()
+    eventually(lambda: line.requests)  # the worker is busy, and stores nothing meanwhile
+    ids = range(1, SLOTS + 3)
+    for achievement_id in ids[:SLOTS]:
+        game.manager.set_user_achievement(achievement_id, 50)
+    assert game.manager.storage_error is None
+    for achievement_id in ids[SLOTS:]:
+        game.manager.set_user_achievement(achievement_id, 50)
+    assert "journal is full" in str(game.manager.storage_error)
+    line.transport.go_down()
+    line.release()
+    eventually(lambda: game.manager.storage_error is None)  # all of it is on disk now
+    assert sum("journal is full" in message for message in caplog.messages) == 1
+    game.manager.close()
+    assert world.start(down=True).manager.pending_count == len(ids)

@@ -1,0 +1,278 @@
+"""Two players, or two processes, on one machine: each gets what is theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from discord_achievements import Result
+from discord_achievements.client.net.transport import Request, Response
+from discord_achievements.testing import ScriptedTransport
+from tests.support.managers import APPLICATION_ID, OK, SECURE, WALK, WIN, Start, run_python, write_catalogue
+from tests.support.service_games import (
+    ANN,
+    BASE_URL,
+    BOB,
+    LONG_S,
+    UNAVAILABLE,
+    Tokens,
+    World,
+    bring_back,
+    error,
+    listing,
+    scripted,
+    superset,
+    wait_for_stream,
+)
+
+
+def test_two_managers_on_one_folder_lose_nothing(start: Start) -> None:
+    one, two = start(), start()
+    one.fetch()
+    two.fetch()
+    assert one.set(WALK, 40) is OK
+    assert two.set(WIN, 100) is OK
+    assert two.set(WALK, 30) is OK
+    for game in (one, two):
+        assert game.fetch() is OK
+        assert game.percents == {WALK: 40, WIN: 100, SECURE: 0}
+        game.manager.close()
+    three = start()
+    three.fetch()
+    assert three.percents == {WALK: 40, WIN: 100, SECURE: 0}
+
+
+def test_two_players_on_one_machine_do_not_get_each_others_progress(world: World) -> None:
+    world.online().manager.close()
+    ann = world.start(down=True)
+    assert ann.set(WALK, 50) is UNAVAILABLE
+    ann.manager.close()
+
+    bob = world.start("bob-1", down=True)  # a token that has never been online
+    assert bob.manager.pending_count == 0
+    assert bob.set(WIN, 100) is UNAVAILABLE
+    bob.fetch()
+    assert bob.percents == {WALK: 0, WIN: 100, SECURE: 0}
+    bob.manager.close()
+
+    bob = world.online("bob-1")
+    bob.until(lambda: bob.manager.pending_count == 0)
+    assert (world.percents(ANN), world.percents(BOB)) == ({}, {WIN: 100})
+    bob.manager.close()
+
+    ann = world.online()
+    ann.until(lambda: ann.manager.pending_count == 0)
+    assert (world.percents(ANN), world.percents(BOB)) == ({WALK: 50}, {WIN: 100})
+    assert ann.percents == {WALK: 50, WIN: 0, SECURE: 0}
+
+
+def test_another_player_takes_over_during_play(world: World) -> None:
+    ann = world.online()
+    line = world.lines[0]
+    line.transport.go_down()
+    assert ann.set(WALK, 50) is UNAVAILABLE
+    ann.manager.set_token("bob-1")
+    ann.until(lambda: ann.percents == {WALK: 0, WIN: 0, SECURE: 0})
+    assert ann.manager.pending_count == 0
+    assert ann.set(WIN, 20) is UNAVAILABLE
+    bring_back(world, line)
+    ann.until(lambda: ann.manager.pending_count == 0)
+    assert (world.percents(ANN), world.percents(BOB)) == ({}, {WIN: 20})
+    ann.until(lambda: ann.manager.get_user_achievement(WIN).user_id == BOB)
+    ann.manager.set_token("ann-1")
+    ann.until(lambda: world.percents(ANN) == {WALK: 50})
+    ann.until(lambda: ann.percents == {WALK: 50, WIN: 0, SECURE: 0})
+
+
+def test_a_set_right_after_the_change_of_players_is_the_new_players(world: World) -> None:
+    game = world.online()
+    game.set(WALK, 30)
+    game.manager.set_token("bob-1")
+    game.manager.set_user_achievement(WALK, 50, game.results.append)
+    game.until(lambda: len(game.results) == 2)
+    game.manager.flush()
+    assert (world.percents(ANN), world.percents(BOB)) == ({WALK: 30}, {WALK: 50})
+    game.until(lambda: game.percents == {WALK: 50, WIN: 0, SECURE: 0})
+    game.until(lambda: game.manager.get_user_achievement(WALK).user_id == BOB)
+
+
+def test_what_is_set_right_after_the_change_of_players_is_shown_out_of_reach_too(world: World) -> None:
+    game = world.online()
+    game.set(WALK, 50)
+    world.lines[0].transport.go_down()
+    game.manager.set_token("bob-1")
+    game.manager.set_user_achievement(WALK, 20)  # less than Ann's, which the list still shows
+    game.until(lambda: game.told == [(WALK, 50), (WALK, 20)])
+    assert game.percents == {WALK: 20, WIN: 0, SECURE: 0}
+    assert game.manager.pending_count == 1
+
+
+SIGN_IN_AND_DIE = """
+    import os, sys
+    from discord_achievements import AchievementManager
+    from discord_achievements.testing import ScriptedTransport, run_until
+
+    application_id, walk, base_url, catalogue, data_dir = sys.argv[1:]
+    manager = AchievementManager(
+        int(application_id), achievements=catalogue, base_url=base_url, token="ann-1", data_dir=data_dir,
+        transport=ScriptedTransport({}),
+    )
+    told = []
+    manager.set_user_achievement(int(walk), 50, told.append)
+    run_until(manager, lambda: told)
+    manager.set_token("bob-1")
+    manager.set_user_achievement(int(walk), 20)  # less than Ann's, which the list still shows
+    os._exit(0)
+"""
+
+
+def test_what_is_set_right_after_the_change_of_players_survives_a_crash(world: World) -> None:
+    catalogue = write_catalogue(world.folder)
+    ended = run_python(SIGN_IN_AND_DIE, APPLICATION_ID, WALK, BASE_URL, catalogue, world.folder / "data")
+    assert ended.returncode == 0, ended.stderr
+    bob = world.online("bob-1")
+    bob.until(lambda: world.percents(BOB) == {WALK: 20})
+    bob.manager.close()
+    ann = world.online("ann-1")
+    ann.until(lambda: world.percents(ANN) == {WALK: 50})
+
+
+def test_the_owner_of_a_token_object_may_be_known_beforehand(world: World) -> None:
+    game = world.start(Tokens("ann-1", user_id=ANN), down=True, achievements=write_catalogue(world.folder))
+    game.set(WALK, 50)
+    game.fetch()
+    assert game.manager.get_user_achievement(WALK).user_id == ANN
+    game.manager.close()
+    world.service.add_player("ann-2", ANN)
+    again = world.online(Tokens("ann-2", user_id=ANN))
+    again.until(lambda: again.manager.pending_count == 0)
+    assert world.percents() == {WALK: 50}
+
+
+def refusing(token: str, refused: Response, method: str = "") -> Callable[[Request], Response | None]:
+    """Have what is sent with `token`, or only what is sent by `method`, be refused."""
+
+    def intercept(request: Request) -> Response | None:
+        is_refused = request.headers["Authorization"].endswith(token) and request.method.startswith(method)
+        return refused if is_refused else None
+
+    return intercept
+
+
+def test_what_waits_is_not_delivered_with_a_renewed_token_of_another_player(world: World) -> None:
+    game = world.online(Tokens("ann-1", "bob-1"))
+    world.service.revoke("ann-1")
+    assert game.set(WALK, 50) is Result.NOT_AUTHENTICATED
+    game.until(lambda: game.percents == {WALK: 0, WIN: 0, SECURE: 0})
+    game.until(lambda: game.manager.pending_count == 0)
+    assert game.set(WIN, 20) is OK
+    assert (world.percents(ANN), world.percents(BOB)) == ({}, {WIN: 20})
+    bobs = [one for one in world.lines[0].of("PUT") if one.headers["Authorization"] == "Bearer bob-1"]
+    assert [one.url.rpartition("/")[2] for one in bobs] == [str(WIN)]
+    world.service.grant(BOB, SECURE, 100)  # and Bob's changes elsewhere are heard of
+    game.until(lambda: game.percents == {WALK: 0, WIN: 20, SECURE: 100})
+    world.service.add_player("ann-2", ANN)
+    game.manager.set_token("ann-2")
+    game.until(lambda: world.percents(ANN) == {WALK: 50})
+    assert world.percents(BOB) == {WIN: 20, SECURE: 100}
+
+
+def test_a_sign_in_that_fails_for_a_while_may_end_with_another_player(world: World) -> None:
+    game = world.online(Tokens("ann-1", OSError("no sign-in"), "bob-1"))
+    wait_for_stream(game, world.lines[0])  # so that it is the update that is sent next
+    world.service.revoke("ann-1")
+    assert game.set(WALK, 50) is Result.OAUTH2_ERROR
+    world.clock.advance(LONG_S)
+    game.until(lambda: game.manager.pending_count == 0)
+    assert (world.percents(ANN), world.percents(BOB)) == ({}, {})
+
+
+def test_a_renewed_token_of_which_nothing_is_known_yet_is_nobodys(world: World) -> None:
+    line = world.line()
+    game = world.online(Tokens("ann-1", "bob-1"), line=line)
+    world.service.revoke("ann-1")
+    line.transport.intercept = refusing("bob-1", error(503, None))
+    assert game.set(WALK, 50) is UNAVAILABLE
+    assert game.manager.pending_count == 1
+    game.manager.close()  # before anybody knows whose the new token is
+    bob = world.online("bob-1")
+    assert bob.manager.pending_count == 0
+    assert bob.percents == {WALK: 0, WIN: 0, SECURE: 0}
+    bob.manager.close()
+    world.service.add_player("ann-1", ANN)
+    ann = world.online("ann-1")
+    ann.until(lambda: ann.manager.pending_count == 0)
+    assert (world.percents(ANN), world.percents(BOB)) == ({WALK: 50}, {})
+
+
+def test_what_was_done_with_a_token_before_a_renewal_told_whose_it_is_is_kept(world: World) -> None:
+    bob = world.start("bob-1", down=True, achievements=write_catalogue(world.folder))
+    assert bob.set(WIN, 30) is UNAVAILABLE
+    bob.manager.close()
+    game = world.online(Tokens("ann-1", "bob-1"))
+    world.service.revoke("ann-1")
+    assert game.set(WALK, 50) is Result.NOT_AUTHENTICATED
+    game.until(lambda: world.percents(BOB) == {WIN: 30})
+    assert world.percents(ANN) == {}
+
+
+def test_while_no_list_tells_whose_a_renewed_token_is_nothing_is_sent_with_it(world: World) -> None:
+    line = world.line()
+    game = world.online(Tokens("ann-1", "ann-2"), line=line)
+    world.service.revoke("ann-1")
+    world.service.add_player("ann-2", ANN)
+    line.transport.intercept = refusing("ann-2", error(403, 50013), "GET")
+    assert game.set(WALK, 50) is Result.INVALID_PERMISSIONS
+    assert game.set(WIN, 50) is Result.INVALID_PERMISSIONS
+    assert (game.manager.pending_count, world.percents()) == (2, {})
+    line.transport.intercept = None
+    assert game.fetch() is OK
+    game.until(lambda: game.manager.pending_count == 0)
+    assert world.percents() == {WALK: 50, WIN: 50}
+
+
+def test_a_service_that_names_nobody_gets_what_waits_with_a_renewed_token(world: World) -> None:
+    entry = {name: value for name, value in superset(WALK, 35).items() if name != "user_id"}
+    transport = ScriptedTransport(
+        {"get_user_achievements": listing(entry), "update_user_achievement": [error(401, 0), Response(200, {}, b"{}")]}
+    )
+    game = scripted(world, transport, token=Tokens("first", "second"))
+    game.fetch()
+    assert game.set(WALK, 50) is OK
+    assert [one.method for one in transport.requests if not one.url.endswith("/events")] == ["GET", "PUT", "GET", "PUT"]
+
+
+def test_a_token_object_that_is_wrong_about_its_player_delivers_nothing_of_theirs(world: World) -> None:
+    world.online("bob-1").manager.close()  # from now on it is known whose that is
+    line = world.line()
+    tokens = Tokens(OSError("no sign-in"), "bob-1", user_id=ANN)
+    game = world.start(tokens, line=line, achievements=write_catalogue(world.folder))
+    assert game.set(WALK, 50) is Result.OAUTH2_ERROR
+    world.clock.advance(LONG_S)
+    game.until(lambda: game.manager.pending_count == 0)
+    assert game.fetch() is OK
+    assert (world.percents(ANN), world.percents(BOB)) == ({}, {})
+
+
+def test_two_managers_of_one_game_lose_nothing(world: World) -> None:
+    one, two = world.online(), world.online()
+    one.set(WALK, 40)
+    two.set(WIN, 100)
+    two.set(WALK, 30)
+    assert world.percents() == {WALK: 40, WIN: 100}
+    for game in (one, two):
+        game.fetch()
+        assert game.percents == {WALK: 40, WIN: 100, SECURE: 0}
+        assert game.manager.pending_count == 0
+
+
+def test_what_one_process_could_not_deliver_is_delivered_once(world: World) -> None:
+    one = world.start(down=True)
+    one.set(WALK, 40)
+    two = world.online()
+    one.manager.close()
+    two.manager.close()
+    three = world.online()
+    three.until(lambda: three.manager.pending_count == 0)
+    assert world.percents() == {WALK: 40}
+    updates = [update for line in world.lines for update in line.put]
+    assert len(updates) == 1
