@@ -1,7 +1,7 @@
-"""What `run_callbacks()` shows and tells the game, in which order, and how much of it in one frame.
+"""What `run_callbacks()` shows the game and which of its functions it calls, in which order, and how much in a frame.
 
-The worker's messages and the game's own sets wait in one queue. Taking one out changes the list that the game reads,
-or calls the game's code, and nothing else does either. All of it runs on the game's thread.
+The worker's messages and the game's own sets wait in one queue. Taking one out changes the list that the game reads, or
+calls the game's code; nothing else does either. All of it runs on the game's thread.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Container
 from typing import Any, NamedTuple, TypeVar
 
 from ..domain.models import UserAchievement
+from ..domain.progress import is_news
 from ..domain.result import Result
 from .event import Event, Handlers
 from .messages import Answered, Changed, ConnectionChanged, FetchAnswered, IconStored, Listed, Set
@@ -25,18 +26,18 @@ T = TypeVar("T")
 
 
 class Callbacks:
-    """What the game is shown, and what waits to be told to it.
+    """What the game is shown, and what waits to be delivered to it.
 
-    `inbox` is the queue, `callbacks` the calls that wait for their result. `view` is the list as it is known, `objects`
-    and `visible` are that of it which the getters read: nothing before it has been `fetched`. These two stay the same
-    containers, so that a getter need not look for them. `own` are the sets that were news; the worker may not have seen
-    them yet. `icons` are where they are, by achievement, with their hash.
+    `inbox` is the queue, `waiting` the callbacks of calls that have no result yet, by the call's number. `known` is the
+    list as far as it is known; `objects` and `visible` are what the getters read of it, empty until the list has been
+    `fetched`. `own` are the game's sets that were news and that the worker may not have seen yet. `icons` are the paths
+    of icons with their hash, by achievement. `has_run` is whether `run` has ever been called.
     """
 
-    def __init__(self, view: PlayerList, inbox: deque[object], callbacks: dict[int, ResultCallback]) -> None:
+    def __init__(self, known: PlayerList, inbox: deque[object], waiting: dict[int, ResultCallback]) -> None:
         self.inbox = inbox
-        self.callbacks = callbacks
-        self.view = view
+        self.waiting = waiting
+        self.known = known
         self.objects: dict[int, UserAchievement] = {}
         self.visible: list[int] = []
         self.fetched = False
@@ -44,81 +45,65 @@ class Callbacks:
         self.icons: dict[int, tuple[str, str | None]] = {}
         self.updates: Event[UserAchievement] = Event("on_user_achievement_update")
         self.connection: Event[bool] = Event("on_connection_change")
+        self.has_run = False
         self._delivering = False
 
-    def refuse(self, seq: int, result: Result) -> None:
-        """Have the callback of the call `seq`, if there is one, be told `result`."""
-        if seq in self.callbacks:
+    def answer(self, seq: int, result: Result) -> None:
+        """Queue the result of call `seq`, if that has a callback."""
+        if seq in self.waiting:
             self.inbox.append(Answered(seq, result))
 
     def run(self, budget_s: float | None) -> None:
-        """Deliver what is there now, within a budget if there is one; called from inside itself it does nothing."""
+        """Deliver what is in the queue now, within a budget if there is one; a call from inside it does nothing."""
         if self._delivering:
             return
         stop_at = None if budget_s is None else time.perf_counter() + budget_s
-        self._delivering = True
-        inbox, updates = self.inbox, self.updates
+        self._delivering = self.has_run = True
+        inbox = self.inbox
         left = len(inbox)
         try:
             # A callback may close the manager, which empties the queue.
             while left and inbox:
-                entry = inbox.popleft()
-                left -= 1
-                if type(entry) is UserAchievement:
-                    # What _take would do with it, for the usual case: one handler, and the list has been looked at.
-                    objects = self.view.objects
-                    achievement_id = entry.achievement_id
-                    old = objects.get(achievement_id)
-                    if old is None or old.user_id != entry.user_id:
-                        self._show_own(entry)
-                    elif entry.percent_complete > old.percent_complete:
-                        objects[achievement_id] = entry
-                        if len(updates.handlers) == 1:
-                            updates.handlers[0](entry)
-                        else:
-                            self._call(updates, entry)
-                elif type(entry) is _News:
-                    self._show_news(entry, stop_at)
-                else:
-                    left += self._take(entry)
+                left += self._take(inbox.popleft(), stop_at) - 1
                 if stop_at is not None and time.perf_counter() >= stop_at:
                     break
         finally:
             self._delivering = False
 
-    def _take(self, entry: object) -> int:
+    def _take(self, entry: object, stop_at: float | None = None) -> int:
         """Deliver one message; return how many it has put in front of the queue."""
-        match entry:
-            case Answered(seq, result):
-                self._answer(seq, result)
-            case UserAchievement():
-                self._show_own(entry)
-            case FetchAnswered(seq, result):
-                self.fetched = True
-                self._show(self.view)
-                self._answer(seq, result)
-            case Changed():
-                self._show_change(entry)
-            case Listed(view, news):
-                return self._show_list(view, news)
-            case ConnectionChanged(online):
-                self._call(self.connection, online)
-            case IconStored(achievement_id, icon_hash, path):
-                self.icons[achievement_id] = (icon_hash, path)
-            case _News():
-                self._show_news(entry, None)
-            case _Call(event, value, called):
-                self._call(event, value, called)
+        if isinstance(entry, UserAchievement):
+            self._show_own(entry)
+        elif isinstance(entry, Answered):
+            self._answer(entry.seq, entry.result)
+        elif isinstance(entry, Changed):
+            self._show_change(entry)
+        elif isinstance(entry, _News):
+            self._show_news(entry, stop_at)
+        elif isinstance(entry, Listed):
+            return self._show_list(entry)
+        elif isinstance(entry, FetchAnswered):
+            self.fetched = True
+            self._show()
+            self._answer(entry.seq, entry.result)
+        elif isinstance(entry, ConnectionChanged):
+            self._call(self.connection, entry.online)
+        elif isinstance(entry, IconStored):
+            self.icons[entry.achievement_id] = (entry.icon_hash, entry.path)
+        elif isinstance(entry, _Call):
+            self._call(entry.event, entry.value, entry.called)
         return 0
 
     def _answer(self, seq: int, result: Result) -> None:
-        callback = self.callbacks.pop(seq, None)
+        callback = self.waiting.pop(seq, None)
         if callback is not None:
             callback(result)
 
     def _call(self, event: Event[T], value: T, called: Handlers[T] = ()) -> None:
         """Give `value` to the handlers of `event` that were not `called` yet; those behind one that raises wait."""
-        handlers = tuple(handler for handler in event.handlers if handler not in called)
+        handlers = event.handlers
+        if called:
+            handlers = tuple(handler for handler in handlers if handler not in called)
         for number, handler in enumerate(handlers, 1):
             try:
                 handler(value)
@@ -128,83 +113,82 @@ class Callbacks:
                 raise
 
     def _show_own(self, own: UserAchievement) -> None:
-        """An own set of an achievement that is not in the list, or has not been looked at since a new list came."""
-        view, achievement_id = self.view, own.achievement_id
-        old = view.look(achievement_id)
-        if old is None or own.percent_complete <= old.percent_complete:
+        """Show what the game itself has set."""
+        known, achievement_id = self.known, own.achievement_id
+        old = known.objects.get(achievement_id)
+        if old is not None and old.user_id == own.user_id and is_news(own.percent_complete, old.percent_complete):
+            known.objects[achievement_id] = own  # the usual case: it is listed, and has been looked at
+            self._call(self.updates, own)
             return
-        own = view.put_own(own)
-        if view.is_listed(achievement_id):
+        old = known.look(achievement_id)
+        if old is None or not is_news(own.percent_complete, old.percent_complete):
+            return
+        own = known.put_own(own)
+        if known.is_listed(achievement_id):
             self._call(self.updates, own)
 
     def _show_change(self, change: Changed) -> None:
         seq, new, state, texts = change
-        view, achievement_id = self.view, new.achievement_id
-        view.define(achievement_id, state, texts)
+        known, achievement_id = self.known, new.achievement_id
+        known.define(achievement_id, state, texts)
         said = self.own.get(achievement_id)
         if said is not None and said.seq <= seq:
             del self.own[achievement_id]
-        elif said is not None and said.own is not None and said.own.percent_complete > new.percent_complete:
-            return  # the worker has not seen our latest set yet; what it says of that comes later
-        old = view.look(achievement_id)
-        is_seen = listed(state) or view.is_listed(achievement_id)
-        view.put(new, is_listed=listed(state))
+        elif said is not None and said.own is not None and is_news(said.own.percent_complete, new.percent_complete):
+            return  # the worker has not seen our latest set yet; a message about that will follow
+        old = known.look(achievement_id)
+        is_seen = listed(state) or known.is_listed(achievement_id)
+        known.put(new, is_listed=listed(state))
         if is_seen and new.percent_complete != (0 if old is None else old.percent_complete):
             self._call(self.updates, new)
 
-    def _show_list(self, view: PlayerList, news: tuple[UserAchievement, ...]) -> int:
-        before = self.view
+    def _show_list(self, message: Listed) -> int:
+        before, known = self.known, message.player_list
         for achievement_id, said in list(self.own.items()):
-            if said.seq <= view.seq:
+            if said.seq <= known.seq:
                 del self.own[achievement_id]
                 continue
-            own, shown, told = said.own, before.look(achievement_id), view.look(achievement_id)
-            if own is None or shown is None or told is None:
+            own, shown, now = said.own, before.look(achievement_id), known.look(achievement_id)
+            if own is None or shown is None or now is None:
                 continue
-            # What the game has been shown already stays shown, until the worker has seen it too.
-            if told.percent_complete < own.percent_complete <= shown.percent_complete:
-                view.put_own(own)
-        self.view = view
+            # What the game has been shown stays shown until the worker has seen it too.
+            is_shown = not is_news(own.percent_complete, shown.percent_complete)
+            if is_shown and is_news(own.percent_complete, now.percent_complete):
+                known.put_own(own)
+        self.known = known
         if self.fetched:
-            self._show(view)
-        if not news:
+            self._show()
+        if not message.news:
             return 0
-        self.inbox.appendleft(_News(deque(news)))
+        self.inbox.appendleft(_News(deque(message.news)))
         return 1
 
     def _show_news(self, news: _News, stop_at: float | None) -> None:
-        """Tell the values that came with a list, one after the other; the game may have set some itself meanwhile."""
-        inbox, waiting, own, updates = self.inbox, news.waiting, self.own, self.updates
-        # It stays in front until all of it is told: a handler may raise, or close the manager.
+        """Deliver the values that came with a list, one after the other; the game may set some itself meanwhile."""
+        inbox, waiting = self.inbox, news.waiting
+        # It stays in front until all of it is delivered: a handler may raise, or close the manager.
         inbox.appendleft(news)
         while waiting:
             new = waiting.popleft()
-            said = own.get(new.achievement_id) if own else None
-            if said is None or said.own is None or said.own.percent_complete < new.percent_complete:
-                if len(updates.handlers) == 1:
-                    updates.handlers[0](new)
-                else:
-                    self._call(updates, new)
+            said = self.own.get(new.achievement_id)
+            if said is None or said.own is None or is_news(new.percent_complete, said.own.percent_complete):
+                self._call(self.updates, new)
             if stop_at is not None and time.perf_counter() >= stop_at:
                 return
         if inbox and inbox[0] is news:
             inbox.popleft()
 
-    def _show(self, view: PlayerList) -> None:
-        """Have the getters read `view`, and see what happens to it from now on."""
-        if view.objects is not self.objects:
-            self.objects.clear()
-            self.objects.update(view.objects)
-            self.visible[:] = view.visible
-            view.objects, view.visible = self.objects, self.visible
+    def _show(self) -> None:
+        """Let the getters read the list that is known."""
+        self.objects, self.visible = self.known.objects, self.known.visible
 
     def finish(self) -> None:
-        """Deliver what has arrived, and give the calls up that still wait; a mistake in one callback hinders no other.
+        """Deliver what has arrived, and abort the calls still waiting.
 
-        What a callback asks for meanwhile is answered by another `run_callbacks()`: one that tries again whenever it
-        has failed would have no end here.
+        An exception in one callback does not stop the others. What a callback asks for meanwhile is answered by another
+        `run_callbacks()`: one that tries again whenever it fails would never end here.
         """
-        self.inbox.extend([Answered(seq, Result.TRANSACTION_ABORTED) for seq in self.callbacks])
+        self.inbox.extend([Answered(seq, Result.TRANSACTION_ABORTED) for seq in self.waiting])
         self.inbox.append(end := object())
         error: BaseException | None = None
         was_delivering, self._delivering = self._delivering, True
@@ -213,7 +197,7 @@ class Callbacks:
                 self._take(entry)
             except BaseException as exc:
                 if error is not None:
-                    _log.error("one more callback raised while the manager was closing", exc_info=exc)
+                    _log.error("another callback raised while the manager was closing", exc_info=exc)
                 error = error or exc
         self._delivering = was_delivering
         if error is not None:
@@ -221,7 +205,7 @@ class Callbacks:
 
 
 class _News(NamedTuple):
-    """Changes that came with a list, and are still to be told."""
+    """Changes that came with a list and have not been delivered yet."""
 
     waiting: deque[UserAchievement]
 
@@ -234,11 +218,11 @@ class _Call(NamedTuple):
     called: Handlers[Any] = ()
 
 
-def awaited(inbox: deque[object], callbacks: Container[int]) -> Callable[[object], None]:
-    """Return what puts the worker's messages into `inbox`, save answers to sets for which no callback waits."""
+def awaited(inbox: deque[object], waiting: Container[int]) -> Callable[[object], None]:
+    """Return what puts the worker's messages into `inbox`, except answers to sets for which no callback waits."""
 
     def post(message: object) -> None:
-        if not isinstance(message, Answered) or message.seq in callbacks:
+        if not isinstance(message, Answered) or message.seq in waiting:
             inbox.append(message)
 
     return post

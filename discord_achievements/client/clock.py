@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
+@runtime_checkable
 class Clock(Protocol):
-    """Where the time comes from; replace it in tests with `testing.ManualClock`."""
+    """Where the time comes from; tests replace it with `testing.ManualClock`."""
 
     def now(self) -> float:
         """Return monotonic seconds, for waits and rate limits."""
@@ -18,8 +19,13 @@ class Clock(Protocol):
         """Return microseconds since the epoch in UTC, for records."""
         ...
 
+
+@runtime_checkable
+class JumpingClock(Clock, Protocol):
+    """A clock that a test moves: whoever waits must then look again."""
+
     def on_jump(self, wake: Callable[[], None]) -> None:
-        """Have `wake` called whenever time moves other than by passing; a real clock never does."""
+        """Call `wake` whenever time moves other than by passing."""
         ...
 
 
@@ -33,6 +39,3 @@ class SystemClock:
     def at_us(self) -> int:
         """Return the wall clock in whole microseconds."""
         return time.time_ns() // 1000
-
-    def on_jump(self, wake: Callable[[], None]) -> None:
-        """Do nothing: this clock only passes."""

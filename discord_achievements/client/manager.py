@@ -1,6 +1,6 @@
 """`AchievementManager`: the GameSDK's verbs, on the game's thread.
 
-Nothing here waits. A verb checks its arguments, notes what was asked, and leaves the rest to the worker; what comes of
+Nothing here waits. A verb checks its arguments, notes what was asked and leaves the rest to the worker; what comes of
 it arrives in a queue that `run_callbacks()` empties. The game's thread touches neither disk nor network and takes no
 lock, except in the constructor, `flush` and `close`.
 """
@@ -18,26 +18,22 @@ from types import TracebackType
 from typing import NoReturn, Self
 
 from ..domain.catalogue import Catalogue
-from ..domain.errors import CatalogueError, ConfigurationError, ResultError
+from ..domain.errors import ConfigurationError, ResultError
 from ..domain.models import Achievement, UserAchievement
-from ..domain.progress import COMPLETE, is_percent
+from ..domain.progress import COMPLETE, is_news, is_percent
 from ..domain.result import Result
-from ..domain.snowflake import MAX_SNOWFLAKE, is_snowflake
+from ..domain.snowflake import is_snowflake
 from ..domain.wire import format_time
 from . import options
 from .callbacks import Callbacks, ResultCallback, awaited
-from .clock import Clock, SystemClock
-from .disk import owner as owners
-from .disk.catalogue_file import png_paths, read_catalogue
+from .clock import Clock
 from .disk.storage import Storage
 from .event import Event
 from .lifetime import Lifetime
-from .messages import START, Fetch, Set, SignIn, WantIcon
-from .net.api import Api
+from .messages import Fetch, Set, SignIn, WantIcon
 from .net.transport import Transport
-from .token import Credentials, TokenProvider, credentials
-from .worker.engine import Engine, Service
-from .worker.schedule import Schedule
+from .token import TokenProvider, credentials
+from .worker.start import new_worker
 from .worker.thread import Worker
 from .wrong_calls import WrongCalls
 
@@ -56,12 +52,13 @@ class AchievementManager:
         manager.close()
 
     With `achievements`, the path of a catalogue file, it works on this machine alone (local mode). With `base_url`,
-    `https://host/api/v10`, and the player's `token` it works with a service; the catalogue, if there is one too, gives
+    such as `https://host/api/v10`, and the player's `token` it works with a service; a catalogue then only supplies
     the definitions until the service has answered once.
 
-    `data_dir` is where progress is kept (default: the platform's folder for user data). `locale` picks the language of
-    names and descriptions. `timeout_s` bounds a request. `transport` and `clock` replace network and time in tests.
-    `DISCORD_ACHIEVEMENTS_URL`, `DISCORD_ACCESS_TOKEN` and `DISCORD_CURRENT_LOCALE` count where an argument is absent.
+    `data_dir` is where progress is kept (default: the platform's folder for user data). `locale` selects the language
+    of names and descriptions. `timeout_s` limits each request. `transport` and `clock` replace network and time in
+    tests. An absent argument is read from `DISCORD_ACHIEVEMENTS_URL`, `DISCORD_ACCESS_TOKEN` or
+    `DISCORD_CURRENT_LOCALE`.
 
     Raises `CatalogueError` with every mistake in the catalogue, `ConfigurationError` for any other argument.
     **Thread**: all calls and all callbacks belong to the thread that calls `run_callbacks()`.
@@ -69,34 +66,25 @@ class AchievementManager:
     **Source**: Discord GameSDK, AchievementManager.
     """
 
-    # So that a handler assigned to a misspelt event is an AttributeError. Subclasses may have attributes of their own.
+    # So that assigning a handler to a misspelt event is an AttributeError. Subclasses may have attributes of their own.
     __slots__ = (
         "__weakref__",
         "_callbacks",
-        "_clock",
         "_closed",
-        "_credentials",
-        "_deliver",
-        "_delivery",
-        "_icon_paths",
         "_inbox",
-        "_journal",
         "_last_set",
         "_lifetime",
-        "_local",
-        "_objects",
-        "_own",
+        "_locale",
+        "_options",
         "_owner",
+        "_polled",
         "_seq",
         "_started",
         "_storage",
-        "_tell_worker",
+        "_to_worker",
         "_token_replaced",
-        "_visible",
         "_worker",
         "_wrong_calls",
-        "application_id",
-        "locale",
     )
 
     def __init__(
@@ -113,80 +101,39 @@ class AchievementManager:
         timeout_s: float = 10.0,
         allow_insecure_http: bool = False,
     ) -> None:
-        self.application_id = options.checked_application_id(application_id)
-        self.locale = options.checked_locale(
-            locale or options.from_environment(options.LOCALE_VARIABLE) or options.DEFAULT_LOCALE
+        self._options = options.resolve(
+            application_id,
+            achievements=achievements,
+            base_url=base_url,
+            token=token,
+            data_dir=data_dir,
+            locale=locale,
+            transport=transport,
+            clock=clock,
+            timeout_s=timeout_s,
+            allow_insecure_http=allow_insecure_http,
         )
-        timeout_s = options.checked_timeout("timeout_s", timeout_s)
-        url_source = "base_url" if base_url else options.URL_VARIABLE
-        base_url = base_url or options.from_environment(options.URL_VARIABLE)
-        if base_url is not None:
-            base_url = options.checked_base_url(base_url, allow_insecure_http=allow_insecure_http, name=url_source)
-            token = token or options.from_environment(options.TOKEN_VARIABLE)
-        elif achievements is None:
-            raise ConfigurationError(
-                "neither achievements nor base_url is given: pass achievements='achievements.toml' to work on this"
-                " machine alone, or base_url='https://host/api/v10' to work with a service"
-            )
-        elif token:
-            raise ConfigurationError("a token is given but no base_url: without a service nobody asks for it")
-        catalogue = _load(achievements, self.application_id)
-        self._icon_paths = {} if catalogue is None else png_paths(catalogue)
-
-        self._clock = clock or SystemClock()
-        self._credentials = Credentials(None, owners.LOCAL) if base_url is None else credentials(token)
-        self._local = base_url is None
-        service = None
-        if base_url is not None:
-            if transport is None:
-                # Importing requests takes long enough to be seen, so it happens here and not during play.
-                from .net.requests_transport import RequestsTransport
-
-                transport = RequestsTransport()
-            service = Service(
-                Api(self.application_id, base_url, timeout_s),
-                transport,
-                Schedule(self._clock.now(), patience_s=timeout_s),
-            )
-
-        folder = options.default_data_dir(self.application_id) if data_dir is None else Path(data_dir)
-        self._storage = Storage(folder)
-        if base_url is not None:
-            self._storage.use_service(base_url)
-        if catalogue is not None and (base_url is None or not self._storage.answered):
-            self._storage.define(entry.achievement for entry in catalogue.entries)
-
-        callbacks: dict[int, ResultCallback] = {}
-        inbox: deque[object] = deque()
-        outbox: SimpleQueue[object] = SimpleQueue()
-        self._tell_worker = outbox.put
-        self._wrong_calls = WrongCalls(catalogue, outbox.put)
-        engine = Engine(
-            self._storage,
-            self._clock,
-            self._credentials,
-            service,
-            to_game=awaited(inbox, callbacks),
-            to_worker=outbox.put,
-        )
-        self._delivery = Callbacks(engine.view(), inbox, callbacks)
-        # What the verbs use of it in every frame, so that they need not go through it.
-        self._deliver = self._delivery.run
-        self._inbox = inbox
-        self._callbacks = callbacks
-        self._objects, self._visible, self._own = self._delivery.objects, self._delivery.visible, self._delivery.own
-        self._journal = self._storage.journal
-        self._owner = self._credentials.owner
-        self._worker = Worker(engine, outbox, inbox, self._clock)
-
+        self._owner = self._options.credentials.owner
+        self._locale = self._options.locale
+        waiting: dict[int, ResultCallback] = {}
+        self._inbox: deque[object] = deque()
+        self._to_worker: SimpleQueue[object] = SimpleQueue()
+        self._storage = Storage(self._options.data_dir)
+        try:
+            self._worker = self._new_worker(awaited(self._inbox, waiting))
+            known = self._worker.engine.player_list()
+        except BaseException:
+            self._storage.close()
+            raise
+        self._wrong_calls = WrongCalls(self._options.catalogue, self._to_worker.put)
+        self._callbacks = Callbacks(known, self._inbox, waiting)
         self._seq = 0
+        self._last_set = 0
         # After another token came, the list may still be another player's: then every set is news.
         self._token_replaced = False
-        self._last_set = 0
         self._started = False
+        self._polled = False
         self._closed = False
-        # The first run_callbacks() finds this, and so starts the worker; with nothing in the queue it checks nothing.
-        inbox.append(START)
         self._lifetime = Lifetime(self, self._worker, close=self.close, forget=self._forget)
 
     # The GameSDK's verbs
@@ -194,96 +141,83 @@ class AchievementManager:
     def set_user_achievement(
         self, achievement_id: int, percent_complete: int, callback: ResultCallback | None = None
     ) -> None:
-        """Say that the player has reached `percent_complete` (0 to 100) on an achievement; 100 unlocks it.
+        """Set the player's progress on an achievement to `percent_complete` (0 to 100); 100 unlocks it.
 
         When this returns, the update survives a crash of the game. Progress only rises: a lower or equal value is
         `OK` and changes nothing. `callback` gets the `Result`, exactly once, inside `run_callbacks()` or `close()`:
-        `OK` when the service has it (local mode: when it is on disk), `SERVICE_UNAVAILABLE` when the service is out
-        of reach (the update is kept and delivered later), or why it was refused.
+        `OK` when the service has it (local mode: when it is on disk), `SERVICE_UNAVAILABLE` when the service is
+        unreachable (the update is kept and delivered later), or the reason why it was refused.
 
-        Raises `TypeError` for a callback that cannot be called. **Source**: SetUserAchievement.
+        Raises `TypeError` for a callback that is not callable. **Source**: SetUserAchievement.
         """
-        if callback is not None and not callable(callback):
-            raise TypeError(f"callback is {callback!r:.60}, which cannot be called")
-        self._seq = seq = self._seq + 1
-        if callback is not None:
-            self._callbacks[seq] = callback
+        seq = self._next_call(callback)
         if self._closed:
-            self._delivery.refuse(seq, Result.TRANSACTION_ABORTED)
+            self._callbacks.answer(seq, Result.TRANSACTION_ABORTED)
             return
-        # Plain integers, which is what games pass, are checked on the spot: two calls would cost a tenth of it all.
-        if type(achievement_id) is int and type(percent_complete) is int:
-            is_valid = 0 < achievement_id <= MAX_SNOWFLAKE and 0 <= percent_complete <= COMPLETE
-        else:
-            is_valid = is_snowflake(achievement_id) and is_percent(percent_complete)
-        if not is_valid:
+        if not (is_snowflake(achievement_id) and is_percent(percent_complete)):
             self._wrong_calls.invalid_set(achievement_id, percent_complete)
-            self._delivery.refuse(seq, Result.INVALID_PAYLOAD)
+            self._callbacks.answer(seq, Result.INVALID_PAYLOAD)
             return
-        view = self._delivery.view
-        shown = view.objects.get(achievement_id) or view.look(achievement_id)
-        may_show = shown is not None and achievement_id not in view.secure
-        if self._local and not may_show:
+        known = self._callbacks.known
+        shown = known.objects.get(achievement_id) or known.look(achievement_id)
+        may_show = shown is not None and achievement_id not in known.secure
+        if self._options.base_url is None and not may_show:
             refusal = Result.NOT_FOUND if shown is None else Result.UNAUTHORIZED_FOR_ACHIEVEMENT
             self._wrong_calls.refused_set(achievement_id, refusal)
-            self._delivery.refuse(seq, refusal)
+            self._callbacks.answer(seq, refusal)
             return
         # Only an unlock has a time.
-        at_us = self._clock.at_us() if percent_complete == COMPLETE else 0
+        at_us = self._options.clock.at_us() if percent_complete == COMPLETE else 0
         own = None
-        if may_show and shown is not None and percent_complete > shown.percent_complete:
+        if may_show and shown is not None and is_news(percent_complete, shown.percent_complete):
             unlocked_at = format_time(at_us) if percent_complete == COMPLETE else ""
             own = UserAchievement(shown.user_id, achievement_id, percent_complete, unlocked_at)
-        # Half the time of Set(...), on the path that a game may take in every frame.
-        said = tuple.__new__(Set, (seq, achievement_id, percent_complete, at_us, own))
+        said = Set(seq, achievement_id, percent_complete, at_us, own)
         if own is not None or not may_show or self._token_replaced:
-            if self._journal is not None:
-                self._journal.write(seq, achievement_id, percent_complete, at_us, self._owner)
-            self._own[achievement_id] = said
+            if self._storage.journal is not None:
+                self._storage.journal.write(seq, achievement_id, percent_complete, at_us, self._owner)
+            self._callbacks.own[achievement_id] = said
             if own is not None:
                 self._inbox.append(own)
         self._last_set = seq
-        self._tell_worker(said)
+        self._to_worker.put(said)
         if not self._started:
             self._start()
 
     def fetch_user_achievements(self, callback: ResultCallback | None = None) -> None:
         """Load the player's list; afterwards it can be counted and read.
 
-        One request serves all calls that wait. Out of reach of the service the list is the last known one, and
-        `callback` is told so. Raises `TypeError` for a callback that cannot be called.
+        One request serves all calls that wait. If the service is unreachable, the list is the last known one and
+        `callback` gets `SERVICE_UNAVAILABLE`. Raises `TypeError` for a callback that is not callable.
         **Source**: FetchUserAchievements.
         """
-        if callback is not None and not callable(callback):
-            raise TypeError(f"callback is {callback!r:.60}, which cannot be called")
-        self._seq = seq = self._seq + 1
-        if callback is not None:
-            self._callbacks[seq] = callback
+        seq = self._next_call(callback)
         if self._closed:
-            self._delivery.refuse(seq, Result.TRANSACTION_ABORTED)
+            self._callbacks.answer(seq, Result.TRANSACTION_ABORTED)
             return
-        self._tell_worker(Fetch(seq))
+        self._to_worker.put(Fetch(seq))
         if not self._started:
             self._start()
 
     def count_user_achievements(self) -> int:
-        """Return how many achievements the list has; 0 before a fetch has completed.
+        """Return the number of achievements in the list; 0 before a fetch has completed.
 
         **Source**: CountUserAchievements.
         """
-        return len(self._visible)
+        return len(self._callbacks.visible)
 
     def get_user_achievement_at(self, index: int) -> UserAchievement:
-        """Return the achievement at `index`, 0 to count - 1; the list is in ascending id.
+        """Return the achievement at `index`, from 0 to the count minus 1; the list is in ascending order of ids.
 
         Raises `ResultError`: `NOT_FETCHED` before a fetch has completed, `NOT_FOUND` for any other index.
         **Source**: GetUserAchievementAt.
         """
-        if index >= 0:
-            try:
-                return self._objects[self._visible[index]]
-            except (IndexError, KeyError):
-                pass  # out of range, not fetched, or not looked at before
+        callbacks = self._callbacks
+        try:
+            if index >= 0:
+                return callbacks.objects[callbacks.visible[index]]
+        except (IndexError, KeyError, TypeError):
+            pass  # out of range, not fetched, not looked at before, or not an index
         return self._look_at(index)
 
     def get_user_achievement(self, achievement_id: int) -> UserAchievement:
@@ -293,21 +227,23 @@ class AchievementManager:
         list. **Source**: GetUserAchievement.
         """
         try:
-            return self._objects[achievement_id]
-        except KeyError:
+            return self._callbacks.objects[achievement_id]
+        except (KeyError, TypeError):
             return self._look(achievement_id)
 
     def run_callbacks(self, budget_s: float | None = None) -> None:
-        """Deliver what has arrived: call it once per frame, also while the game is paused.
+        """Deliver what has arrived. Call it once per frame, even while the game is paused.
 
-        Delivers what was there when it was called; with a budget it stops when those seconds are used and goes on in
-        the next frame. An exception from your code comes through; the rest is delivered in the next frame. Called
-        from inside a callback it returns at once. **Source**: RunCallbacks.
+        It delivers what was in the queue when it was called; with a budget it stops after that many seconds and
+        continues in the next frame. An exception from your code propagates; the rest is delivered in the next frame.
+        A call from inside a callback returns at once. **Source**: RunCallbacks.
         """
         if self._inbox:
+            self._callbacks.run(budget_s)
+        elif not self._polled:
+            self._polled = True
             if not self._started:
                 self._start()
-            self._deliver(budget_s)
 
     # Beyond the GameSDK
 
@@ -315,51 +251,62 @@ class AchievementManager:
     def on_user_achievement_update(self) -> Event[UserAchievement]:
         """The event of an achievement whose value has changed; assign a function, or `connect` several.
 
-        Once per change, whether it was made here, on another device or by the game's server. **Source**:
+        Once for each change, whether it was made here, on another device or by the game's server. **Source**:
         OnUserAchievementUpdate.
         """
-        return self._delivery.updates
+        return self._callbacks.updates
 
     @on_user_achievement_update.setter
     def on_user_achievement_update(self, handler: Callable[[UserAchievement], object] | None) -> None:
-        self._delivery.updates.assign(handler)
+        self._callbacks.updates.assign(handler)
 
     @property
     def on_connection_change(self) -> Event[bool]:
         """The event of the connection: False once when an update cannot be delivered, True once when all have been.
 
-        It is about updates, whatever the cause: a token that is not accepted stops them while the service is in reach.
-        What a cloud symbol should show is `pending_count`: something waits while it is above 0.
+        It is about updates, whatever the cause: a refused token stops them although the service is reachable. A cloud
+        symbol should show `pending_count`: while it is above 0, something waits.
         """
-        return self._delivery.connection
+        return self._callbacks.connection
 
     @on_connection_change.setter
     def on_connection_change(self, handler: Callable[[bool], object] | None) -> None:
-        self._delivery.connection.assign(handler)
+        self._callbacks.connection.assign(handler)
 
     @property
     def pending_count(self) -> int:
-        """How many updates the service has not confirmed; 0 in local mode."""
-        if self._local:
+        """The number of achievements whose progress the service has not confirmed; 0 in local mode."""
+        if self._options.base_url is None:
             return 0
-        seen_seq, pending = self._worker.engine.backlog
-        if seen_seq >= self._last_set:
-            return len(pending)
-        return len(pending.union(id_ for id_, said in self._own.items() if said.seq > seen_seq))
+        status = self._worker.status
+        if status.stored_seq >= self._last_set:
+            return len(status.pending)
+        own = self._callbacks.own.items()
+        return len(status.pending.union(id_ for id_, said in own if said.seq > status.stored_seq))
 
     @property
     def is_online(self) -> bool | None:
         """Whether the service answered last time; None before the first exchange, and in local mode.
 
-        A refusal is an answer too: with a token that is not accepted this is True, and updates wait all the same. So
-        draw a cloud symbol from `pending_count` or `on_connection_change`, and use this to tell the player why.
+        A refusal is an answer too: with a refused token this is True, and updates wait all the same. So draw a cloud
+        symbol from `pending_count` or `on_connection_change`, and use this to explain it to the player.
         """
-        return self._worker.engine.is_online
+        return self._worker.status.is_online
+
+    @property
+    def application_id(self) -> int:
+        """The id of the game's application."""
+        return self._options.application_id
+
+    @property
+    def locale(self) -> str:
+        """The language of names and descriptions, such as `en-US`; `set_locale` changes it."""
+        return self._locale
 
     @property
     def clock(self) -> Clock:
-        """Where the manager takes the time from."""
-        return self._clock
+        """The clock that the manager uses."""
+        return self._options.clock
 
     @property
     def data_dir(self) -> Path:
@@ -368,57 +315,65 @@ class AchievementManager:
 
     @property
     def storage_error(self) -> str | None:
-        """What is wrong with the data folder, so that progress may not outlive the game; None while all is well."""
+        """What is wrong with the data folder, so that progress may be lost when the game ends; None if nothing is."""
         return self._storage.error
 
-    def get_achievement(self, achievement_id: int) -> Achievement:
-        """Return what an achievement is called and what it asks for, in the manager's locale.
+    def user_achievements(self) -> list[UserAchievement]:
+        """Return the player's list, in ascending order of ids; empty before a fetch has completed."""
+        return [self.get_user_achievement_at(index) for index in range(self.count_user_achievements())]
 
-        Needs no fetch where the definitions are known already. Raises `ResultError` with `NOT_FOUND`.
+    def get_achievement(self, achievement_id: int) -> Achievement:
+        """Return the definition of an achievement, its texts in the manager's locale.
+
+        Needs no fetch if the definitions are known already. Raises `ResultError` with `NOT_FOUND`.
         """
-        found = self._delivery.view.definition(self.application_id, achievement_id, self.locale)
+        found = self._callbacks.known.definition(self.application_id, achievement_id, self._locale)
         if found is None:
-            hint = self._wrong_calls.key_hint(achievement_id) or "the catalogue or the service has to have it"
+            hint = self._wrong_calls.id_hint(achievement_id) or "it must be in the catalogue or on the service"
             raise ResultError(Result.NOT_FOUND, f"no achievement with id {achievement_id!r:.40} is known: {hint}")
         return found
 
     def get_icon(self, achievement_id: int) -> str | None:
-        """Return the path of the icon, a PNG on this machine; None while there is none.
+        """Return the path of the icon, a PNG on this machine, or None if there is none yet.
 
         The first call has it fetched in the background; ask again in a later frame.
         """
-        path = self._icon_paths.get(achievement_id)
-        icon_hash = self._delivery.view.icon_hash(achievement_id)
-        known = self._delivery.icons.get(achievement_id)
-        if known is not None and known[0] == icon_hash:
-            return known[1]
+        path = self._options.icon_paths.get(achievement_id)
+        icon_hash = self._callbacks.known.icon_hash(achievement_id)
+        icon = self._callbacks.icons.get(achievement_id)
+        if icon is not None and icon[0] == icon_hash:
+            return icon[1]
         if (path or icon_hash) and not self._closed:
-            self._delivery.icons[achievement_id] = (icon_hash, None)
-            self._tell_worker(WantIcon(achievement_id, icon_hash, None if icon_hash else path))
+            self._callbacks.icons[achievement_id] = (icon_hash, None)
+            self._to_worker.put(WantIcon(achievement_id, icon_hash, None if icon_hash else path))
             if not self._started:
                 self._start()
         elif type(achievement_id) is not int:
             self._wrong_calls.key_as_id("get_icon", achievement_id)
         return None
 
+    def set_locale(self, locale: str) -> None:
+        """Change the language of names and descriptions. Raises `ConfigurationError` for anything but a string."""
+        self._locale = options.checked_locale(locale)
+
     def set_token(self, token: str | TokenProvider) -> None:
-        """Replace the player's token; what waited for one goes on.
+        """Replace the player's token; updates that waited for one are sent.
 
         Raises `ConfigurationError` for a token that cannot be used, and in local mode.
         """
-        if self._local:
-            raise ConfigurationError("there is no service in local mode, so a token has no use; give a base_url first")
-        self._credentials = credentials(token)
+        if self._options.base_url is None:
+            raise ConfigurationError("local mode has no service, so a token is of no use; pass base_url as well")
+        replaced = credentials(token)
         if self._closed:
             return
-        self._owner = self._credentials.owner
+        self._owner = replaced.owner
         self._token_replaced = True
-        self._tell_worker(SignIn(self._credentials))
+        self._to_worker.put(SignIn(replaced))
         if not self._started:
             self._start()
 
     def flush(self, timeout_s: float = 5.0) -> bool:
-        """Wait until the service has every update (local mode: until all is on disk); return whether it has.
+        """Wait until the service has every update (local mode: until all are on disk); return whether it has.
 
         **Blocks** for at most `timeout_s`. Callbacks still need `run_callbacks()`.
         """
@@ -427,16 +382,16 @@ class AchievementManager:
             return self.pending_count == 0
         if not self._started:
             self._start()
-        while self._worker.engine.backlog[0] < self._last_set or self.pending_count:
+        while self._worker.status.stored_seq < self._last_set or self.pending_count:
             if time.monotonic() >= deadline:
                 return False
             time.sleep(_FLUSH_POLL_S)
         return True
 
     def close(self, timeout_s: float = 2.0) -> None:
-        """Stop; call it when the game ends. What the service does not have yet is sent after the next start.
+        """Stop. Call it when the game ends; what the service does not have yet is sent after the next start.
 
-        Delivers what has arrived, and gives `TRANSACTION_ABORTED` to the callbacks that still wait. Runs by itself at
+        Delivers what has arrived, and `TRANSACTION_ABORTED` to the callbacks that still wait. Runs automatically at
         exit; a second call does nothing. **Blocks** for at most about `timeout_s`.
         """
         timeout_s = options.checked_wait("timeout_s", timeout_s)
@@ -446,13 +401,14 @@ class AchievementManager:
         self._lifetime.closed()
         if not self._worker.stop(timeout_s):
             _log.warning("the worker did not end within %s s; it ends with the process", timeout_s)
-        is_heard = self._callbacks or self._delivery.updates.handlers or self._delivery.connection.handlers
-        if is_heard and len(self._inbox) > 1 and self._inbox[0] is START and not self._worker.has_warned:
+        callbacks = self._callbacks
+        is_listening = callbacks.waiting or callbacks.updates.handlers or callbacks.connection.handlers
+        if is_listening and self._inbox and not (self._polled or callbacks.has_run or self._worker.has_warned):
             _log.warning(
                 "run_callbacks() was never called, so no callback and no event reached the game while it ran;"
                 " call it once per frame"
             )
-        self._delivery.finish()
+        callbacks.finish()
 
     def __enter__(self) -> Self:
         return self
@@ -463,10 +419,24 @@ class AchievementManager:
         self.close()
 
     def __repr__(self) -> str:
-        mode = "local mode" if self._local else "service mode"
-        return f"<AchievementManager {self.application_id}, {mode}{', closed' if self._closed else ''}>"
+        mode = "local mode" if self._options.base_url is None else f"service mode, {self.pending_count} pending"
+        count = f"{self.count_user_achievements()} listed" if self._callbacks.fetched else "not fetched"
+        return f"<AchievementManager {self.application_id}, {mode}, {count}{', closed' if self._closed else ''}>"
 
     # Inside
+
+    def _new_worker(self, to_game: Callable[[object], None]) -> Worker:
+        """Return the worker, not started. Overridden by the manager of the test kit, which needs no thread."""
+        return new_worker(self._options, self._storage, self._to_worker, self._inbox, to_game)
+
+    def _next_call(self, callback: ResultCallback | None) -> int:
+        """Return the number of a new call, and keep its callback. Raises `TypeError`."""
+        if callback is not None and not callable(callback):
+            raise TypeError(f"callback: expected a function or None, got {callback!r:.60}")
+        self._seq += 1
+        if callback is not None:
+            self._callbacks.waiting[self._seq] = callback
+        return self._seq
 
     def _start(self) -> None:
         if self._closed:
@@ -475,24 +445,26 @@ class AchievementManager:
             self._worker.start()
             self._started = True
         except RuntimeError as exc:
-            _log.warning("no worker can be started any more (%s); what was set is sent after the next start", exc)
+            _log.warning("the worker cannot be started any more (%s); what was set is sent after the next start", exc)
 
     def _look_at(self, index: object) -> UserAchievement:
-        if isinstance(index, int) and 0 <= index < len(self._visible):
-            return self._look(self._visible[index])
-        self._nothing(f"there is no achievement at index {index!r:.40}; the list has {len(self._visible)}, from 0 on")
+        count = len(self._callbacks.visible)
+        if isinstance(index, int) and 0 <= index < count:
+            return self._look(self._callbacks.visible[index])
+        expected = f"expected an int from 0 to {count - 1}" if count else "the list is empty"
+        self._nothing(f"the list has no achievement at index {index!r:.40}: {expected}")
 
-    def _look(self, achievement_id: int) -> UserAchievement:
-        if self._delivery.fetched and self._delivery.view.is_listed(achievement_id):
-            found = self._delivery.view.look(achievement_id)
+    def _look(self, achievement_id: object) -> UserAchievement:
+        if self._callbacks.fetched and is_snowflake(achievement_id) and self._callbacks.known.is_listed(achievement_id):
+            found = self._callbacks.known.look(achievement_id)
             if found is not None:
                 return found
-        unknown = "it is unknown, or a secret that is still locked" if is_snowflake(achievement_id) else "it is no id"
-        hint = self._wrong_calls.key_hint(achievement_id) or unknown
+        unknown = "it is unknown, or a secret that is still locked"
+        hint = self._wrong_calls.id_hint(achievement_id) or unknown
         self._nothing(f"the list has no achievement with id {achievement_id!r:.40}: {hint}")
 
     def _nothing(self, why: str) -> NoReturn:
-        if self._delivery.fetched:
+        if self._callbacks.fetched:
             raise ResultError(Result.NOT_FOUND, why)
         raise ResultError(
             Result.NOT_FETCHED,
@@ -500,21 +472,9 @@ class AchievementManager:
         )
 
     def _forget(self) -> None:
-        """In a forked child: be closed, and touch nothing of what the parent goes on with."""
+        """In a forked child: be closed, and leave the parent's files and threads alone."""
         self._closed = True
-        self._callbacks.clear()
+        self._callbacks.waiting.clear()
         self._inbox.clear()
-        if self._journal is not None:
-            self._journal.close(remove=False)  # else its lock would outlive the parent
-
-
-def _load(achievements: str | os.PathLike[str] | Catalogue | None, application_id: int) -> Catalogue | None:
-    if achievements is None:
-        return None
-    catalogue = achievements if isinstance(achievements, Catalogue) else read_catalogue(achievements)
-    if catalogue.application_id != application_id:
-        raise CatalogueError(
-            catalogue.source,
-            [f"application_id is {catalogue.application_id}, but the manager was made for {application_id}"],
-        )
-    return catalogue
+        if self._storage.journal is not None:
+            self._storage.journal.close(remove=False)  # or its lock would outlive the parent

@@ -1,4 +1,7 @@
-"""What the two threads tell each other. An own set that may be shown at once travels as a bare `UserAchievement`."""
+"""The messages between the game's thread and the worker's, and the status that the worker publishes.
+
+A set that may be shown at once travels to `run_callbacks()` as a bare `UserAchievement`.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ from .token import Credentials
 
 
 class Set(NamedTuple):
-    """The game says that the player has reached `percent`; `seq` numbers the calls, `own` is what it shows of it.
+    """The game has set an achievement to `percent`; `seq` numbers the calls, `own` is what the game shows of it.
 
-    `at_us` counts for an unlock only.
+    `at_us` is the time of an unlock, 0 for anything else.
     """
 
     seq: int
@@ -27,19 +30,19 @@ class Set(NamedTuple):
 
 
 class Fetch(NamedTuple):
-    """The game wants the list."""
+    """The game has asked for the list."""
 
     seq: int
 
 
 class SignIn(NamedTuple):
-    """Another token counts from here on."""
+    """Another token is in use from here on."""
 
     credentials: Credentials
 
 
 class WantIcon(NamedTuple):
-    """The game wants to show an icon; `path` is where the catalogue says that it is, if it does."""
+    """The game has asked for an icon; `path` is the catalogue's, if it names one."""
 
     achievement_id: int
     icon_hash: str
@@ -47,7 +50,7 @@ class WantIcon(NamedTuple):
 
 
 class Mistake(NamedTuple):
-    """Warn of a call that cannot succeed."""
+    """A warning for the log about a call that cannot succeed."""
 
     text: str
 
@@ -58,11 +61,21 @@ class Wake(NamedTuple):
 
 # From the worker to the game
 
-START = object()  # in the queue from the beginning: while it is there, the game has not called run_callbacks()
+
+class Status(NamedTuple):
+    """How things stand: assigned whole by the worker, read by the manager at any time.
+
+    `stored_seq` is the last set up to which all are stored, `pending` the achievements whose progress the service has
+    not confirmed, `is_online` whether the service answered last time (None: it has not been asked).
+    """
+
+    stored_seq: int
+    pending: frozenset[int]
+    is_online: bool | None
 
 
 class Changed(NamedTuple):
-    """One achievement has another value, state or definition; `seq` is the last set taken into account."""
+    """One achievement's value, state or definition has changed; `seq` is the last set taken into account."""
 
     seq: int
     achievement: UserAchievement
@@ -71,9 +84,9 @@ class Changed(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """A whole new list, and which differences from the one before are news."""
+    """A whole new list, and which of its values are news."""
 
-    view: PlayerList
+    player_list: PlayerList
     news: tuple[UserAchievement, ...]
 
 
@@ -85,7 +98,7 @@ class Answered(NamedTuple):
 
 
 class FetchAnswered(NamedTuple):
-    """The outcome of a fetch; the list that goes with it has been told before."""
+    """The outcome of a fetch; its list was sent before."""
 
     seq: int
     result: Result

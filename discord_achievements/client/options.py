@@ -1,4 +1,4 @@
-"""What a manager is told at the start: arguments, then environment variables, checked once."""
+"""What a manager is made with: arguments, then environment variables, checked once and frozen."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard
 from urllib.parse import urlsplit
 
-from ..domain.errors import ConfigurationError
+from ..domain.catalogue import Catalogue
+from ..domain.errors import CatalogueError, ConfigurationError
 from ..domain.localization import LOCALES, same_language
 from ..domain.snowflake import is_snowflake
+from .clock import Clock, SystemClock
+from .disk.catalogue_file import png_paths, read_catalogue
+from .net.transport import Transport
+from .token import Credentials, TokenProvider, credentials, local_credentials
 
 URL_VARIABLE = "DISCORD_ACHIEVEMENTS_URL"
 TOKEN_VARIABLE = "DISCORD_ACCESS_TOKEN"
@@ -26,11 +32,94 @@ _log = logging.getLogger("discord_achievements")
 _MAX_SECONDS = 24 * 3600.0
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The arguments of a manager, checked. `base_url` is None in local mode, `transport` None for the default one."""
+
+    application_id: int
+    base_url: str | None
+    credentials: Credentials
+    catalogue: Catalogue | None
+    icon_paths: Mapping[int, str]
+    data_dir: Path
+    locale: str
+    transport: Transport | None
+    clock: Clock
+    timeout_s: float
+
+
+def resolve(
+    application_id: int,
+    *,
+    achievements: str | os.PathLike[str] | Catalogue | None,
+    base_url: str | None,
+    token: str | TokenProvider | None,
+    data_dir: str | os.PathLike[str] | None,
+    locale: str | None,
+    transport: Transport | None,
+    clock: Clock | None,
+    timeout_s: float,
+    allow_insecure_http: bool,
+) -> Options:
+    """Return the options for the arguments of `AchievementManager`, of which absent ones come from the environment.
+
+    Raises `ConfigurationError` and `CatalogueError`. **Blocks** for the disk.
+    """
+    application_id = checked_application_id(application_id)
+    locale = checked_locale(locale or from_environment(LOCALE_VARIABLE) or DEFAULT_LOCALE)
+    timeout_s = checked_timeout("timeout_s", timeout_s)
+    url_source = "base_url" if base_url else URL_VARIABLE
+    base_url = base_url or from_environment(URL_VARIABLE)
+    if base_url is not None:
+        base_url = checked_base_url(base_url, allow_insecure_http=allow_insecure_http, name=url_source)
+        token = token or from_environment(TOKEN_VARIABLE)
+    elif achievements is None:
+        raise ConfigurationError(
+            "neither achievements nor base_url was given: pass achievements='achievements.toml' to work on this machine"
+            " alone, or base_url='https://host/api/v10' to work with a service"
+        )
+    elif token:
+        raise ConfigurationError("token was given without base_url: without a service nothing asks for a token")
+    _check_kind("transport", transport, Transport, "an object with send(), open_stream() and close()")
+    _check_kind("clock", clock, Clock, "an object with now() and at_us()")
+    catalogue = _load(achievements, application_id)
+    return Options(
+        application_id,
+        base_url,
+        local_credentials() if base_url is None else credentials(token),
+        catalogue,
+        {} if catalogue is None else png_paths(catalogue),
+        default_data_dir(application_id) if data_dir is None else checked_data_dir(data_dir),
+        locale,
+        transport,
+        clock or SystemClock(),
+        timeout_s,
+    )
+
+
+def _check_kind(name: str, value: object, kind: type, expected: str) -> None:
+    if value is not None and (isinstance(value, type) or not isinstance(value, kind)):
+        raise ConfigurationError(f"{name}: expected {expected}, got {value!r:.60}")
+
+
+def _load(achievements: str | os.PathLike[str] | Catalogue | None, application_id: int) -> Catalogue | None:
+    if achievements is None:
+        return None
+    catalogue = achievements if isinstance(achievements, Catalogue) else read_catalogue(achievements)
+    if catalogue.application_id != application_id:
+        raise CatalogueError(
+            catalogue.source,
+            [f"application_id is {catalogue.application_id}, but the manager was created for {application_id}"],
+        )
+    return catalogue
+
+
 def checked_application_id(value: object) -> int:
-    """Return a usable application id; raises `ConfigurationError`."""
+    """Return a usable application id. Raises `ConfigurationError`."""
     if is_snowflake(value):
         return value
-    raise ConfigurationError(f"application_id is {value!r:.60}; allowed are whole numbers from 1 to 2^63-1")
+    hint = "; pass it as an int, without quotes" if isinstance(value, str) and value.isdecimal() else ""
+    raise ConfigurationError(f"application_id: expected an integer from 1 to 2**63-1, got {value!r:.60}{hint}")
 
 
 def checked_base_url(
@@ -38,11 +127,10 @@ def checked_base_url(
 ) -> str:
     """Return the service's base URL without a trailing slash.
 
-    `name` is where it comes from, `allowed_by` what has to be passed for http to another host.
-    Raises `ConfigurationError`.
+    `name` is where it comes from, `allowed_by` what allows http to another host. Raises `ConfigurationError`.
     """
     if not isinstance(value, str):
-        raise ConfigurationError(f"{name} is {value!r:.40}; it has to be a text such as https://host/api/v10")
+        raise ConfigurationError(f"{name}: expected a string such as 'https://host/api/v10', got {value!r:.40}")
     # What is wrong with an address may be a password in it, so messages show host and scheme at most, and no cause.
     value = value.strip()
     try:
@@ -52,17 +140,18 @@ def checked_base_url(
         raise ConfigurationError(f"{name} is not a URL: its host or port cannot be read") from None
     if parts.scheme not in ("http", "https") or not host:
         raise ConfigurationError(
-            f"{name} has to look like https://host/api/v10; its scheme is {parts.scheme!r:.20}, its host {host!r:.80}"
+            f"{name}: expected a URL such as https://host/api/v10,"
+            f" got scheme {parts.scheme!r:.20} and host {host!r:.80}"
         )
     if parts.username is not None or parts.password is not None:
-        raise ConfigurationError(f"{name} for {host} holds a user name or password; the token goes into token=")
+        raise ConfigurationError(f"{name} for {host} contains a user name or password; pass the token as token=")
     if parts.query or parts.fragment:
-        raise ConfigurationError(f"{name} for {host} has a query or fragment; it ends as in /api/v10")
+        raise ConfigurationError(f"{name} for {host} has a query or fragment; it must end as in /api/v10")
     if " " in value or not value.isprintable():
-        raise ConfigurationError(f"{name} for {host!r:.80} has a space, a line break or the like in it")
+        raise ConfigurationError(f"{name} for {host!r:.80} contains a space, a line break or a similar character")
     if parts.scheme == "http" and not allow_insecure_http and not is_loopback(host):
         raise ConfigurationError(
-            f"{name} is http to {host}: anybody on the way could read the token."
+            f"{name} is http to {host}, so anybody on the way could read the token."
             f" Use https, or pass {allowed_by} for a network that you trust"
         )
     netloc = f"[{host}]" if ":" in host else host
@@ -70,7 +159,7 @@ def checked_base_url(
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether `host` is this machine."""
+    """Return whether `host` is this machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -80,17 +169,17 @@ def is_loopback(host: str) -> bool:
 
 
 def checked_timeout(name: str, value: object) -> float:
-    """Return seconds above 0; raises `ConfigurationError`."""
+    """Return a number of seconds above 0. Raises `ConfigurationError`."""
     if _is_wait(value) and value > 0:
         return float(value)
-    raise ConfigurationError(f"{name} is {value!r:.60}; allowed are seconds above 0, up to {_MAX_SECONDS:.0f}")
+    raise ConfigurationError(f"{name}: expected seconds above 0, up to {_MAX_SECONDS:.0f}, got {value!r:.60}")
 
 
 def checked_wait(name: str, value: object) -> float:
-    """Return seconds, 0 for no wait at all; raises `ConfigurationError`."""
+    """Return a number of seconds; 0 is no wait at all. Raises `ConfigurationError`."""
     if _is_wait(value):
         return float(value)
-    raise ConfigurationError(f"{name} is {value!r:.60}; allowed are seconds from 0 to {_MAX_SECONDS:.0f}")
+    raise ConfigurationError(f"{name}: expected seconds from 0 to {_MAX_SECONDS:.0f}, got {value!r:.60}")
 
 
 def _is_wait(value: object) -> TypeGuard[float]:
@@ -98,36 +187,43 @@ def _is_wait(value: object) -> TypeGuard[float]:
 
 
 def checked_locale(value: object) -> str:
-    """Return a usable locale; raises `ConfigurationError`.
+    """Return a usable locale. Raises `ConfigurationError`.
 
-    A language that Discord does not have is usable: its players read the default text. What is no language tag at all
-    is a mistake, and the log is told.
+    A language that Discord does not have is usable: its players read the default text. What is not a language tag at
+    all is a mistake, which the log reports.
     """
     if isinstance(value, str):
         if not same_language(value, LOCALES) and not _TAG.fullmatch(value):
             _log.warning(
-                "locale is %.60r, which is no locale, so all texts are in the default language; Discord's are %s",
+                "locale is %.60r, which is not a locale, so all texts are in the default language; Discord's are %s",
                 value,
                 ", ".join(sorted(LOCALES)),
             )
         return value
-    raise ConfigurationError(f"locale is {value!r:.60}; it has to be a text such as en-US or de")
+    raise ConfigurationError(f"locale: expected a string such as 'en-US' or 'de', got {value!r:.60}")
+
+
+def checked_data_dir(value: object) -> Path:
+    """Return the path of a data folder. Raises `ConfigurationError`."""
+    if isinstance(value, str | os.PathLike) and isinstance(path := os.fspath(value), str) and "\0" not in path:
+        return Path(path)
+    raise ConfigurationError(f"data_dir: expected the path of a folder, got {value!r:.60}")
 
 
 def from_environment(variable: str, environ: Mapping[str, str] = os.environ) -> str | None:
-    """Return the value of an environment variable; empty counts as absent."""
+    """Return the value of an environment variable; an empty one counts as absent."""
     return environ.get(variable) or None
 
 
 def default_data_dir(application_id: int) -> Path:
-    """Return the platform's folder for a user's data, and in it the one for this application.
+    """Return the folder for this application within the platform's folder for user data.
 
-    Raises `ConfigurationError` where this user has no home folder.
+    Raises `ConfigurationError` if this user has no home folder.
     """
     try:
         return _user_data_dir() / _FOLDER / str(application_id)
     except RuntimeError as exc:
-        raise ConfigurationError(f"there is no folder for this user's data ({exc}); pass data_dir") from exc
+        raise ConfigurationError(f"this user has no folder for data ({exc}); pass data_dir") from exc
 
 
 def _user_data_dir() -> Path:
@@ -136,6 +232,6 @@ def _user_data_dir() -> Path:
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     if platform == "darwin":
         return Path.home() / "Library" / "Application Support"
-    # A relative path is invalid there, says the XDG Base Directory Specification, and is to be ignored.
+    # The XDG Base Directory Specification says that a relative path there is invalid and must be ignored.
     configured = Path(os.environ.get("XDG_DATA_HOME", ""))
     return configured if configured.is_absolute() else Path.home() / ".local" / "share"

@@ -1,9 +1,9 @@
-"""The list as the game sees it: compact columns, with the objects that a game asks for made on demand.
+"""The list as the game sees it: compact columns, from which the objects that a game asks for are made on demand.
 
-A thousand long-lived objects for every sync would bring on full garbage collections over the game's whole heap. So
-the worker fills columns, and a `UserAchievement` is made when somebody first looks at it.
+A thousand long-lived objects for every sync would cause full garbage collections over the game's whole heap. So the
+worker fills columns, and a `UserAchievement` is made when the game first looks at it.
 
-**Thread**: the worker builds a view, hands it over whole, and never touches it again; from then on it is the game's.
+**Thread**: the worker builds a list, hands it over whole and never touches it again; from then on it is the game's.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import json
 from array import array
 from bisect import insort
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from ..domain.localization import resolve
 from ..domain.models import Achievement, UserAchievement
@@ -26,7 +25,7 @@ Row = tuple[int, State, TextRow]
 
 
 def user_achievement(user_id: int, achievement_id: int, state: State, *, fetched: bool) -> UserAchievement:
-    """Return what the player sees of `state`; `fetched` tells that the service's list has been seen."""
+    """Return what the player sees of `state`; `fetched` is whether the service's list has been stored."""
     percent, unlocked_at_us = shown(state)
     unlocked_at = "" if unlocked_at_us is None else format_time(unlocked_at_us)
     return UserAchievement(user_id, achievement_id, percent, unlocked_at, _synced(state, fetched))
@@ -39,12 +38,9 @@ def _synced(state: State, fetched: bool) -> bool:
 class PlayerList:
     """One player's achievements.
 
-    `seq` is the last set that it takes into account, `visible` the listed ids, ascending, `objects` what has been
-    looked at or changed of those, `secure` the ids that only the game's server can grant.
+    `seq` is the last set that it takes into account, `visible` the listed ids, ascending, `objects` those that have
+    been looked at or changed, `secure` the ids that only the game's server can grant.
     """
-
-    __slots__ = ("_fetched", "_flags", "_hidden", "_index", "_percents", "_texts", "_unlocked", "objects",
-                 "secure", "seq", "user_id", "visible")  # fmt: skip
 
     def __init__(self, user_id: int, seq: int, *, fetched: bool) -> None:
         self.user_id = user_id
@@ -61,7 +57,7 @@ class PlayerList:
         self._texts: list[TextRow] = []
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Append achievements, in ascending id."""
+        """Append achievements, by ascending id."""
         for achievement_id, state, texts in rows:
             percent, unlocked_at_us = shown(state)
             is_listed = listed(state)
@@ -95,12 +91,12 @@ class PlayerList:
         return found
 
     def is_listed(self, achievement_id: int) -> bool:
-        """Tell whether the player may see an achievement."""
+        """Return whether the player may see an achievement."""
         index = self._index.get(achievement_id)
         return index is not None and bool(self._flags[index] & _LISTED)
 
     def put(self, achievement: UserAchievement, *, is_listed: bool) -> None:
-        """Take over a known achievement's new value and whether it is listed."""
+        """Set a known achievement's value, and whether it is listed."""
         achievement_id = achievement.achievement_id
         index = self._index[achievement_id]
         if is_listed and not self._flags[index] & _LISTED:
@@ -114,15 +110,15 @@ class PlayerList:
         (self.objects if is_listed else self._hidden)[achievement_id] = achievement
 
     def put_own(self, own: UserAchievement) -> UserAchievement:
-        """Take over what the game has set on a known achievement, as this view's player; return what is shown now."""
+        """Show what the game has set on a known achievement; return what is shown now, with this list's player."""
         if own.user_id != self.user_id:  # it was set before it was known who plays
-            own = replace(own, user_id=self.user_id)
+            own = own._replace(user_id=self.user_id)
         is_secret = self._flags[self._index[own.achievement_id]] & _SECRET
         self.put(own, is_listed=own.unlocked or not is_secret)
         return own
 
     def define(self, achievement_id: int, state: State, texts: TextRow) -> None:
-        """Take over what the definition of one achievement says; a new one is not listed before it is `put`."""
+        """Set the definition of an achievement; a new one is not listed before it is `put`."""
         (self.secure.add if state.secure else self.secure.discard)(achievement_id)
         index = self._index.get(achievement_id)
         if index is None:
@@ -136,7 +132,7 @@ class PlayerList:
             self._texts[index] = texts
 
     def icon_hash(self, achievement_id: int) -> str:
-        """Return the icon's hash; empty where there is none or the id is unknown."""
+        """Return the icon's hash, empty if there is none or the id is unknown."""
         index = self._index.get(achievement_id)
         return "" if index is None else self._texts[index][4] or ""
 
@@ -162,12 +158,12 @@ class PlayerList:
 
 
 def _localizations(stored: str | None) -> Mapping[str, str] | None:
-    """Return the texts by locale; where the cache's row is damaged there are none, until a list or start mends it."""
+    """Return the texts by locale; a damaged row has none, until the next list or start repairs it."""
     if not stored:
         return None
     try:
         texts = json.loads(stored)
-    except (TypeError, ValueError, RecursionError):  # TypeError: damage may have changed the column's type
+    except (TypeError, ValueError, RecursionError):  # TypeError: damage can change a column's type
         return None
     if not isinstance(texts, dict):
         return None

@@ -1,22 +1,22 @@
-"""What one achievement's state is for one player, and what becomes of it: state, not operations.
+"""One achievement's state for one player: what is kept, what is shown, and what becomes of it. State, not operations.
 
-The client keeps two values: what the service has confirmed, and what the player has reached beyond that. What is
-pending is what differs. Replaying, reordering or doubling an update therefore changes nothing.
+Two values are kept: the progress that the service has confirmed, and what the player has reached beyond that. The
+difference is what is pending. Repeating, reordering or duplicating an update therefore changes nothing.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..domain.progress import COMPLETE, NO_PROGRESS, Progress, merge
+from ..domain.progress import COMPLETE, NO_PROGRESS, Progress, further, is_news, merge
 
 _SAME_TIME_US = 2_000_000
 
 
 class State(NamedTuple):
-    """`confirmed` and its `revision` are the service's, `pending` waits for its word, the rest is the definition's.
+    """`confirmed` and `revision` are the service's, `pending` waits for its answer, the rest is from the definition.
 
-    `known` is False for an id that neither a catalogue nor the service has ever told of.
+    `known` is False for an id that is in neither the catalogue nor the service's list.
     """
 
     confirmed: Progress = NO_PROGRESS
@@ -28,83 +28,77 @@ class State(NamedTuple):
 
 
 def needs_agreement(state: State) -> bool:
-    """Tell whether nothing may be shown before the service has agreed."""
+    """Return whether pending progress stays hidden until the service has accepted it."""
     return state.secure or not state.known
 
 
 def shown(state: State) -> Progress:
-    """Return what the player sees."""
+    """Return the progress that the player sees."""
     if state.pending is None or needs_agreement(state):
         return state.confirmed
     return merge(state.confirmed, state.pending)
 
 
 def listed(state: State) -> bool:
-    """Tell whether the player may see it at all: not secret, or unlocked."""
+    """Return whether the player's list has the achievement: it is not secret, or it is unlocked."""
     return not state.secret or shown(state).percent == COMPLETE
 
 
 def reached(state: State, new: Progress) -> State:
-    """The game says that the player has reached `new`; a lower or equal value changes nothing."""
-    if not needs_agreement(state) and new.percent <= state.confirmed.percent:
+    """Return the state after the game has set `new`; a lower or equal value changes nothing."""
+    if not needs_agreement(state) and not is_news(new.percent, state.confirmed.percent):
         return state
     return state._replace(pending=further(state.pending, new))
 
 
-def further(before: Progress | None, new: Progress) -> Progress:
-    """Return where a player is who was at `before` and then at `new`: the first unlock keeps its time.
-
-    That holds for one player's calls, in their order, whatever the clock does; where the order is not known, as
-    between two devices, `merge` keeps the earliest.
-    """
-    return new if before is None or new.percent > before.percent else before
-
-
-def agreed(state: State, sent: Progress, told: Progress | None, revision: int | None) -> State:
-    """The service has accepted `sent`, and perhaps told what it holds now."""
-    if told is None:
+def accepted(state: State, sent: Progress, held: Progress | None, revision: int | None) -> State:
+    """Return the state after the service has accepted `sent`; `held` is what it holds now, if it said so."""
+    if held is None:
         confirmed = merge(state.confirmed, sent)
     elif _is_older(revision, state.revision):
-        confirmed = state.confirmed  # an event has overtaken this answer
+        confirmed = state.confirmed  # an event overtook this answer
     else:
-        confirmed = _dated(told, sent, state.confirmed)
+        confirmed = _dated(held, sent, state.confirmed)
     pending = state.pending
-    if pending is not None and pending.percent <= max(confirmed.percent, sent.percent):
+    if pending is not None and not is_news(pending.percent, merge(confirmed, sent).percent):
         pending = None
     return state._replace(confirmed=confirmed, revision=_newer(state.revision, revision), pending=pending)
 
 
-def refused(state: State) -> State:
-    """The service has judged the pending value and will not have it."""
+def refused(state: State, sent: Progress) -> State:
+    """Return the state after the service has refused `sent`; what the player has reached beyond it stays pending."""
+    if state.pending is None or is_news(state.pending.percent, sent.percent):
+        return state
     return state._replace(pending=None)
 
 
-def told(state: State, progress: Progress, revision: int | None) -> State:
-    """The service tells what it holds, in a list or an event; what is older than what we know changes nothing.
+def reported(state: State, held: Progress, revision: int | None) -> State:
+    """Return the state after the service has said in a list or an event what it holds.
 
-    It may be lower than before: a reset. What is pending stays pending.
+    A report older than the known revision changes nothing. A lower value is a reset. What is pending stays pending
+    unless it adds nothing to what the service holds.
     """
     if _is_older(revision, state.revision):
         return state
     pending = state.pending
-    if pending is not None and not _adds(pending, progress):
+    if pending is not None and not _adds(pending, held):
         pending = None
-    confirmed = _dated(progress, state.pending, state.confirmed)
+    confirmed = _dated(held, state.pending, state.confirmed)
     return state._replace(confirmed=confirmed, revision=_newer(state.revision, revision), pending=pending)
 
 
-def _adds(pending: Progress, told: Progress) -> bool:
-    """Tell whether the service has something to learn: more progress, or an unlock that was earlier.
+def _adds(pending: Progress, held: Progress) -> bool:
+    """Return whether `pending` has something for the service: more progress, or an earlier unlock.
 
-    It counts an unlock back from when it hears of it, in whole seconds, so two seconds are no difference.
+    The service computes the time of an unlock from its age in whole seconds, so two seconds are no difference.
     """
-    if pending.percent != told.percent or pending.unlocked_at_us is None or told.unlocked_at_us is None:
-        return pending.percent > told.percent
-    return told.unlocked_at_us - pending.unlocked_at_us > _SAME_TIME_US
+    if pending.percent != held.percent or pending.unlocked_at_us is None or held.unlocked_at_us is None:
+        return is_news(pending.percent, held.percent)
+    return held.unlocked_at_us - pending.unlocked_at_us > _SAME_TIME_US
 
 
 def combined(a: State, b: State) -> State:
-    """Return the state of one player who was taken for two."""
+    """Return the state of one player who had been taken for two."""
     if a.revision == b.revision:
         confirmed = merge(a.confirmed, b.confirmed)
     else:
@@ -117,7 +111,7 @@ def combined(a: State, b: State) -> State:
 
 
 def unconfirmed(state: State) -> State:
-    """Return the state as a service has to hear it that knows nothing yet."""
+    """Return the state for a service that knows nothing yet: all progress is pending."""
     value = merge(state.confirmed, state.pending or NO_PROGRESS)
     return state._replace(confirmed=NO_PROGRESS, revision=None, pending=value if value.percent else None)
 
@@ -130,9 +124,9 @@ def _newer(a: int | None, b: int | None) -> int | None:
     return max((revision for revision in (a, b) if revision is not None), default=None)
 
 
-def _dated(told: Progress, *ours: Progress | None) -> Progress:
-    """What the service tells, with the earliest time of an unlock: the one that the player has seen is kept."""
-    if told.percent < COMPLETE:
-        return told
-    times = [progress.unlocked_at_us for progress in (told, *ours) if progress is not None]
-    return Progress(told.percent, min((time for time in times if time is not None), default=None))
+def _dated(held: Progress, *ours: Progress | None) -> Progress:
+    """Return what the service holds with the earliest time of an unlock, since the player has seen that one."""
+    if held.percent < COMPLETE:
+        return held
+    times = [progress.unlocked_at_us for progress in (held, *ours) if progress is not None]
+    return Progress(held.percent, min((time for time in times if time is not None), default=None))

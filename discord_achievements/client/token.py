@@ -1,4 +1,4 @@
-"""The player's bearer token: how it is checked, and where it comes from."""
+"""The player's bearer token: how it is checked and where it comes from."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ _MAX_CHARACTERS = 4096
 
 @runtime_checkable
 class TokenProvider(Protocol):
-    """An object that a game gives in place of a token: it knows how to get one and how to renew it.
+    """An object that a game passes instead of a token: it knows how to get one and how to renew it.
 
-    Both methods return a bearer token or raise. It may also have `user_id: int`, where that is known beforehand.
-    **Thread**: the worker's. **Blocks**: as long as it likes; the game goes on.
+    Both methods return a bearer token or raise. It may also have `user_id: int`, if that is known beforehand.
+    **Thread**: a background thread, one call at a time. **Blocks**: for as long as it likes; the game goes on, and
+    updates are stored meanwhile.
     """
 
     def get_token(self) -> str:
@@ -25,7 +26,7 @@ class TokenProvider(Protocol):
         ...
 
     def refresh(self) -> str:
-        """Return a new token, because the service has not accepted the present one."""
+        """Return a new token, because the service has refused the current one."""
         ...
 
 
@@ -41,19 +42,19 @@ class _Fixed:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Credentials:
-    """Who plays: the provider (None: nobody has signed in) and the owner that new progress is recorded for."""
+    """Who plays: the provider (None: nobody has signed in) and the owner for whom new progress is recorded."""
 
     provider: TokenProvider | _Fixed | None
     owner: bytes
 
-    @property
-    def can_refresh(self) -> bool:
-        """Whether a refused token can be renewed."""
-        return isinstance(self.provider, TokenProvider)
+
+def local_credentials() -> Credentials:
+    """Return the credentials of local mode, where nobody signs in."""
+    return Credentials(None, owners.LOCAL)
 
 
 def credentials(token: str | TokenProvider | None) -> Credentials:
-    """Return the credentials for what a game passes as `token`; raises `ConfigurationError`."""
+    """Return the credentials for what a game passes as `token`. Raises `ConfigurationError`."""
     if token is None or token == "":
         return Credentials(None, owners.of_run())
     if isinstance(token, str):
@@ -61,13 +62,13 @@ def credentials(token: str | TokenProvider | None) -> Credentials:
         return Credentials(_Fixed(token), owners.of_token(token))
     if isinstance(token, type) or not isinstance(token, TokenProvider):
         raise ConfigurationError(
-            f"token is {_kind(token)}; allowed are a string and an object with get_token() and refresh()"
+            f"token: expected a string or an object with get_token() and refresh(), got {_kind(token)}"
         )
     user_id = getattr(token, "user_id", None)
     if user_id is None:
         return Credentials(token, owners.of_run())
     if not is_snowflake(user_id):
-        raise ConfigurationError(f"the token object's user_id is {user_id!r:.40}; allowed are whole numbers above 0")
+        raise ConfigurationError(f"user_id of the token object: expected an integer above 0, got {user_id!r:.40}")
     return Credentials(token, owners.of_user(user_id))
 
 
@@ -76,9 +77,9 @@ def _kind(token: object) -> str:
 
 
 def checked(token: object) -> str:
-    """Return `token` as it goes behind `Bearer `; raises `ConfigurationError`, which never shows the token."""
+    """Return `token` as it follows `Bearer `. Raises `ConfigurationError`, which never shows the token."""
     if not isinstance(token, str):
-        raise ConfigurationError(f"the token is a {type(token).__name__}; it has to be a string")
+        raise ConfigurationError(f"token: expected a string, got {_kind(token)}")
     token = token.strip()
     kind, _, rest = token.partition(" ")
     while kind.lower() == "bearer" and rest:
@@ -86,16 +87,16 @@ def checked(token: object) -> str:
         kind, _, rest = token.partition(" ")
     if kind.lower() == "bot" or token.startswith("dabot_"):
         raise ConfigurationError(
-            "the token is a bot token. A bot token inside a game is a secret given to every player; it opens every"
+            "the token is a bot token. Inside a game it is a secret given to every player, and it gives access to every"
             " player's progress. Use the player's own bearer token, and keep the bot token on your server"
         )
     if token.startswith("daclient_"):
         raise ConfigurationError(
-            "the token is one of the application, not of a player: it has no progress of its own."
+            "the token is the application's, not a player's, so it has no progress of its own."
             " Use the player's own bearer token, and keep this one on your server"
         )
     if not token or len(token) > _MAX_CHARACTERS or not token.isascii() or not token.isprintable() or " " in token:
         raise ConfigurationError(
-            f"the token is not usable: it has to be 1 to {_MAX_CHARACTERS} printable ASCII characters without spaces"
+            f"the token cannot be used: expected 1 to {_MAX_CHARACTERS} printable ASCII characters without spaces"
         )
     return token

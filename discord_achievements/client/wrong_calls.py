@@ -1,4 +1,4 @@
-"""What the log says of a call that can never succeed: a `Result` is only heard by a game that passes a callback."""
+"""Warnings about calls that can never succeed, since a game that passes no callback never sees their `Result`."""
 
 from __future__ import annotations
 
@@ -10,40 +10,43 @@ from ..domain.result import Result
 from ..domain.snowflake import is_snowflake
 from .messages import Mistake
 
-_WARNINGS_MAX = 50  # ids may be computed: a mistake in that must not fill the log
+_WARNINGS_MAX = 50  # ids may be computed, and a mistake in that must not fill the log
 
 
 class WrongCalls:
-    """Has the worker warn, once for each achievement and kind of mistake: writing a log takes locks and files.
+    """Has the worker log a warning, once for each achievement and mistake: logging itself takes locks and files.
 
     **Thread**: the game's.
     """
 
-    def __init__(self, catalogue: Catalogue | None, tell_worker: Callable[[object], None]) -> None:
-        self._tell_worker = tell_worker
+    def __init__(self, catalogue: Catalogue | None, post: Callable[[object], None]) -> None:
+        self._post = post
         self._source = "the catalogue" if catalogue is None else catalogue.source
         entries = () if catalogue is None else catalogue.entries
         self._ids = {entry.key: entry.achievement.id for entry in entries if entry.key is not None}
-        self._told: set[tuple[str, str]] = set()
+        self._given: set[tuple[str, str]] = set()
 
-    def key_hint(self, achievement_id: object) -> str | None:
-        """Return what to say of a key of the catalogue in the place of an id; None for anything else."""
-        if not isinstance(achievement_id, str) or achievement_id not in self._ids:
+    def id_hint(self, achievement_id: object) -> str | None:
+        """Return what is wrong with an id of the wrong kind, None for an integer in the range of ids."""
+        if is_snowflake(achievement_id):
             return None
-        return f"that is a key; calls take its id, {self._ids[achievement_id]}"
+        if isinstance(achievement_id, str) and achievement_id in self._ids:
+            return f"that is a key; calls take its id, {self._ids[achievement_id]}"
+        if isinstance(achievement_id, str) and achievement_id.isdecimal():
+            return "an id is an int: pass it without quotes"
+        return "expected an int from 1 to 2**63-1"
 
     def invalid_set(self, achievement_id: object, percent_complete: object) -> None:
-        """A set has an id or a percentage that no achievement can have."""
+        """Warn of a set with an id or a percentage that no achievement can have."""
         said = shown(achievement_id)
         if is_snowflake(achievement_id):
-            wrong = "percent_complete has to be an int from 0 to 100: min(100, 100 * n // goal)"
+            wrong = "percent_complete must be an int from 0 to 100, such as min(100, 100 * n // goal)"
             self._warn("percent", said, f"set_user_achievement({said}, {shown(percent_complete)}): {wrong}")
             return
-        wrong = self.key_hint(achievement_id) or "achievement_id has to be an int from 1 to 2^63-1"
-        self._warn("id", said, f"set_user_achievement({said}): {wrong}")
+        self._warn("id", said, f"set_user_achievement({said}): {self.id_hint(achievement_id)}")
 
     def refused_set(self, achievement_id: int, result: Result) -> None:
-        """A set is refused without a service: the catalogue does not have the id, or says that it is secure."""
+        """Warn of a set that local mode refuses: its id is not in the catalogue, or is secure there."""
         if result is Result.NOT_FOUND:
             why = f"{self._source} has no achievement with this id"
         else:
@@ -52,12 +55,12 @@ class WrongCalls:
         self._warn(result.name, said, f"set_user_achievement({said}): {why} ({result.name})")
 
     def key_as_id(self, verb: str, achievement_id: object) -> None:
-        """A getter that raises nothing was given something; warn if it is a key."""
-        hint = self.key_hint(achievement_id)
+        """Warn of something else than an id that was passed to a getter which raises nothing."""
+        hint = self.id_hint(achievement_id)
         if hint is not None:
             self._warn(verb, shown(achievement_id), f"{verb}({shown(achievement_id)}): {hint}")
 
     def _warn(self, kind: str, said: str, message: str) -> None:
-        if (kind, said) not in self._told and len(self._told) < _WARNINGS_MAX:
-            self._told.add((kind, said))
-            self._tell_worker(Mistake(message))
+        if (kind, said) not in self._given and len(self._given) < _WARNINGS_MAX:
+            self._given.add((kind, said))
+            self._post(Mistake(message))

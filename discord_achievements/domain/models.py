@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import NamedTuple
 
 NAME_MAX = 100
 DESCRIPTION_MAX = 200
@@ -12,10 +13,10 @@ ACHIEVEMENTS_MAX = 1000
 
 @dataclass(frozen=True, slots=True)
 class Achievement:
-    """An achievement as the game's author defined it; the same for every player.
+    """The definition of an achievement, the same for every player.
 
     `name` is 1 to 100 characters, `description` 1 to 200. `secret`: not shown to a player before it is unlocked.
-    `secure`: only the game's server can grant it. `icon_hash` is empty where no service has given one.
+    `secure`: only the game's server can grant it. `icon_hash` is empty if no service has set one.
     """
 
     application_id: int
@@ -29,12 +30,11 @@ class Achievement:
     description_localizations: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True, init=False)
-class UserAchievement:
-    """One player's progress on one achievement.
+class UserAchievement(NamedTuple):
+    """One player's progress on one achievement; it cannot be changed.
 
-    `percent_complete` is 0 to 100; `unlocked_at` is ISO 8601 in UTC, empty while locked; `user_id` is 0 in local
-    mode; `synced` tells that the service has confirmed this value (always False in local mode).
+    `percent_complete` is 0 to 100; `unlocked_at` is ISO 8601 in UTC, empty while locked; `user_id` is 0 in local mode;
+    `synced` is whether the service has confirmed this value (always False in local mode).
     """
 
     user_id: int
@@ -43,23 +43,7 @@ class UserAchievement:
     unlocked_at: str
     synced: bool = False
 
-    def __init__(
-        self, user_id: int, achievement_id: int, percent_complete: int, unlocked_at: str, synced: bool = False
-    ) -> None:
-        # One is made for each set and each event on the game's thread. What dataclass writes for a frozen class takes
-        # twice as long: it looks each field up by its name.
-        _set_user_id(self, user_id)
-        _set_achievement_id(self, achievement_id)
-        _set_percent_complete(self, percent_complete)
-        _set_unlocked_at(self, unlocked_at)
-        _set_synced(self, synced)
-
     @property
     def unlocked(self) -> bool:
         """Whether the player has it: progress is 100."""
         return self.percent_complete == 100
-
-
-_set_user_id, _set_achievement_id, _set_percent_complete, _set_unlocked_at, _set_synced = (
-    getattr(UserAchievement, field.name).__set__ for field in fields(UserAchievement)
-)

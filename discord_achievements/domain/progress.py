@@ -1,7 +1,7 @@
 """The progress rule: progress only rises, and the first unlock time stays.
 
 Client and service apply this one rule, so neither order nor repetition of updates matters: `merge` is commutative,
-associative and idempotent.
+associative and idempotent. No other module compares two percents to see which one wins.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NO_PROGRESS = Progress(0, None)
 
 
 def is_percent(value: object) -> bool:
-    """Tell whether `value` is a whole number from 0 to 100; a bool or a float is not."""
+    """Return whether `value` is an integer from 0 to 100; a bool or a float is not."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= COMPLETE
 
 
@@ -33,8 +33,22 @@ def reach(percent: int, at_us: int) -> Progress:
     return Progress(percent, at_us if percent == COMPLETE else None)
 
 
+def is_news(percent: int, known_percent: int) -> bool:
+    """Return whether `percent` says anything to somebody who knows of `known_percent`: only a higher value does."""
+    return percent > known_percent
+
+
+def further(before: Progress | None, new: Progress) -> Progress:
+    """Return the progress after `before`, then `new`; an unlock keeps its first time.
+
+    This is for one player's calls in their order, whatever the clock does meanwhile. Where the order is unknown, as
+    between two devices, `merge` keeps the earliest time.
+    """
+    return new if before is None or is_news(new.percent, before.percent) else before
+
+
 def merge(a: Progress, b: Progress) -> Progress:
-    """Return what holds when both are true: the higher percent, the earlier unlock."""
+    """Return what holds if both are true: the higher percent and the earlier unlock."""
     if a.unlocked_at_us is None or b.unlocked_at_us is None:
         unlocked_at_us = a.unlocked_at_us if b.unlocked_at_us is None else b.unlocked_at_us
     else:
@@ -43,19 +57,19 @@ def merge(a: Progress, b: Progress) -> Progress:
 
 
 def seconds_since_unlock(unlocked_at_us: int, at_us: int) -> int:
-    """Return how many whole seconds ago the unlock was, never negative, as the update request carries it."""
+    """Return the age of an unlock in whole seconds, 0 or more, as an update request carries it."""
     return max(0, (at_us - unlocked_at_us) // _US)
 
 
 def unlocked_at_from_age(age_s: float, at_us: int) -> int:
-    """Return the unlock time for an unlock that a client says is `age_s` seconds old, clamped to 0..14 days."""
+    """Return when an unlock happened that a client reports as `age_s` seconds old, clamped to 0 to 14 days."""
     return at_us - int(min(max(age_s, 0), MAX_SECONDS_SINCE_UNLOCK) * _US)
 
 
 def receive(before: Progress, percent: int, age_s: float, at_us: int) -> Progress:
-    """Return what a service holds after an update that came at `at_us`; it says that its unlock is `age_s` seconds old.
+    """Return what a service holds after an update that arrived at `at_us` with an unlock `age_s` seconds old.
 
-    A known unlock keeps its time, unless the update tells of an earlier one: two devices that unlock at the same
+    A known unlock keeps its time unless the update reports an earlier one, so two devices that unlock at the same
     moment do not move it.
     """
     if not age_s and before.unlocked_at_us is not None:

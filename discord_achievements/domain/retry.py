@@ -1,11 +1,15 @@
-"""What to do after an answer: which outcome means what to the game, and what may be tried again, when.
+"""What an answer means: for the update that was sent, for the game's callback, and for when to try again.
 
-The service's own word (`Retry-After`, `X-RateLimit-Reset-After`) outranks the table of delays.
+`JUDGEMENTS` is the one table. The service's documented errors are in it by code; an answer with any other code, or
+without Discord's JSON, is judged by its HTTP status. The service's own word on when to come back (`Retry-After`,
+`X-RateLimit-Reset-After`) outranks the table of delays.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
+from typing import NamedTuple
 
 from .errors import ApiError, ErrorCode, TransportError, WireError
 from .result import Result
@@ -17,106 +21,87 @@ MAX_RETRY_AFTER_S = 3600.0
 
 
 class Verdict(Enum):
-    """What becomes of an update after an outcome."""
+    """What becomes of an update that was not accepted; the value is for the log."""
 
-    DELIVERED = "the service has it"
-    RETRY = "the update is kept and sent again after a while"
-    REFUSED = "the service has judged it; the update is dropped"
-    AUTHENTICATE = "the update is kept; the token has to be replaced first"
-    MISCONFIGURED = "the update is kept; none can succeed with this address, application or account"
+    RETRY = "the update is kept and will be sent again"
+    REFUSED = "the service refused it, so the update is dropped"
+    AUTHENTICATE = "the update is kept until there is another token"
+    MISCONFIGURED = "the update is kept; nothing can succeed with this address, application or account"
 
 
-_RETRIED_STATUS = frozenset(
-    {
-        408,  # the service gave up waiting for us
-        429,  # too many requests; it says when to come back
-        500,  # a bug or a passing fault over there
-        502,  # a proxy found nobody behind it
-        503,  # maintenance or overload
-        504,  # a proxy lost patience with the service
-    }
-)
+class Judgement(NamedTuple):
+    """What becomes of the update, and the `Result` that the callback gets."""
 
-# The service speaks Discord's protocol but says that every request like this one is addressed wrongly.
-# Nothing is wrong with the player's progress, so it is kept for a corrected game or account.
-_MISADDRESSED = frozenset(
-    (known.status, known.code)
-    for known in (
-        ErrorCode.ROUTE_NOT_FOUND,
-        ErrorCode.METHOD_NOT_ALLOWED,
-        ErrorCode.UNKNOWN_APPLICATION,
-        ErrorCode.UNKNOWN_USER,
-        ErrorCode.MISSING_ACCESS,
-        ErrorCode.APPLICATION_MISMATCH,
-        ErrorCode.BOTS_NOT_ALLOWED,
-        ErrorCode.INVALID_API_VERSION,
-    )
-)
+    verdict: Verdict
+    result: Result
+
 
 Outcome = ApiError | TransportError | WireError
 
-
-def verdict(outcome: Outcome) -> Verdict:
-    """Judge a failed update."""
-    if not isinstance(outcome, ApiError):
-        return Verdict.RETRY
-    if outcome.status in _RETRIED_STATUS or outcome.status >= 500:
-        return Verdict.RETRY
-    if 300 <= outcome.status < 400:
-        # Redirects are not followed: they come from sign-in pages of public networks more than from services.
-        return Verdict.RETRY
-    if outcome.status == 401:
-        return Verdict.AUTHENTICATE
-    if outcome.code is None or outcome.status == 410 or (outcome.status, outcome.code) in _MISADDRESSED:
-        # Without a JSON code it was a proxy or a stranger that spoke, not the service.
-        return Verdict.MISCONFIGURED
-    return Verdict.REFUSED
-
-
-_RESULT_BY_CODE = {
-    (ErrorCode.INVALID_API_VERSION.status, ErrorCode.INVALID_API_VERSION.code): Result.INVALID_VERSION,
-    (ErrorCode.APPLICATION_MISMATCH.status, ErrorCode.APPLICATION_MISMATCH.code): Result.APPLICATION_MISMATCH,
-    (ErrorCode.NOT_AUTHORIZED.status, ErrorCode.NOT_AUTHORIZED.code): Result.UNAUTHORIZED_FOR_ACHIEVEMENT,
-    (ErrorCode.UNKNOWN_ACHIEVEMENT.status, ErrorCode.UNKNOWN_ACHIEVEMENT.code): Result.NOT_FOUND,
-    (ErrorCode.UNKNOWN_APPLICATION.status, ErrorCode.UNKNOWN_APPLICATION.code): Result.NOT_FOUND,
-    (ErrorCode.UNKNOWN_USER.status, ErrorCode.UNKNOWN_USER.code): Result.NOT_FOUND,
+JUDGEMENTS: Mapping[ErrorCode, Judgement] = {
+    ErrorCode.UNAUTHORIZED: Judgement(Verdict.AUTHENTICATE, Result.INVALID_ACCESS_TOKEN),
+    # Every request like this one is addressed wrongly. The progress itself is fine: keep it for a corrected game.
+    ErrorCode.ROUTE_NOT_FOUND: Judgement(Verdict.MISCONFIGURED, Result.INVALID_COMMAND),
+    ErrorCode.METHOD_NOT_ALLOWED: Judgement(Verdict.MISCONFIGURED, Result.INVALID_COMMAND),
+    ErrorCode.INVALID_API_VERSION: Judgement(Verdict.MISCONFIGURED, Result.INVALID_VERSION),
+    ErrorCode.UNKNOWN_APPLICATION: Judgement(Verdict.MISCONFIGURED, Result.NOT_FOUND),
+    ErrorCode.UNKNOWN_USER: Judgement(Verdict.MISCONFIGURED, Result.NOT_FOUND),
+    ErrorCode.APPLICATION_MISMATCH: Judgement(Verdict.MISCONFIGURED, Result.APPLICATION_MISMATCH),
+    ErrorCode.BOTS_NOT_ALLOWED: Judgement(Verdict.MISCONFIGURED, Result.INVALID_PERMISSIONS),
+    ErrorCode.MISSING_ACCESS: Judgement(Verdict.MISCONFIGURED, Result.INVALID_PERMISSIONS),
+    # The service has looked at this very update and will not have it.
+    ErrorCode.UNKNOWN_ACHIEVEMENT: Judgement(Verdict.REFUSED, Result.NOT_FOUND),
+    ErrorCode.NOT_AUTHORIZED: Judgement(Verdict.REFUSED, Result.UNAUTHORIZED_FOR_ACHIEVEMENT),
+    ErrorCode.INVALID_FORM_BODY: Judgement(Verdict.REFUSED, Result.INVALID_PAYLOAD),
+    ErrorCode.INVALID_JSON: Judgement(Verdict.REFUSED, Result.INVALID_PAYLOAD),
+    ErrorCode.PAYLOAD_TOO_LARGE: Judgement(Verdict.REFUSED, Result.INVALID_PAYLOAD),
+    ErrorCode.TOO_MANY_ACHIEVEMENTS: Judgement(Verdict.REFUSED, Result.INVALID_PAYLOAD),
+    # These pass.
+    ErrorCode.REQUEST_TIMEOUT: Judgement(Verdict.RETRY, Result.SERVICE_UNAVAILABLE),
+    ErrorCode.INTERNAL_ERROR: Judgement(Verdict.RETRY, Result.SERVICE_UNAVAILABLE),
+    ErrorCode.UNAVAILABLE: Judgement(Verdict.RETRY, Result.SERVICE_UNAVAILABLE),
 }
 
-_RESULT_BY_STATUS = {
-    400: Result.INVALID_PAYLOAD,
-    401: Result.INVALID_ACCESS_TOKEN,
-    403: Result.INVALID_PERMISSIONS,
-    404: Result.INVALID_COMMAND,
-    405: Result.INVALID_COMMAND,
-    408: Result.SERVICE_UNAVAILABLE,
-    409: Result.CONFLICT,
-    410: Result.SERVICE_UNAVAILABLE,
-    413: Result.INVALID_PAYLOAD,
-    429: Result.RATE_LIMITED,
+_BY_CODE = {(known.status, known.code): judgement for known, judgement in JUDGEMENTS.items()}
+_BY_STATUS = {
+    401: JUDGEMENTS[ErrorCode.UNAUTHORIZED],
+    403: Judgement(Verdict.REFUSED, Result.INVALID_PERMISSIONS),
+    404: Judgement(Verdict.REFUSED, Result.INVALID_COMMAND),
+    405: Judgement(Verdict.REFUSED, Result.INVALID_COMMAND),
+    408: JUDGEMENTS[ErrorCode.REQUEST_TIMEOUT],  # the service gave up waiting for our request
+    409: Judgement(Verdict.REFUSED, Result.CONFLICT),
+    410: Judgement(Verdict.MISCONFIGURED, Result.SERVICE_UNAVAILABLE),  # switched off for good, as Discord's is
+    429: Judgement(Verdict.RETRY, Result.RATE_LIMITED),
 }
+_UNREACHABLE = JUDGEMENTS[ErrorCode.UNAVAILABLE]
+_UNREADABLE = Judgement(Verdict.RETRY, Result.INTERNAL_ERROR)
+_OTHER_4XX = Judgement(Verdict.REFUSED, Result.INVALID_PAYLOAD)
 
 
-def result_of(outcome: Outcome) -> Result:
-    """Return what a game's callback is told about a failed request."""
+def judge(outcome: Outcome) -> Judgement:
+    """Judge a request that did not succeed."""
     if isinstance(outcome, WireError):
-        return Result.INTERNAL_ERROR
+        return _UNREADABLE
     if isinstance(outcome, TransportError):
-        return Result.SERVICE_UNAVAILABLE
-    if outcome.code is not None and (outcome.status, outcome.code) in _RESULT_BY_CODE:
-        return _RESULT_BY_CODE[outcome.status, outcome.code]
-    if outcome.status in _RESULT_BY_STATUS:
-        return _RESULT_BY_STATUS[outcome.status]
-    if 400 <= outcome.status < 500:
-        return Result.INVALID_PAYLOAD
-    return Result.SERVICE_UNAVAILABLE
+        return _UNREACHABLE
+    if not 400 <= outcome.status < 500:
+        # 5xx pass. Redirects are not followed: they come from sign-in pages of public networks more than from services.
+        return _UNREACHABLE
+    if outcome.code is not None and (known := _BY_CODE.get((outcome.status, outcome.code))):
+        return known
+    judgement = _BY_STATUS.get(outcome.status, _OTHER_4XX)
+    if outcome.code is None and judgement.verdict is Verdict.REFUSED:
+        # Without Discord's JSON it was a proxy or another server that answered, so nobody has judged the update.
+        return judgement._replace(verdict=Verdict.MISCONFIGURED)
+    return judgement
 
 
 def delay_s(failures: int, *, jitter: float, retry_after_s: float | None = None) -> float:
     """Return the seconds to wait after `failures` failures in a row (1 or more).
 
-    The table is 0, 1, 2, 4 … 64, 120, 120 s, lengthened by up to a quarter by `jitter` (0 to 1). What the service
-    asks for outranks it, up to an hour; asked for nothing, the table holds, and for next to nothing again and again,
-    a second, or we would hardly pause.
+    The table is 0, 1, 2, 4 … 64, 120, 120 s, lengthened by up to a quarter by `jitter` (0 to 1). What the service asks
+    for outranks it, up to an hour. If the service asks for no wait, the table applies; if it repeatedly asks for next
+    to none, the wait grows to a second, so that a failing request is never repeated without a pause.
     """
     step = _DELAYS_S[min(failures, len(_DELAYS_S)) - 1]
     if retry_after_s:

@@ -53,7 +53,7 @@ class CheckedManager(InlineManager, ProgressAssertions):
     def percents(self) -> Mapping[int, int]:
         """Return all progress above 0 that the player has, by achievement id; secret achievements too."""
         self.settle()
-        looked_at = [self._delivery.view.look(entry.achievement.id) for entry in self._names.catalogue.entries]
+        looked_at = [self._callbacks.known.look(entry.achievement.id) for entry in self._names.catalogue.entries]
         return {one.achievement_id: one.percent_complete for one in looked_at if one and one.percent_complete}
 
     def describe_unknown_ids(self) -> str:

@@ -1,7 +1,7 @@
-"""A manager that needs no waiting for: its worker works inside `run_callbacks()`, and nowhere else.
+"""A manager without threads of its own: its worker and its courier work inside `run_callbacks()`, and nowhere else.
 
-What a game's test sees then depends on the test alone, not on how fast the machine is. The one thread that is left,
-the reader of the event stream, is waited for until it has passed on all that the service has said.
+What a game's test sees then depends on the test alone, not on how fast the machine is. The one thread that is left is
+the reader of the event stream; the manager waits until it has passed on everything that the service has sent.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from typing import Any
 
 from ..client import options
 from ..client.manager import AchievementManager
+from ..client.worker.courier import Call, Returned
+from ..client.worker.start import new_worker
+from ..client.worker.thread import Worker
 from .clock import ManualClock
 from .inprocess import InProcessTransport
 
@@ -23,10 +26,9 @@ _READER_PATIENCE_S = 20.0
 
 
 class NotYet(BaseException):
-    """Raised by a transport whose answer takes until `at` (monotonic seconds): the worker then asks again.
+    """Raised by a transport whose answer arrives at `at` (monotonic seconds); the courier then tries again.
 
-    It is no `Exception`, for the worker takes those to be mistakes. What is under way is undone by it: nothing has
-    been sent, and nothing is known to have failed.
+    It is not an `Exception`, since nothing has failed.
     """
 
     def __init__(self, at: float) -> None:
@@ -34,8 +36,42 @@ class NotYet(BaseException):
         self.at = at
 
 
+class InlineCourier:
+    """A courier that makes its call on the thread of the worker; `post` takes its messages."""
+
+    def __init__(self, post: Callable[[object], None]) -> None:
+        self._post = post
+        self._late: tuple[int, Call] | None = None
+        self.due_at = math.inf
+
+    def run(self, number: int, call: Call) -> None:
+        """Make the call at once; if its answer is late, keep it for `try_again`."""
+        self._late, self.due_at = None, math.inf
+        try:
+            returned = Returned(number, call(), None)
+        except NotYet as late:
+            self._late, self.due_at = (number, call), late.at
+            return
+        except Exception as exc:
+            returned = Returned(number, None, exc)
+        self._post(returned)
+
+    def try_again(self) -> None:
+        """Make a call anew whose answer was late."""
+        if self._late is not None:
+            self.run(*self._late)
+
+    def abandon(self) -> None:
+        """Forget a call whose answer is late."""
+        self._late, self.due_at = None, math.inf
+
+    def stop(self) -> None:
+        """Forget a call whose answer is late; there is no thread to wait for."""
+        self.abandon()
+
+
 class InlineManager(AchievementManager):
-    """An `AchievementManager` without a worker thread, on a clock that a test moves.
+    """An `AchievementManager` without a worker's thread, on a clock that a test moves.
 
     `options` are the other arguments of `AchievementManager`. **Thread**: the test's, for everything.
     """
@@ -87,6 +123,10 @@ class InlineManager(AchievementManager):
         self._pass(timeout_s, self._work, lambda: not self.pending_count)
         return super().flush(0.0)
 
+    def _new_worker(self, to_game: Callable[[object], None]) -> Worker:
+        self._courier = InlineCourier(self._to_worker.put)
+        return new_worker(self._options, self._storage, self._to_worker, self._inbox, to_game, self._courier)
+
     def _start(self) -> None:
         """There is no thread to start."""
 
@@ -103,20 +143,21 @@ class InlineManager(AchievementManager):
 
     def _work(self) -> None:
         self._next_at = None
+        self._courier.try_again()
         while not self._closed:
-            try:
-                wait_s = self._worker.run_pending()
-                self._next_at = None if wait_s is None else self.clock.now() + wait_s
-            except NotYet as late:
-                self._next_at = late.at
             self._wait_for_the_reader()
-            if self._worker.inbox.empty():
+            wait_s = self._worker.turn(0.0)
+            self._wait_for_the_reader()
+            if wait_s != 0.0 and self._worker.inbox.empty():
+                due_at = math.inf if wait_s is None else self.clock.now() + wait_s
+                due_at = min(due_at, self._courier.due_at)
+                self._next_at = None if due_at == math.inf else due_at
                 return
 
     def _wait_for_the_reader(self) -> None:
-        reader = self._worker.engine._reader
+        reader = self._worker.engine.stream_reader
         deadline = time.monotonic() + _READER_PATIENCE_S
-        while reader is not None and reader._thread.is_alive() and not self._line.is_drained:
+        while reader is not None and reader.is_running and not (self._line.is_drained or reader.is_full):
             if time.monotonic() > deadline:
-                raise RuntimeError(f"the event stream's reader has not come to rest within {_READER_PATIENCE_S:g} s")
+                raise RuntimeError(f"the event stream's reader was still busy after {_READER_PATIENCE_S:g} s")
             time.sleep(_READER_PAUSE_S)

@@ -105,7 +105,7 @@ class Awards:
 
     def speak(self, locale: str) -> None:
         # SDK: names and descriptions come in this language from now on.
-        self.manager.locale = locale
+        self.manager.set_locale(locale)
 
     def take_sdk_s(self) -> float:
         """The seconds spent in the SDK since this was last asked."""

@@ -304,9 +304,9 @@ def test_an_answer_that_got_lost_has_arrived_all_the_same(
     service.refuse(Fault.CUT_BODY, times=None)
     game.set(WIN, 100)
     achievements.settle()
-    assert game.results == [Result.SERVICE_UNAVAILABLE]
+    assert game.results == [Result.OK], "the event stream has confirmed it"
     service.assert_unlocked("win")
-    assert achievements.pending_count == 0, "the event stream has told"
+    assert achievements.pending_count == 0
 
 
 def test_a_limit_is_waited_for(achievements: CheckedManager, service: ServiceControl) -> None:
@@ -476,7 +476,7 @@ def test_unknown_ids_are_noticed_with_their_place(achievements: CheckedManager) 
 
 
 def test_a_callback_that_cannot_be_called_is_refused_as_ever(achievements: CheckedManager) -> None:
-    with pytest.raises(TypeError, match="cannot be called"):
+    with pytest.raises(TypeError, match="expected a function"):
         achievements.set_user_achievement(WIN, 100, 5)  # type: ignore[arg-type]
 
 

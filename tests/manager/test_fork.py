@@ -60,7 +60,7 @@ FORK = """
     print("parent", told, flush=True)
 """
 ABORTED = "['TRANSACTION_ABORTED', 'TRANSACTION_ABORTED']"
-CHILD = f"child <AchievementManager {APPLICATION_ID}, local mode, closed> {ABORTED} True"
+CHILD = f"child <AchievementManager {APPLICATION_ID}, local mode, not fetched, closed> {ABORTED} True"
 can_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 

@@ -26,7 +26,7 @@ def test_only_the_first_outage_is_a_warning(world: World, caplog: pytest.LogCapt
         assert game.set(WALK, percent) is UNAVAILABLE
         bring_back(world, world.lines[0])
         game.until(lambda: game.manager.is_online and not game.manager.pending_count)
-        assert caplog.messages.count("the service is in reach again") == outage
+        assert caplog.messages.count("the service is reachable again") == outage
         assert sum("the update is kept" in message for message in caplog.messages) >= outage
     assert len(warned(caplog)) == 1
 

@@ -17,12 +17,13 @@ def test_a_change_elsewhere_is_told_through_the_stream(world: World) -> None:
     for achievement_id, percent in ((SECURE, 100), (WALK, 10), (WALK, 20)):
         world.service.grant(ANN, achievement_id, percent)
     world.service.grant(BOB, WIN, 100)  # is none of Ann's business
-    game.until(lambda: len(game.events) == 3)
-    assert game.told == [(SECURE, 100), (WALK, 10), (WALK, 20)]
+    game.until(lambda: game.told[-1:] == [(WALK, 20)])
+    assert [value for value in game.told if value != (WALK, 10)] == [(SECURE, 100), (WALK, 20)]
+    count = len(game.events)  # the 10 is skipped when the 20 has arrived before anybody took it in
     assert game.percents == {WALK: 20, WIN: 0, SECURE: 100}
     assert game.manager.get_user_achievement(SECURE).unlocked_at == "2023-05-02T12:00:00.000000+00:00"
     game.fetch()
-    assert len(game.events) == 3  # the list holds no news of it
+    assert len(game.events) == count  # the list holds no news of it
 
 
 def test_a_secret_that_is_unlocked_elsewhere_is_told_although_it_was_never_heard_of(world: World) -> None:

@@ -146,7 +146,7 @@ def test_a_bot_token_is_refused_with_the_reason(tmp_path: Path, token: str) -> N
 @pytest.mark.parametrize("prefix", ["", "Bearer "])
 def test_a_token_of_the_application_is_refused_with_the_reason(world: World, prefix: str) -> None:
     game = world.start()
-    with pytest.raises(ConfigurationError, match="not of a player") as caught:
+    with pytest.raises(ConfigurationError, match="not a player's") as caught:
         game.manager.set_token(f"{prefix}daclient_0123456789ab_hunter2")
     assert "hunter2" not in str(caught.value)
 

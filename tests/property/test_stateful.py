@@ -26,8 +26,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from discord_achievements import AchievementManager, Result, UserAchievement
 from discord_achievements.client.net.transport import Request, Response
+from discord_achievements.client.worker.start import new_worker
+from discord_achievements.client.worker.thread import Worker
 from discord_achievements.domain.errors import TransportError
 from discord_achievements.testing import ByteStream, FakeService, InProcessTransport, ManualClock
+from discord_achievements.testing.inline import InlineCourier
 
 APP = 461618159171141643
 PLAIN = [580159119969878001, 580159119969878002]
@@ -57,16 +60,20 @@ class Clock(ManualClock):
 class InlineManager(AchievementManager):
     """A manager whose worker has no thread: `work` does what it would have done by now."""
 
+    def _new_worker(self, to_game: Callable[[object], None]) -> Worker:
+        courier = InlineCourier(self._to_worker.put)
+        return new_worker(self._options, self._storage, self._to_worker, self._inbox, to_game, courier)
+
     def _start(self) -> None:
         pass
 
     def work(self) -> None:
         while True:
-            self._worker.run_pending()
+            wait_s = self._worker.turn(0.0)
             for thread in threading.enumerate():
                 if thread.name == "discord_achievements events":
                     thread.join()  # this test's streams end at once
-            if self._worker.inbox.empty():
+            if wait_s != 0.0 and self._worker.inbox.empty():
                 return
 
 

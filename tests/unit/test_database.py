@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from discord_achievements.client.disk import owner as owners
-from discord_achievements.client.disk.database import SCHEMA_VERSION, SLICE, Database, Player, definition_row
+from discord_achievements.client.disk.database import SCHEMA_VERSION, Database, definition_row
+from discord_achievements.client.disk.pacing import SLICE_ROWS
+from discord_achievements.client.disk.players import Player, Players
 from discord_achievements.client.state import State, reached
 from discord_achievements.domain.models import Achievement
 from discord_achievements.domain.progress import NO_PROGRESS, Progress, reach
@@ -46,11 +48,11 @@ def set_progress(database: Database, player: Player, achievement_id: int, percen
 
 
 def pending(database: Database, owner: bytes) -> dict[int, Progress]:
-    return database.pending(database.player_of(owner, THIS_RUN).id)
+    return database.pending(Players(database).of_owner(owner, THIS_RUN).id)
 
 
 def sign_in(database: Database, token: bytes, user_id: int, live: tuple[bytes, ...] = (THIS_RUN,)) -> Player:
-    return database.identify(database.player_of(token, THIS_RUN), user_id, token, live)
+    return Players(database).identify(Players(database).of_owner(token, THIS_RUN), user_id, token, live)
 
 
 # Who is who
@@ -66,9 +68,9 @@ def test_a_player_is_found_again_by_the_same_owner_only(database: Database) -> N
         owners.of_run(),
         owners.of_run(),
     ]
-    players = [database.player_of(owner, THIS_RUN) for owner in keys]
+    players = [Players(database).of_owner(owner, THIS_RUN) for owner in keys]
     assert len({player.id for player in players}) == len(keys)
-    assert [database.player_of(owner, OTHER_RUN) for owner in keys] == players
+    assert [Players(database).of_owner(owner, OTHER_RUN) for owner in keys] == players
     assert [player.user_id for player in players] == [None, None, None, ANNA, BERT, None, None]
 
 
@@ -77,14 +79,14 @@ def test_a_token_is_remembered_by_a_hash_of_it(database: Database, path: Path) -
     database.close()
     again = Database(path)
     try:
-        assert again.player_of(ANNAS_TOKEN, OTHER_RUN).user_id == ANNA
+        assert Players(again).of_owner(ANNAS_TOKEN, OTHER_RUN).user_id == ANNA
     finally:
         again.close()
     assert not any(b"anna-1" in file.read_bytes() for file in path.parent.iterdir())
 
 
 def test_what_was_done_before_the_first_answer_is_the_players(database: Database) -> None:
-    set_progress(database, database.player_of(ANNAS_TOKEN, THIS_RUN), 10)
+    set_progress(database, Players(database).of_owner(ANNAS_TOKEN, THIS_RUN), 10)
     player = sign_in(database, ANNAS_TOKEN, ANNA)
     assert player.user_id == ANNA
     assert database.pending(player.id) == {10: HALF}
@@ -92,7 +94,7 @@ def test_what_was_done_before_the_first_answer_is_the_players(database: Database
 
 def test_an_offline_start_with_a_new_token_joins_what_the_old_one_had(database: Database) -> None:
     set_progress(database, sign_in(database, ANNAS_TOKEN, ANNA), 10)
-    set_progress(database, database.player_of(ANNAS_NEXT_TOKEN, THIS_RUN), 20)
+    set_progress(database, Players(database).of_owner(ANNAS_NEXT_TOKEN, THIS_RUN), 20)
     assert pending(database, ANNAS_NEXT_TOKEN) == {20: HALF}, "nobody knows yet whose token it is"
 
     player = sign_in(database, ANNAS_NEXT_TOKEN, ANNA)
@@ -104,7 +106,7 @@ def test_an_offline_start_with_another_players_token_shows_and_delivers_nothing_
     database: Database,
 ) -> None:
     set_progress(database, sign_in(database, ANNAS_TOKEN, ANNA), 10)
-    set_progress(database, database.player_of(BERTS_TOKEN, THIS_RUN), 20)
+    set_progress(database, Players(database).of_owner(BERTS_TOKEN, THIS_RUN), 20)
     assert pending(database, BERTS_TOKEN) == {20: HALF}
     bert = sign_in(database, BERTS_TOKEN, BERT)
     assert database.pending(bert.id) == {20: HALF}
@@ -112,34 +114,34 @@ def test_an_offline_start_with_another_players_token_shows_and_delivers_nothing_
 
 
 def test_a_token_that_was_never_online_keeps_its_progress_for_its_own_player(database: Database) -> None:
-    set_progress(database, database.player_of(ANNAS_TOKEN, OTHER_RUN), 10)
+    set_progress(database, Players(database).of_owner(ANNAS_TOKEN, OTHER_RUN), 10)
     assert database.pending(sign_in(database, BERTS_TOKEN, BERT).id) == {}
     assert database.pending(sign_in(database, ANNAS_TOKEN, ANNA).id) == {10: HALF}
 
 
 def test_a_user_id_that_is_known_beforehand_and_a_token_lead_to_one_player(database: Database) -> None:
-    set_progress(database, database.player_of(owners.of_user(ANNA), THIS_RUN), 10)
-    set_progress(database, database.player_of(ANNAS_TOKEN, THIS_RUN), 20)
-    player = database.link(ANNAS_TOKEN, database.player_of(owners.of_user(ANNA), THIS_RUN), THIS_RUN)
+    set_progress(database, Players(database).of_owner(owners.of_user(ANNA), THIS_RUN), 10)
+    set_progress(database, Players(database).of_owner(ANNAS_TOKEN, THIS_RUN), 20)
+    player = Players(database).link(ANNAS_TOKEN, Players(database).of_owner(owners.of_user(ANNA), THIS_RUN), THIS_RUN)
     assert player.user_id == ANNA
     assert database.pending(player.id) == {10: HALF, 20: HALF}
-    assert database.player_of(ANNAS_TOKEN, THIS_RUN) == player
+    assert Players(database).of_owner(ANNAS_TOKEN, THIS_RUN) == player
 
 
 def test_a_player_who_signs_in_late_takes_over_what_this_run_has_done_before(database: Database) -> None:
     run = owners.of_run()
     sign_in(database, ANNAS_TOKEN, ANNA)
-    set_progress(database, database.player_of(run, THIS_RUN), 10)
-    player = database.link(run, database.player_of(ANNAS_TOKEN, THIS_RUN), THIS_RUN)
+    set_progress(database, Players(database).of_owner(run, THIS_RUN), 10)
+    player = Players(database).link(run, Players(database).of_owner(ANNAS_TOKEN, THIS_RUN), THIS_RUN)
     assert (player.user_id, database.pending(player.id)) == (ANNA, {10: HALF})
-    assert database.player_of(run, THIS_RUN) == player
+    assert Players(database).of_owner(run, THIS_RUN) == player
 
 
 def test_a_token_that_is_known_to_be_somebody_elses_stays_theirs(database: Database) -> None:
     bert = sign_in(database, BERTS_TOKEN, BERT)
     anna = sign_in(database, ANNAS_TOKEN, ANNA)
     set_progress(database, anna, 10)
-    assert database.link(BERTS_TOKEN, anna, THIS_RUN) == bert
+    assert Players(database).link(BERTS_TOKEN, anna, THIS_RUN) == bert
     assert database.pending(bert.id) == {}
 
 
@@ -149,7 +151,7 @@ def test_the_services_word_on_whose_token_it_is_outranks_what_was_remembered(dat
     bert = sign_in(database, ANNAS_TOKEN, BERT)
     assert bert.user_id == BERT
     assert database.pending(bert.id) == {}
-    assert database.player_of(ANNAS_TOKEN, THIS_RUN) == bert
+    assert Players(database).of_owner(ANNAS_TOKEN, THIS_RUN) == bert
     assert database.pending(anna.id) == {10: HALF}
 
 
@@ -157,7 +159,7 @@ def test_the_services_word_on_whose_token_it_is_outranks_what_was_remembered(dat
 
 
 def test_the_first_player_to_sign_in_takes_over_local_mode_once(database: Database) -> None:
-    set_progress(database, database.player_of(owners.LOCAL, OTHER_RUN), 10)
+    set_progress(database, Players(database).of_owner(owners.LOCAL, OTHER_RUN), 10)
     anna = sign_in(database, ANNAS_TOKEN, ANNA)
     assert database.pending(anna.id) == {10: HALF}
     assert database.pending(sign_in(database, BERTS_TOKEN, BERT).id) == {}
@@ -165,8 +167,8 @@ def test_the_first_player_to_sign_in_takes_over_local_mode_once(database: Databa
 
 
 def test_taking_over_keeps_the_better_value_of_each(database: Database) -> None:
-    local = database.player_of(owners.LOCAL, OTHER_RUN)
-    anna = database.player_of(ANNAS_TOKEN, THIS_RUN)
+    local = Players(database).of_owner(owners.LOCAL, OTHER_RUN)
+    anna = Players(database).of_owner(ANNAS_TOKEN, THIS_RUN)
     for achievement_id, in_local_mode, by_anna in ((10, 50, 20), (20, 20, 50)):
         set_progress(database, local, achievement_id, in_local_mode)
         set_progress(database, anna, achievement_id, by_anna)
@@ -175,22 +177,22 @@ def test_taking_over_keeps_the_better_value_of_each(database: Database) -> None:
 
 def test_local_mode_after_growing_up_goes_on_for_the_player_who_took_it_over(database: Database) -> None:
     anna = sign_in(database, ANNAS_TOKEN, ANNA)
-    set_progress(database, database.player_of(owners.LOCAL, THIS_RUN), 10)
+    set_progress(database, Players(database).of_owner(owners.LOCAL, THIS_RUN), 10)
     sign_in(database, ANNAS_TOKEN, ANNA)
     sign_in(database, BERTS_TOKEN, BERT)
-    set_progress(database, database.player_of(owners.LOCAL, THIS_RUN), 20)
+    set_progress(database, Players(database).of_owner(owners.LOCAL, THIS_RUN), 20)
     assert database.pending(anna.id) == {10: HALF, 20: HALF}
 
 
 def test_a_run_without_any_token_is_taken_over_only_when_it_has_ended(database: Database) -> None:
-    set_progress(database, database.player_of(owners.of_run(), OTHER_RUN), 10)
+    set_progress(database, Players(database).of_owner(owners.of_run(), OTHER_RUN), 10)
     assert database.pending(sign_in(database, ANNAS_TOKEN, ANNA, live=(THIS_RUN, OTHER_RUN)).id) == {}
     assert database.pending(sign_in(database, ANNAS_TOKEN, ANNA, live=(THIS_RUN,)).id) == {10: HALF}
 
 
 def test_a_run_that_ended_offline_with_a_token_is_not_anybodys_to_take(database: Database) -> None:
     run = owners.of_run()  # of a token object that does not tell the user's id
-    player = database.link(ANNAS_TOKEN, database.player_of(run, OTHER_RUN), OTHER_RUN)
+    player = Players(database).link(ANNAS_TOKEN, Players(database).of_owner(run, OTHER_RUN), OTHER_RUN)
     set_progress(database, player, 10)
     assert database.pending(sign_in(database, BERTS_TOKEN, BERT).id) == {}
     assert database.pending(sign_in(database, ANNAS_TOKEN, ANNA).id) == {10: HALF}
@@ -205,21 +207,23 @@ def test_another_process_may_go_on_with_a_player_who_has_turned_out_to_be_anothe
 ) -> None:
     database.write_definitions([definition_row(definition(30))])
     set_progress(database, sign_in(database, ANNAS_TOKEN, ANNA), 10)
-    held = other_process.player_of(owner, OTHER_RUN)
+    held = Players(other_process).of_owner(owner, OTHER_RUN)
     set_progress(other_process, held, 20)
 
     anna = sign_in(database, ANNAS_NEXT_TOKEN, ANNA)
     set_progress(other_process, held, 30)
-    other_process.remember_list(held.id, "an etag")
-    assert other_process.player(held.id) == database.player(anna.id) == Player(anna.id, ANNA, "an etag", True)
+    Players(other_process).remember_list(held.id, "an etag")
+    assert (
+        Players(other_process).get(held.id) == Players(database).get(anna.id) == Player(anna.id, ANNA, "an etag", True)
+    )
     assert other_process.states(held.id) == database.states(anna.id)
     assert other_process.pending(held.id) == database.pending(anna.id) == {10: HALF, 20: HALF, 30: HALF}
     assert list(other_process.rows(held.id)) == list(database.rows(anna.id))
     for newcomer in (BERTS_TOKEN, owners.of_run()):
         assert pending(database, newcomer) == {}
 
-    assert other_process.identify(held, ANNA, owner, ()).id == anna.id
-    assert other_process.link(owner, held, OTHER_RUN).id == anna.id
+    assert Players(other_process).identify(held, ANNA, owner, ()).id == anna.id
+    assert Players(other_process).link(owner, held, OTHER_RUN).id == anna.id
     assert database.pending(anna.id) == {10: HALF, 20: HALF, 30: HALF}
 
 
@@ -227,19 +231,19 @@ def test_what_another_process_does_not_know_yet_gives_one_players_progress_to_no
     database: Database, other_process: Database
 ) -> None:
     bert = sign_in(database, BERTS_TOKEN, BERT)
-    held = other_process.player_of(ANNAS_TOKEN, OTHER_RUN)
+    held = Players(other_process).of_owner(ANNAS_TOKEN, OTHER_RUN)
     set_progress(database, sign_in(database, ANNAS_TOKEN, ANNA), 10)
-    assert other_process.link(BERTS_TOKEN, held, OTHER_RUN) == bert
-    assert other_process.identify(held, BERT, ANNAS_NEXT_TOKEN, ()) == bert
+    assert Players(other_process).link(BERTS_TOKEN, held, OTHER_RUN) == bert
+    assert Players(other_process).identify(held, BERT, ANNAS_NEXT_TOKEN, ()) == bert
     assert database.pending(bert.id) == {}
     assert pending(database, ANNAS_TOKEN) == {10: HALF}
 
 
 def test_a_player_can_turn_out_to_be_another_twice(database: Database) -> None:
-    held = database.player_of(ANNAS_NEXT_TOKEN, THIS_RUN)
-    second = database.link(ANNAS_NEXT_TOKEN, database.player_of(owners.of_run(), THIS_RUN), THIS_RUN)
+    held = Players(database).of_owner(ANNAS_NEXT_TOKEN, THIS_RUN)
+    second = Players(database).link(ANNAS_NEXT_TOKEN, Players(database).of_owner(owners.of_run(), THIS_RUN), THIS_RUN)
     anna = sign_in(database, ANNAS_TOKEN, ANNA)
-    assert database.identify(second, ANNA, ANNAS_NEXT_TOKEN, (THIS_RUN,)) == anna
+    assert Players(database).identify(second, ANNA, ANNAS_NEXT_TOKEN, (THIS_RUN,)) == anna
     set_progress(database, held, 10)
     assert database.pending(anna.id) == {10: HALF}
 
@@ -247,8 +251,8 @@ def test_a_player_can_turn_out_to_be_another_twice(database: Database) -> None:
 def test_the_number_of_a_player_means_nobody_else_in_a_cache_that_was_begun_anew(database: Database) -> None:
     anew = Database(None)
     try:
-        assert anew.player_of(ANNAS_TOKEN, THIS_RUN).id != database.player_of(BERTS_TOKEN, THIS_RUN).id
-        set_progress(anew, database.player_of(BERTS_TOKEN, THIS_RUN), 10)
+        assert Players(anew).of_owner(ANNAS_TOKEN, THIS_RUN).id != Players(database).of_owner(BERTS_TOKEN, THIS_RUN).id
+        set_progress(anew, Players(database).of_owner(BERTS_TOKEN, THIS_RUN), 10)
         assert pending(anew, ANNAS_TOKEN) == {}
     finally:
         anew.close()
@@ -256,9 +260,9 @@ def test_the_number_of_a_player_means_nobody_else_in_a_cache_that_was_begun_anew
 
 def test_a_change_of_another_process_is_noticed_once(database: Database, other_process: Database) -> None:
     assert not database.changed_elsewhere()
-    set_progress(database, database.player_of(owners.LOCAL, THIS_RUN), 10)
+    set_progress(database, Players(database).of_owner(owners.LOCAL, THIS_RUN), 10)
     assert not database.changed_elsewhere()
-    set_progress(other_process, other_process.player_of(owners.LOCAL, OTHER_RUN), 10, percent=60)
+    set_progress(other_process, Players(other_process).of_owner(owners.LOCAL, OTHER_RUN), 10, percent=60)
     assert database.changed_elsewhere()
     assert not database.changed_elsewhere()
 
@@ -271,7 +275,7 @@ def definition(number: int, *, secret: bool = False) -> Achievement:
 
 
 def test_a_state_comes_back_as_it_was_stored(database: Database) -> None:
-    player = database.player_of(ANNAS_TOKEN, THIS_RUN)
+    player = Players(database).of_owner(ANNAS_TOKEN, THIS_RUN)
     database.write_definitions([definition_row(definition(10, secret=True))])
     states = {
         10: State(DONE, 3, None, known=True, secret=True),
@@ -286,12 +290,12 @@ def test_a_state_comes_back_as_it_was_stored(database: Database) -> None:
 
 
 def test_the_rows_of_a_list_come_in_slices_by_ascending_id(database: Database) -> None:
-    numbers = range(3 * SLICE - 1, 0, -1)
+    numbers = range(3 * SLICE_ROWS - 1, 0, -1)
     database.write_definitions(definition_row(definition(number)) for number in numbers)
-    player = database.player_of(ANNAS_TOKEN, THIS_RUN)
+    player = Players(database).of_owner(ANNAS_TOKEN, THIS_RUN)
     database.write_states(player.id, {5: State(HALF)})
     slices = list(database.rows(player.id))
-    assert max(map(len, slices)) == SLICE
+    assert max(map(len, slices)) == SLICE_ROWS
     rows = [row for rows in slices for row in rows]
     assert [row[0] for row in rows] == sorted(numbers)
     assert rows[4] == (5, State(HALF, known=True), ("Name 5", '{"de": "Näme"}', "What to do", None, ""))
@@ -303,12 +307,12 @@ def test_a_damaged_text_is_shown_damaged(database: Database, path: Path) -> None
     with closing(sqlite3.connect(path)) as file:
         file.execute("UPDATE definition SET name = CAST(x'ff4e616d65' AS TEXT)")
         file.commit()
-    ((row,),) = database.rows(database.player_of(owners.LOCAL, THIS_RUN).id)
+    ((row,),) = database.rows(Players(database).of_owner(owners.LOCAL, THIS_RUN).id)
     assert row[2][0] == "\ufffdName"
 
 
 def test_an_achievement_without_its_definition_keeps_its_progress(database: Database) -> None:
-    player = database.player_of(owners.LOCAL, THIS_RUN)
+    player = Players(database).of_owner(owners.LOCAL, THIS_RUN)
     database.write_definitions([definition_row(definition(10)), definition_row(definition(20, secret=True))])
     set_progress(database, player, 10)
     assert database.definition_ids() == {10: False, 20: True}
@@ -321,10 +325,10 @@ def test_another_service_is_told_everything_of_everybody(database: Database) -> 
     anna, bert = sign_in(database, ANNAS_TOKEN, ANNA), sign_in(database, BERTS_TOKEN, BERT)
     database.write_states(anna.id, {10: State(DONE, 4), 20: State(HALF, 5, DONE)})
     database.write_states(bert.id, {10: State(HALF, 6)})
-    database.remember_list(anna.id, "an etag")
-    assert database.player(anna.id) == Player(anna.id, ANNA, "an etag", True)
+    Players(database).remember_list(anna.id, "an etag")
+    assert Players(database).get(anna.id) == Player(anna.id, ANNA, "an etag", True)
     database.forget_confirmations()
-    assert database.player(anna.id) == Player(anna.id, ANNA, None, False)
+    assert Players(database).get(anna.id) == Player(anna.id, ANNA, None, False)
     assert database.pending(anna.id) == {10: DONE, 20: DONE}
     assert database.pending(bert.id) == {10: HALF}
     assert {state.confirmed for state in database.states(anna.id).values()} == {NO_PROGRESS}
@@ -332,8 +336,8 @@ def test_another_service_is_told_everything_of_everybody(database: Database) -> 
 
 def test_a_list_that_may_not_fit_any_more_is_asked_for_anew(database: Database) -> None:
     anna = sign_in(database, ANNAS_TOKEN, ANNA)
-    database.remember_list(anna.id, "an etag")
-    set_progress(database, database.player_of(owners.LOCAL, OTHER_RUN), 10)
+    Players(database).remember_list(anna.id, "an etag")
+    set_progress(database, Players(database).of_owner(owners.LOCAL, OTHER_RUN), 10)
     player = sign_in(database, ANNAS_TOKEN, ANNA)
     assert (player.etag, player.fetched) == (None, True)
 
@@ -363,7 +367,7 @@ def test_a_copy_in_memory_goes_on_by_itself(database: Database) -> None:
     copy = database.copy_to_memory()
     try:
         assert pending(copy, ANNAS_TOKEN) == {10: HALF}
-        set_progress(copy, copy.player_of(ANNAS_TOKEN, THIS_RUN), 20)
+        set_progress(copy, Players(copy).of_owner(ANNAS_TOKEN, THIS_RUN), 20)
         assert pending(database, ANNAS_TOKEN) == {10: HALF}
     finally:
         copy.close()
@@ -375,7 +379,7 @@ def test_a_file_can_be_copied_without_being_touched(database: Database, path: Pa
     before = path.read_bytes()
     copy = Database.copied(path)
     try:
-        set_progress(copy, copy.player_of(ANNAS_TOKEN, THIS_RUN), 20)
+        set_progress(copy, Players(copy).of_owner(ANNAS_TOKEN, THIS_RUN), 20)
         assert pending(copy, ANNAS_TOKEN) == {10: HALF, 20: HALF}
     finally:
         copy.close()
@@ -417,6 +421,6 @@ def test_several_processes_may_create_it_at_once(tmp_path: Path) -> None:
         for thread in threads:
             thread.join(30)
         assert len(caches) == 3
-        assert len({database.player_of(owners.LOCAL, THIS_RUN).id for database in caches}) == 1
+        assert len({Players(database).of_owner(owners.LOCAL, THIS_RUN).id for database in caches}) == 1
         for database in caches:
             database.close()

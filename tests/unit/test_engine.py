@@ -10,7 +10,8 @@ import pytest
 
 from discord_achievements import Achievement, Result, UserAchievement
 from discord_achievements.client.disk import owner as owners
-from discord_achievements.client.disk.database import Database, Player
+from discord_achievements.client.disk.database import Database
+from discord_achievements.client.disk.players import Players
 from discord_achievements.client.disk.storage import Storage
 from discord_achievements.client.messages import Answered, Changed, Fetch, FetchAnswered, Set, SignIn
 from discord_achievements.client.net.api import Api
@@ -20,6 +21,7 @@ from discord_achievements.client.token import Credentials, TokenProvider, creden
 from discord_achievements.client.worker.engine import Engine, Service
 from discord_achievements.client.worker.schedule import Schedule
 from discord_achievements.testing import FakeService, InProcessTransport, ManualClock
+from discord_achievements.testing.inline import InlineCourier
 
 APP = 461618159171141643
 GOOD, BAD, OTHER = 10, 20, 30
@@ -30,21 +32,15 @@ class Mistake(Exception):
     """Something that nobody has foreseen."""
 
 
-class StumblingCache(Database):
-    """A cache that fails on one achievement, while `forbids_players` on every player, while `is_blind` on lists."""
+class StumblingDatabase(Database):
+    """A database that fails on one achievement, and while `is_blind` on lists."""
 
-    forbids_players = False
     is_blind = False
 
     def states(self, player_id: int, ids: Sequence[int] | None = None) -> dict[int, State]:
         if ids is not None and BAD in ids:
             raise Mistake
         return super().states(player_id, ids)
-
-    def player_of(self, owner: bytes, journal: bytes) -> Player:
-        if self.forbids_players:
-            raise Mistake
-        return super().player_of(owner, journal)
 
     def changed_elsewhere(self) -> bool:
         if self.is_blind:
@@ -57,6 +53,18 @@ class StumblingCache(Database):
         return super().rows(player_id)
 
 
+class StumblingStorage(Storage):
+    """A storage that fails on every player while `forbids_players`."""
+
+    forbids_players = False
+
+    @property
+    def players(self) -> Players:
+        if self.forbids_players:
+            raise Mistake
+        return super().players
+
+
 class Game:
     """A game on an engine without a thread: what it says is written to the journal, what it hears is kept."""
 
@@ -64,19 +72,27 @@ class Game:
         self, folder: Path, *, service: FakeService | None = None, token: str | TokenProvider | None = None
     ) -> None:
         self.heard: list[object] = []
-        self.storage = Storage(folder)
+        self._to_engine: list[object] = []
+        self.storage = StumblingStorage(folder)
         self.storage.define(Achievement(APP, id_, "Name", "What to do") for id_ in (GOOD, BAD, OTHER))
         path = self.storage.database.path
         self.storage.database.close()
-        self.database = self.storage.database = StumblingCache(path)
+        self.database = self.storage.database = StumblingDatabase(path)
         clock = ManualClock()
         self.credentials = Credentials(None, owners.LOCAL) if service is None else credentials(token)
         line = None
         if service is not None:
             api = Api(APP, "https://achievements.invalid/api/v10", 10.0)
-            line = Service(api, InProcessTransport(service), Schedule(clock.now(), 10.0))
+            courier = InlineCourier(self._to_engine.append)
+            line = Service(api, InProcessTransport(service), courier, Schedule(clock.now(), 10.0))
         self.engine = Engine(
-            self.storage, clock, self.credentials, line, to_game=self.heard.append, to_worker=self.heard.append
+            self.storage,
+            clock,
+            self.credentials,
+            line,
+            to_game=self.heard.append,
+            undelivered=lambda: 0,
+            to_worker=self.heard.append,
         )
         self._seq = 0
 
@@ -94,8 +110,9 @@ class Game:
 
     def work(self) -> None:
         """Do what there is to do by now."""
-        while self.engine.step() == 0.0:
-            pass
+        while self.engine.step() == 0.0 or self._to_engine:
+            returned, self._to_engine[:] = self._to_engine[:], []
+            self.engine.handle(returned)
 
     @property
     def answers(self) -> list[tuple[int, Result]]:
@@ -137,7 +154,7 @@ def percents(folder: Path) -> dict[int, int]:
     """Return what the next start finds of what was done in local mode."""
     storage = Storage(folder)
     try:
-        player = storage.change(lambda: storage.database.player_of(owners.LOCAL, storage.run))
+        player = storage.change(lambda: storage.players.of_owner(owners.LOCAL, storage.run))
         return {id_: progress.percent for id_, progress in storage.database.pending(player.id).items()}
     finally:
         storage.close()
@@ -154,8 +171,7 @@ def test_a_set_that_cannot_be_stored_takes_no_other_command_with_it(
     assert str(BAD) in told.getMessage()
     assert told.exc_info is not None
     assert told.exc_info[0] is Mistake
-    seen_seq, _ = game.engine.backlog
-    assert seen_seq < 2, "not everything is on disk, and a flush must not say so"
+    assert game.engine.status.stored_seq < 2, "not everything is on disk, and a flush must not say so"
 
 
 def test_a_set_that_cannot_be_stored_is_there_after_the_next_start(start: Start, tmp_path: Path) -> None:
@@ -180,13 +196,13 @@ def test_what_stands_behind_a_command_that_fails_is_done(
     expected = [(1, Result.INTERNAL_ERROR), (2, Result.OK)] if command == "a fetch" else [(1, Result.OK)]
     assert game.answers == expected
     assert [record.exc_info is not None for record in caplog.records] == [True]
-    assert game.engine.backlog[0] == expected[-1][0]
+    assert game.engine.status.stored_seq == expected[-1][0]
 
 
 def test_what_follows_a_sign_in_that_fails_waits_for_it(start: Start, service: FakeService) -> None:
     game = start(service=service, token="ann")
     game.work()
-    game.database.forbids_players = True
+    game.storage.forbids_players = True
     bob = credentials("bob")
     sign_in, ann_says = SignIn(bob), game.says(GOOD, 10)
     game.credentials = bob
@@ -194,7 +210,7 @@ def test_what_follows_a_sign_in_that_fails_waits_for_it(start: Start, service: F
         game.engine.handle([ann_says, sign_in, game.says(OTHER, 30)])
     with pytest.raises(Mistake):
         game.engine.handle([game.says(OTHER, 40)])
-    game.database.forbids_players = False
+    game.storage.forbids_players = False
     game.engine.handle([])
     game.work()
     assert {id_: progress.percent for id_, progress in service.progress(BOB).items()} == {OTHER: 40}

@@ -13,13 +13,14 @@ from discord_achievements.client.net.event_stream import (
     ServerEvent,
     SseParser,
     StreamEnded,
-    StreamEvent,
+    StreamFilled,
     StreamOpened,
     StreamReader,
 )
 from discord_achievements.client.net.transport import Request, Response
 from discord_achievements.domain.errors import ApiError, TransportError, WireError
 from discord_achievements.testing import ByteStream, ScriptedTransport
+from tests.support.waiting import until
 
 LONGEST = 64 * 1024
 STREAM = (
@@ -182,10 +183,10 @@ def ended(messages: list[object]) -> StreamEnded:
 @pytest.mark.parametrize("error", [None, TransportError("cut")])
 def test_a_stream_that_was_up_has_ended(error: TransportError | None) -> None:
     answer = stream(b"retry: 7000\n\nda", b"ta: x\n\n", error=error)
-    opened, event, end = read(answer)
+    opened, filled, end = read(answer)
     assert isinstance(opened, StreamOpened)
-    assert isinstance(event, StreamEvent)
-    assert event.event == ServerEvent("message", "x", "")
+    assert isinstance(filled, StreamFilled)
+    assert filled.reader.take() == [ServerEvent("message", "x", "")]
     assert isinstance(end, StreamEnded)
     assert end[1:] == (None, 7.0)
     assert answer.closed
@@ -232,11 +233,34 @@ def test_a_mistake_in_the_transport_is_told_and_does_not_leave_the_stream_open(
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
-def test_stop_ends_it() -> None:
+def test_leaving_ends_it() -> None:
     posted: SimpleQueue[object] = SimpleQueue()
     answer = ByteStream(OPEN)
     reader = StreamReader(OneStream(answer), REQUEST, posted.put)
     assert isinstance(posted.get(timeout=5), StreamOpened)
-    reader.stop()
+    reader.leave()
     assert answer.closed
     assert isinstance(posted.get(timeout=5), StreamEnded)
+
+
+def test_a_flood_waits_in_the_connection_while_the_buffer_is_full() -> None:
+    posted: SimpleQueue[object] = SimpleQueue()
+    answer = stream(*(b"data: %d\n\n" % number for number in range(50)))
+    reader = StreamReader(OneStream(answer), REQUEST, posted.put, buffer_events=3)
+    taken: list[str] = []
+    while not isinstance(message := posted.get(timeout=5), StreamEnded):
+        if isinstance(message, StreamFilled):
+            until(lambda: reader.is_full or not reader.is_running, "the buffer is full")
+            events = reader.take()
+            assert len(events) <= 3
+            taken += [event.data for event in events]
+    assert taken == [str(number) for number in range(50)]
+
+
+def test_leaving_a_stream_whose_buffer_is_full_ends_it() -> None:
+    posted: SimpleQueue[object] = SimpleQueue()
+    reader = StreamReader(OneStream(stream(b"data: x\n\n" * 9)), REQUEST, posted.put, buffer_events=1)
+    until(lambda: reader.is_full, "the buffer is full")
+    reader.leave()
+    reader.join()
+    assert not reader.is_running

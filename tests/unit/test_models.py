@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, fields
+from collections.abc import Sequence
+from dataclasses import fields
 
 import pytest
 
@@ -24,12 +25,14 @@ def test_achievement_has_the_documented_fields() -> None:
     }
 
 
-@pytest.mark.parametrize("value", [ACHIEVEMENT, PLAYERS])
-def test_they_are_frozen_and_have_slots(value: Achievement | UserAchievement) -> None:
+@pytest.mark.parametrize(
+    ("value", "names"), [(ACHIEVEMENT, [field.name for field in fields(ACHIEVEMENT)]), (PLAYERS, PLAYERS._fields)]
+)
+def test_they_cannot_be_changed(value: Achievement | UserAchievement, names: Sequence[str]) -> None:
     assert not hasattr(value, "__dict__")
-    for field in fields(value):
-        with pytest.raises(FrozenInstanceError):
-            setattr(value, field.name, 0)
+    for name in names:
+        with pytest.raises(AttributeError):
+            setattr(value, name, 0)
 
 
 @pytest.mark.parametrize(("percent", "unlocked"), [(0, False), (25, False), (99, False), (100, True)])

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from discord_achievements.domain.errors import ApiError, TransportError, WireError
 from discord_achievements.domain.result import Result
-from discord_achievements.domain.retry import MAX_RETRY_AFTER_S, Outcome, Verdict, delay_s, result_of, verdict
+from discord_achievements.domain.retry import MAX_RETRY_AFTER_S, Outcome, Verdict, delay_s, judge
 
 
 def api(status: int, code: int | None = 0) -> ApiError:
@@ -52,13 +52,12 @@ RESULTS: list[tuple[Outcome, Result]] = [
 
 @pytest.mark.parametrize(("outcome", "result"), RESULTS)
 def test_result(outcome: Outcome, result: Result) -> None:
-    assert result_of(outcome) is result
+    assert judge(outcome).result is result
 
 
 @given(st.integers(300, 599), st.none() | st.integers(0, 1_000_000))
-def test_no_failure_is_told_as_a_success(status: int, code: int | None) -> None:
-    assert result_of(api(status, code)) is not Result.OK
-    assert verdict(api(status, code)) is not Verdict.DELIVERED
+def test_no_failure_is_reported_as_a_success(status: int, code: int | None) -> None:
+    assert judge(api(status, code)).result is not Result.OK
 
 
 RETRIED: list[Outcome] = [
@@ -71,23 +70,23 @@ RETRIED: list[Outcome] = [
 
 @pytest.mark.parametrize("outcome", RETRIED)
 def test_retried(outcome: Outcome) -> None:
-    assert verdict(outcome) is Verdict.RETRY
+    assert judge(outcome).verdict is Verdict.RETRY
 
 
 @pytest.mark.parametrize("status", [s for s in range(400, 500) if s not in {401, 408, 429}])
 @pytest.mark.parametrize("code", [None, 0, 20012, 50035, 990001])
 def test_other_4xx_are_final(status: int, code: int | None) -> None:
-    assert verdict(api(status, code)) in {Verdict.REFUSED, Verdict.MISCONFIGURED}
+    assert judge(api(status, code)).verdict in {Verdict.REFUSED, Verdict.MISCONFIGURED}
 
 
 @pytest.mark.parametrize("code", [None, 0, 50014])
 def test_401_waits_for_a_token(code: int | None) -> None:
-    assert verdict(api(401, code)) is Verdict.AUTHENTICATE
+    assert judge(api(401, code)).verdict is Verdict.AUTHENTICATE
 
 
 @pytest.mark.parametrize("outcome", [api(403, 20012), api(404, 990001), api(400, 50035), api(413, 40005)])
 def test_what_the_service_has_judged_is_dropped(outcome: ApiError) -> None:
-    assert verdict(outcome) is Verdict.REFUSED
+    assert judge(outcome).verdict is Verdict.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -105,7 +104,7 @@ def test_what_the_service_has_judged_is_dropped(outcome: ApiError) -> None:
 )
 def test_what_the_service_has_not_judged_is_kept(outcome: ApiError) -> None:
     """The player's progress is not at fault where the address, the application or a proxy is."""
-    assert verdict(outcome) is Verdict.MISCONFIGURED
+    assert judge(outcome).verdict is Verdict.MISCONFIGURED
 
 
 def test_delays() -> None:

@@ -34,7 +34,7 @@ def limited(retry_after_s: float | None = None, *, is_global: bool = False) -> A
 
 def fresh(*pending: int) -> Schedule:
     schedule = Schedule(NOW, PATIENCE_S)
-    schedule.pending = dict.fromkeys(pending, HALF)
+    schedule.follow(dict.fromkeys(pending, HALF))
     return schedule
 
 
@@ -70,7 +70,8 @@ def wait_s(schedule: Schedule, now: float = NOW) -> float:
 
 def test_first_the_list_then_updates_then_the_stream_then_icons() -> None:
     schedule = fresh(1, 2)
-    schedule.icons["a" * 32] = [1, 2]
+    schedule.wants_icon("a" * 32, 1)
+    schedule.wants_icon("a" * 32, 2)
     order = []
     while not isinstance(action := schedule.next(NOW), Wait):
         order.append(action)
@@ -95,30 +96,32 @@ def test_without_a_stream_the_list_is_asked_for_every_minute() -> None:
 
 def test_no_stream_before_the_service_has_been_reached() -> None:
     schedule = fresh()
-    schedule.stream_or_poll.poll_at = None
+    schedule.stream_or_poll.opening()
+    schedule.stream_or_poll.opened(NOW)
+    schedule.stream_or_poll.fetched(NOW)
     assert schedule.next(NOW) == Wait(None)
 
 
 def test_while_it_is_uncertain_whose_token_it_is_the_list_is_all_that_is_asked_for() -> None:
     schedule = fresh(1)
     schedule.succeeded(FetchList(), NOW)
-    schedule.is_uncertain = True
+    schedule.uncertain(True)
     assert schedule.next(NOW) == FetchList()  # although it has just been read, and the stream is due
     schedule.failed(FetchList(), limited(3.0), NOW, jitter=0.0)
     assert schedule.next(NOW) == Wait(NOW + 3)
-    assert schedule.updates_out_of_reach(NOW) is None
+    assert schedule.updates_unreachable(NOW) is None
     schedule.failed(FetchList(), limited(3000.0), NOW + 3, jitter=0.0)
-    assert schedule.updates_out_of_reach(NOW + 3) is Result.RATE_LIMITED
-    schedule.is_uncertain = False
+    assert schedule.updates_unreachable(NOW + 3) is Result.RATE_LIMITED
+    schedule.uncertain(False)
     assert schedule.next(NOW + 3) == SendUpdate(1, HALF)
-    assert schedule.updates_out_of_reach(NOW + 3) is None
+    assert schedule.updates_unreachable(NOW + 3) is None
 
 
 def test_what_has_gone_further_meanwhile_is_sent_again() -> None:
     schedule = listed(1)
     sent = schedule.next(NOW)
     assert sent == SendUpdate(1, HALF)
-    schedule.pending[1] = DONE
+    schedule.wants(1, DONE)
     assert isinstance(sent, SendUpdate)
     schedule.succeeded(sent, NOW)
     assert schedule.next(NOW) == SendUpdate(1, DONE)
@@ -168,7 +171,7 @@ def test_the_table_with_jitter() -> None:
     for _ in range(3):
         fail(schedule, NO_CONNECTION, NOW, jitter=0.8)
         schedule.want_fetch(NOW)
-        schedule.fetch_wanted = False
+        schedule.fetch_answered()
     fail(schedule, NO_CONNECTION, NOW, jitter=0.8)
     assert wait_s(schedule) == pytest.approx(4 * 1.2)
 
@@ -177,7 +180,7 @@ def test_after_a_time_out_nobody_waits_for_a_second_one() -> None:
     schedule = listed(1)
     fail(schedule, TIMED_OUT)
     assert wait_s(schedule) == 1
-    assert schedule.updates_out_of_reach(NOW) is Result.SERVICE_UNAVAILABLE
+    assert schedule.updates_unreachable(NOW) is Result.SERVICE_UNAVAILABLE
 
 
 def test_success_starts_the_table_anew() -> None:
@@ -185,7 +188,7 @@ def test_success_starts_the_table_anew() -> None:
     for _ in range(5):
         fail(schedule, NO_CONNECTION)
         schedule.want_fetch(NOW)
-        schedule.fetch_wanted = False
+        schedule.fetch_answered()
     sent = schedule.next(NOW)
     assert isinstance(sent, SendUpdate)
     schedule.succeeded(sent, NOW)
@@ -220,7 +223,7 @@ def test_fetch_lifts_a_back_off() -> None:
     for _ in range(3):
         fail(schedule, NO_CONNECTION, NOW)
         schedule.want_fetch(NOW)
-        schedule.fetch_wanted = False
+        schedule.fetch_answered()
     fail(schedule, NO_CONNECTION, NOW)
     assert wait_s(schedule) == 4
     schedule.want_fetch(NOW)
@@ -257,7 +260,7 @@ def test_one_that_the_service_chokes_on_goes_last_and_so_does_not_starve_the_oth
         else:
             now += wait_s(schedule, now)
         if step == 20:
-            schedule.pending[4] = HALF
+            schedule.wants(4, HALF)
             before = len(sent)
     assert sent[:3] == [1, 2, 3]
     assert sent[before] == 4  # the first chance was for the new one
@@ -271,35 +274,35 @@ def test_what_would_be_refused_is_not_sent() -> None:
     schedule = listed(1, 2)
     sent = schedule.next(NOW)
     assert isinstance(sent, SendUpdate)
-    schedule.told_limit(sent, LimitState(5, 0, 3.0, "b"), NOW)
+    schedule.limited(sent, LimitState(5, 0, 3.0, "b"), NOW)
     schedule.succeeded(sent, NOW)
     assert schedule.next(NOW) == Wait(NOW + 3)
     assert schedule.next(NOW + 3) == SendUpdate(2, HALF)
-    assert schedule.updates_out_of_reach(NOW) is None
+    assert schedule.updates_unreachable(NOW) is None
 
 
 def test_what_would_be_let_through_is_sent() -> None:
     schedule = listed(1, 2)
     sent = schedule.next(NOW)
     assert isinstance(sent, SendUpdate)
-    schedule.told_limit(sent, LimitState(5, 1, 3.0, "b"), NOW)
+    schedule.limited(sent, LimitState(5, 1, 3.0, "b"), NOW)
     schedule.succeeded(sent, NOW)
     assert schedule.next(NOW) == SendUpdate(2, HALF)
 
 
 def test_the_list_has_a_limit_of_its_own() -> None:
     schedule = listed(1)
-    schedule.told_limit(FetchList(), LimitState(2, 0, 5.0, "b"), NOW)
+    schedule.limited(FetchList(), LimitState(2, 0, 5.0, "b"), NOW)
     schedule.want_fetch(NOW)
     assert schedule.next(NOW) == SendUpdate(1, HALF)
-    schedule.pending.clear()
+    schedule.settled(1)
     assert schedule.next(NOW) == Wait(NOW + 5)
     assert schedule.next(NOW + 5) == FetchList()
 
 
 def test_no_limit_lasts_for_ever() -> None:
     schedule = listed(1)
-    schedule.told_limit(SendUpdate(1, HALF), LimitState(5, 0, 1e300, "b"), NOW)
+    schedule.limited(SendUpdate(1, HALF), LimitState(5, 0, 1e300, "b"), NOW)
     assert wait_s(schedule) == MAX_RETRY_AFTER_S
 
 
@@ -308,63 +311,63 @@ def test_no_limit_lasts_for_ever() -> None:
 
 def test_callbacks_wait_for_the_second_try() -> None:
     schedule = listed(1)
-    assert schedule.updates_out_of_reach(NOW) is None
+    assert schedule.updates_unreachable(NOW) is None
     fail(schedule, NO_CONNECTION)
-    assert schedule.updates_out_of_reach(NOW) is None
+    assert schedule.updates_unreachable(NOW) is None
     fail(schedule, NO_CONNECTION)
-    assert schedule.updates_out_of_reach(NOW) is Result.SERVICE_UNAVAILABLE
-    assert schedule.list_out_of_reach(NOW) is Result.SERVICE_UNAVAILABLE
+    assert schedule.updates_unreachable(NOW) is Result.SERVICE_UNAVAILABLE
+    assert schedule.list_unreachable(NOW) is Result.SERVICE_UNAVAILABLE
 
 
 def test_callbacks_are_told_what_the_last_answer_was() -> None:
     schedule = listed(1)
     for _ in range(2):
         fail(schedule, NOT_JSON)
-    assert schedule.updates_out_of_reach(NOW) is Result.INTERNAL_ERROR
+    assert schedule.updates_unreachable(NOW) is Result.INTERNAL_ERROR
 
 
 @pytest.mark.parametrize("outcome", [limited(PATIENCE_S + 1), limited(PATIENCE_S + 1, is_global=True)])
 def test_a_long_limit_is_told_at_once(outcome: ApiError) -> None:
     schedule = listed(1)
     fail(schedule, outcome)
-    assert schedule.updates_out_of_reach(NOW) is Result.RATE_LIMITED
-    assert schedule.list_out_of_reach(NOW) is (Result.RATE_LIMITED if outcome.is_global else None)
+    assert schedule.updates_unreachable(NOW) is Result.RATE_LIMITED
+    assert schedule.list_unreachable(NOW) is (Result.RATE_LIMITED if outcome.is_global else None)
 
 
 def test_a_long_limit_of_updates_is_told_also_after_the_list_has_been_read() -> None:
     schedule = listed(1)
     fail(schedule, limited(PATIENCE_S + 1))
     schedule.succeeded(FetchList(), NOW)
-    assert schedule.updates_out_of_reach(NOW) is Result.RATE_LIMITED
+    assert schedule.updates_unreachable(NOW) is Result.RATE_LIMITED
 
 
 @pytest.mark.parametrize("outcome", [limited(1), limited(), limited(1, is_global=True)])
 def test_short_limits_are_waited_for_but_not_for_ever(outcome: ApiError) -> None:
     schedule, now = listed(1), NOW
     fail(schedule, outcome, now)
-    assert schedule.updates_out_of_reach(now) is None
-    while schedule.updates_out_of_reach(now) is None:
+    assert schedule.updates_unreachable(now) is None
+    while schedule.updates_unreachable(now) is None:
         assert now < NOW + PATIENCE_S + 1
         now += wait_s(schedule, now)
         fail(schedule, outcome, now)
-    assert schedule.updates_out_of_reach(now) is Result.RATE_LIMITED
+    assert schedule.updates_unreachable(now) is Result.RATE_LIMITED
 
 
 def test_a_success_starts_the_patience_anew() -> None:
     schedule, now = listed(1), NOW
     for _ in range(60):
-        schedule.pending[1] = HALF
+        schedule.wants(1, HALF)
         sent = fail(schedule, limited(2), now)
         now += wait_s(schedule, now)
         schedule.succeeded(sent, now)
-        assert schedule.updates_out_of_reach(now) is None
+        assert schedule.updates_unreachable(now) is None
 
 
 def test_the_usual_windows_try_nobodys_patience() -> None:
     schedule = Schedule(NOW, patience_s=0.5)
-    schedule.pending[1] = HALF
-    schedule.told_limit(SendUpdate(1, HALF), LimitState(5, 0, 5.0, "b"), NOW)
-    assert schedule.updates_out_of_reach(NOW) is None
+    schedule.wants(1, HALF)
+    schedule.limited(SendUpdate(1, HALF), LimitState(5, 0, 5.0, "b"), NOW)
+    assert schedule.updates_unreachable(NOW) is None
 
 
 # What does not pass
@@ -383,23 +386,22 @@ def test_where_nothing_can_succeed_nothing_is_tried(outcome: ApiError, result: R
     schedule = listed(1, 2)
     assert fail(schedule, outcome) == SendUpdate(1, HALF)
     assert schedule.next(NOW + 1e6) == Wait(None)
-    assert schedule.updates_out_of_reach(NOW) is schedule.list_out_of_reach(NOW) is result
+    assert schedule.updates_unreachable(NOW) is schedule.list_unreachable(NOW) is result
     assert set(schedule.pending) == {1, 2}
 
 
 def test_a_refused_update_is_dropped_and_the_others_go_on() -> None:
     schedule = listed(1, 2)
-    assert schedule.failed(SendUpdate(1, HALF), SECURE, NOW, 0.0) is Verdict.REFUSED
+    assert schedule.failed(SendUpdate(1, HALF), SECURE, NOW, 0.0).verdict is Verdict.REFUSED
     assert schedule.next(NOW) == SendUpdate(2, HALF)
     assert 1 not in schedule.pending
-    assert schedule.updates_out_of_reach(NOW) is None
+    assert schedule.updates_unreachable(NOW) is None
 
 
 def test_a_refused_list_is_asked_for_again_in_a_minute() -> None:
     schedule = fresh()
     schedule.want_fetch(NOW)
     fail(schedule, ApiError(403, 20012, "no"))
-    assert not schedule.fetch_wanted
     assert isinstance(schedule.next(NOW + 59), OpenStream)
     schedule.stream_or_poll.refused(NOW)
     assert schedule.next(NOW + 60) == FetchList()
@@ -407,11 +409,11 @@ def test_a_refused_list_is_asked_for_again_in_a_minute() -> None:
 
 def test_a_refused_token_is_for_others_to_replace() -> None:
     schedule = listed(1)
-    assert schedule.failed(SendUpdate(1, HALF), ApiError(401, 0, "401"), NOW, 0.0) is Verdict.AUTHENTICATE
+    assert schedule.failed(SendUpdate(1, HALF), ApiError(401, 0, "401"), NOW, 0.0).verdict is Verdict.AUTHENTICATE
     assert schedule.next(NOW) == SendUpdate(1, HALF)
     schedule.block(Result.INVALID_ACCESS_TOKEN)
     assert schedule.next(NOW) == Wait(None)
-    assert schedule.updates_out_of_reach(NOW) is Result.INVALID_ACCESS_TOKEN
+    assert schedule.updates_unreachable(NOW) is Result.INVALID_ACCESS_TOKEN
 
 
 @pytest.mark.parametrize("what", ["a fetch", "a token"])
@@ -423,13 +425,13 @@ def test_what_lifts_a_block(what: str) -> None:
     else:
         schedule.new_token(NOW)
     assert schedule.next(NOW) in (FetchList(), SendUpdate(1, HALF))
-    assert schedule.updates_out_of_reach(NOW) is None
+    assert schedule.updates_unreachable(NOW) is None
 
 
 def test_a_new_token_has_no_past() -> None:
     schedule = listed(1)
-    schedule.told_limit(SendUpdate(1, HALF), LimitState(5, 0, 50.0, "b"), NOW)
-    schedule.stream_or_poll.last_event_id = "7"
+    schedule.limited(SendUpdate(1, HALF), LimitState(5, 0, 50.0, "b"), NOW)
+    schedule.stream_or_poll.heard("7")
     assert schedule.next(NOW) == Wait(NOW + 50)
     schedule.new_token(NOW)
     assert schedule.next(NOW) == FetchList()  # which tells who the player is
@@ -442,7 +444,7 @@ def test_a_sign_in_that_fails_is_tried_again_later() -> None:
     schedule = listed(1)
     schedule.sign_in_failed(NOW, 0.0)
     assert wait_s(schedule) == 1
-    assert schedule.updates_out_of_reach(NOW) is Result.OAUTH2_ERROR
+    assert schedule.updates_unreachable(NOW) is Result.OAUTH2_ERROR
 
 
 # Icons
@@ -450,22 +452,23 @@ def test_a_sign_in_that_fails_is_tried_again_later() -> None:
 
 def test_an_icon_that_several_show_is_fetched_once() -> None:
     schedule = listed()
-    schedule.icons["a" * 32] = [1, 2]
+    schedule.wants_icon("a" * 32, 1)
+    schedule.wants_icon("a" * 32, 2)
     schedule.succeeded(FetchIcon(1, "a" * 32), NOW)
     assert schedule.next(NOW) == Wait(None)
 
 
 def test_the_trouble_with_icons_is_theirs_alone() -> None:
     schedule = listed()
-    schedule.icons["a" * 32] = [1]
+    schedule.wants_icon("a" * 32, 1)
     waits_s = []
     now = NOW
     for _ in TABLE_S:
         fail(schedule, UNAVAILABLE, now)
-        assert schedule.updates_out_of_reach(now) is None
-        schedule.pending[1] = HALF
+        assert schedule.updates_unreachable(now) is None
+        schedule.wants(1, HALF)
         assert schedule.next(now) == SendUpdate(1, HALF)
-        schedule.pending.clear()
+        schedule.settled(1)
         waits_s.append(wait_s(schedule, now))
         now += waits_s[-1]
     assert waits_s == TABLE_S
@@ -473,6 +476,6 @@ def test_the_trouble_with_icons_is_theirs_alone() -> None:
 
 def test_an_icon_that_is_not_there_is_not_asked_for_again() -> None:
     schedule = listed()
-    schedule.icons["a" * 32] = [1]
-    assert schedule.failed(FetchIcon(1, "a" * 32), ApiError(404, None, "no"), NOW, 0.0) is Verdict.REFUSED
+    schedule.wants_icon("a" * 32, 1)
+    assert schedule.failed(FetchIcon(1, "a" * 32), ApiError(404, None, "no"), NOW, 0.0).verdict is Verdict.REFUSED
     assert schedule.next(NOW) == Wait(None)

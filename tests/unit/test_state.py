@@ -6,17 +6,16 @@ from hypothesis import strategies as st
 
 from discord_achievements.client.state import (
     State,
-    agreed,
+    accepted,
     combined,
-    further,
     listed,
     reached,
     refused,
+    reported,
     shown,
-    told,
     unconfirmed,
 )
-from discord_achievements.domain.progress import NO_PROGRESS, Progress, reach
+from discord_achievements.domain.progress import NO_PROGRESS, Progress, further, reach
 
 T1, T2, T3 = 1_000_000, 2_000_000, 3_000_000
 HALF, MOST, DONE = Progress(50, None), Progress(80, None), Progress(100, T2)
@@ -84,7 +83,7 @@ def test_a_higher_value_is_pending() -> None:
 def test_the_first_unlock_keeps_its_time_whatever_the_clock_does(again_at_us: int) -> None:
     unlocked = reached(KNOWN, reach(100, T2))
     assert reached(unlocked, reach(100, again_at_us)) == unlocked
-    confirmed = agreed(unlocked, DONE, None, None)
+    confirmed = accepted(unlocked, DONE, None, None)
     assert reached(confirmed, reach(100, again_at_us)) == confirmed
     assert further(reach(100, T2), reach(100, again_at_us)) == reach(100, T2)
 
@@ -102,7 +101,7 @@ def test_saying_it_twice_is_saying_it_once(state: State, new: Progress) -> None:
 def test_what_is_shown_only_rises_and_an_unlock_stays_as_it_is(state: State, sets: list[Progress]) -> None:
     # A pending value that is not above the confirmed one is dropped before it gets here.
     if state.pending is not None and state.pending.percent <= state.confirmed.percent:
-        state = refused(state)
+        state = refused(state, state.pending)
     for new in sets:
         before, state = shown(state), reached(state, new)
         assert shown(state).percent >= before.percent
@@ -115,19 +114,19 @@ def test_what_is_shown_only_rises_and_an_unlock_stays_as_it_is(state: State, set
 
 def test_what_it_has_accepted_is_confirmed() -> None:
     state = KNOWN._replace(pending=DONE)
-    assert agreed(state, DONE, None, None) == KNOWN._replace(confirmed=DONE)
-    assert agreed(state, DONE, DONE, 7) == KNOWN._replace(confirmed=DONE, revision=7)
+    assert accepted(state, DONE, None, None) == KNOWN._replace(confirmed=DONE)
+    assert accepted(state, DONE, DONE, 7) == KNOWN._replace(confirmed=DONE, revision=7)
 
 
 def test_what_was_reached_meanwhile_stays_pending() -> None:
     state = KNOWN._replace(pending=MOST)
-    after = agreed(state, HALF, HALF, 7)
+    after = accepted(state, HALF, HALF, 7)
     assert (after.confirmed, after.pending) == (HALF, MOST)
 
 
 def test_an_answer_that_an_event_has_overtaken_does_not_bring_the_old_value_back() -> None:
-    reset = told(KNOWN._replace(confirmed=HALF, revision=5, pending=MOST), NO_PROGRESS, 7)
-    after = agreed(reset, MOST, MOST, 6)
+    reset = reported(KNOWN._replace(confirmed=HALF, revision=5, pending=MOST), NO_PROGRESS, 7)
+    after = accepted(reset, MOST, MOST, 6)
     assert after == KNOWN._replace(confirmed=NO_PROGRESS, revision=7)
 
 
@@ -136,47 +135,53 @@ def test_an_unlock_keeps_the_time_that_the_player_has_seen(service_at_us: int | 
     # The service counts back from when it hears of it, in whole seconds.
     later = Progress(100, service_at_us)
     pending, confirmed = KNOWN._replace(pending=DONE), KNOWN._replace(confirmed=DONE)
-    for after in (agreed(pending, DONE, later, 1), told(pending, later, 1), told(confirmed, later, 1)):
+    for after in (accepted(pending, DONE, later, 1), reported(pending, later, 1), reported(confirmed, later, 1)):
         assert after == KNOWN._replace(confirmed=DONE, revision=1)
 
 
 def test_an_unlock_that_was_clearly_earlier_than_the_service_thinks_is_told() -> None:
     state = KNOWN._replace(pending=DONE)
-    assert told(state, Progress(100, T2 + 60_000_000), 1).pending == DONE
+    assert reported(state, Progress(100, T2 + 60_000_000), 1).pending == DONE
 
 
 def test_an_unlock_on_another_device_counts_from_then() -> None:
     for state in (KNOWN, KNOWN._replace(pending=DONE), KNOWN._replace(confirmed=DONE)):
-        assert told(state, Progress(100, T1), 1).confirmed == Progress(100, T1)
+        assert reported(state, Progress(100, T1), 1).confirmed == Progress(100, T1)
 
 
 def test_a_refused_value_is_gone_and_the_confirmed_one_is_back() -> None:
-    after = refused(KNOWN._replace(confirmed=HALF, revision=3, pending=DONE))
+    after = refused(KNOWN._replace(confirmed=HALF, revision=3, pending=DONE), DONE)
     assert after == KNOWN._replace(confirmed=HALF, revision=3)
     assert shown(after) == HALF
+
+
+def test_what_was_reached_beyond_a_refused_value_stays_pending() -> None:
+    state = KNOWN._replace(confirmed=HALF, pending=DONE)
+    assert refused(state, MOST) == state
+    assert refused(KNOWN, MOST) == KNOWN
 
 
 @pytest.mark.parametrize("revision", [None, 3, 4])
 def test_a_reset_lowers_the_confirmed_value_and_leaves_what_is_pending(revision: int | None) -> None:
     state = KNOWN._replace(confirmed=HALF, revision=3, pending=MOST)
-    after = told(state, NO_PROGRESS, revision)
+    after = reported(state, NO_PROGRESS, revision)
     assert (after.confirmed, after.pending) == (NO_PROGRESS, MOST)
 
 
 def test_news_that_is_older_than_what_is_known_is_none() -> None:
     state = KNOWN._replace(confirmed=HALF, revision=3, pending=MOST)
-    assert told(state, DONE, 2) == state
+    assert reported(state, DONE, 2) == state
 
 
 @pytest.mark.parametrize("percent", [80, 90, 100])
 def test_what_the_service_has_anyway_is_not_pending(percent: int) -> None:
-    assert told(KNOWN._replace(pending=MOST), Progress(percent, None), 1).pending is None
+    assert reported(KNOWN._replace(pending=MOST), Progress(percent, None), 1).pending is None
 
 
 @given(STATES, PROGRESS, REVISION)
 def test_hearing_it_twice_is_hearing_it_once(state: State, progress: Progress, revision: int | None) -> None:
-    after = told(state, progress, revision)
-    assert told(after, progress, revision) == after
+    after = reported(state, progress, revision)
+    assert reported(after, progress, revision) == after
 
 
 # Two players who are one, and a service that knows nothing
@@ -225,6 +230,6 @@ def test_another_service_is_told_everything_that_was_reached(state: State) -> No
 def test_an_unlock_that_was_earlier_than_the_one_told_is_still_told() -> None:
     pending = KNOWN._replace(pending=DONE)
     an_hour_later = Progress(100, T2 + 3_600_000_000)
-    after = told(pending, an_hour_later, 1)
+    after = reported(pending, an_hour_later, 1)
     assert after.pending == DONE
-    assert agreed(after, DONE, DONE, 2) == KNOWN._replace(confirmed=DONE, revision=2)
+    assert accepted(after, DONE, DONE, 2) == KNOWN._replace(confirmed=DONE, revision=2)

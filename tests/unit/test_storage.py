@@ -16,10 +16,12 @@ import pytest
 
 from discord_achievements import Achievement, AchievementManager, Result
 from discord_achievements.client.disk import owner as owners
-from discord_achievements.client.disk.database import SCHEMA_VERSION, SLICE, Database
+from discord_achievements.client.disk.database import SCHEMA_VERSION, Database
 from discord_achievements.client.disk.journal import SLOTS, paths
+from discord_achievements.client.disk.pacing import SLICE_ROWS
+from discord_achievements.client.disk.players import Players
 from discord_achievements.client.disk.storage import Storage
-from discord_achievements.client.state import State, refused, told
+from discord_achievements.client.state import State, refused, reported
 from discord_achievements.domain.catalogue import Catalogue, CatalogueEntry
 from discord_achievements.domain.progress import NO_PROGRESS, Progress, reach
 from discord_achievements.testing import run_until
@@ -39,7 +41,7 @@ class Game:
         self.storage = Storage(folder)
         self.owner = owner
         self.seq = 0
-        self.player = self.storage.change(lambda: self.storage.database.player_of(owner, self.storage.run))
+        self.player = self.storage.change(lambda: self.storage.players.of_owner(owner, self.storage.run))
 
     def say(self, achievement_id: int, progress: Progress = HALF) -> None:
         """Write to the journal only, as the game's thread does."""
@@ -167,7 +169,7 @@ def test_ok_is_said_after_the_commit(tmp_path: Path) -> None:
 
         def look(result: Result) -> None:
             with closing(Database(tmp_path / CACHE)) as on_disk:
-                seen.append((result, on_disk.pending(on_disk.player_of(owners.LOCAL, b"").id)))
+                seen.append((result, on_disk.pending(Players(on_disk).of_owner(owners.LOCAL, b"").id)))
 
         for percent in (1, 50, 99):
             manager.set_user_achievement(10, percent, look)
@@ -189,7 +191,7 @@ def test_saying_the_same_in_every_frame_writes_nothing(start: Start, tmp_path: P
 
 def test_many_sets_are_taken_at_once(start: Start, tmp_path: Path) -> None:
     game = start(tmp_path)
-    sets = {number: reach(number % 101, AT_US) for number in range(1, 4 * SLICE)}
+    sets = {number: reach(number % 101, AT_US) for number in range(1, 4 * SLICE_ROWS)}
     taken = game.storage.take(game.player.id, sets, 1)
     assert {number: one.after.pending for number, one in taken.items()} == sets
     assert game.pending() == sets
@@ -201,12 +203,12 @@ def test_many_sets_are_taken_at_once(start: Start, tmp_path: Path) -> None:
 def test_what_the_worker_had_not_stored_yet_is_folded_in(start: Start, tmp_path: Path) -> None:
     game = start(tmp_path / "before")
     game.play(10)
-    for number in range(11, 11 + 3 * SLICE):
+    for number in range(11, 11 + 3 * SLICE_ROWS):
         game.say(number)
     game.say(10, DONE)
     folder = left_by_crash(game, tmp_path / "after")
     after = start(folder)
-    assert after.pending() == {10: DONE} | dict.fromkeys(range(11, 11 + 3 * SLICE), HALF)
+    assert after.pending() == {10: DONE} | dict.fromkeys(range(11, 11 + 3 * SLICE_ROWS), HALF)
     assert after.storage.error is None
     after.storage.close()
     assert [path.name for path in folder.iterdir()] == [CACHE]
@@ -238,7 +240,15 @@ def test_an_unlock_in_the_journal_keeps_its_first_time(start: Start, tmp_path: P
     assert start(left_by_crash(game, tmp_path / "after")).pending() == {10: DONE}
 
 
-@pytest.mark.parametrize("change", [refused, lambda state: told(refused(state), NO_PROGRESS, 9)], ids=["no", "reset"])
+def dropped(state: State) -> State:
+    """Return the state after the service has refused what is pending."""
+    assert state.pending is not None
+    return refused(state, state.pending)
+
+
+@pytest.mark.parametrize(
+    "change", [dropped, lambda state: reported(dropped(state), NO_PROGRESS, 9)], ids=["no", "reset"]
+)
 @pytest.mark.parametrize("said_again", [0, 1, 3])
 def test_what_the_service_took_back_is_not_in_the_journal_any_more(
     start: Start, tmp_path: Path, change: Callable[[State], State], said_again: int
@@ -254,7 +264,7 @@ def test_what_the_service_took_back_is_not_in_the_journal_any_more(
 def test_what_was_said_after_a_refusal_counts(start: Start, tmp_path: Path) -> None:
     game = start(tmp_path / "before")
     game.play(10)
-    game.apply(10, refused)
+    game.apply(10, dropped)
     game.say(10, DONE)
     assert start(left_by_crash(game, tmp_path / "after")).pending() == {10: DONE}
 
@@ -305,7 +315,7 @@ print("ready", flush=True)
 for line in sys.stdin:
     folder, achievement_id = line.split()
     storage = Storage(Path(folder))
-    player = storage.change(lambda: storage.database.player_of(owners.of_user(1), storage.run))
+    player = storage.change(lambda: storage.players.of_owner(owners.of_user(1), storage.run))
     storage.take(player.id, {int(achievement_id): reach(50, 1)}, 1)
     storage.close()
     print(storage.durable, flush=True)
@@ -544,7 +554,7 @@ if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
 storage = Storage(Path(sys.argv[1]))
-player = storage.change(lambda: storage.database.player_of(owners.of_user(1), storage.run))
+player = storage.change(lambda: storage.players.of_owner(owners.of_user(1), storage.run))
 for seq, achievement_id in enumerate(map(int, sys.argv[2:]), 1):
     if storage.journal is not None:
         assert storage.journal.write(seq, achievement_id, 50, 1, owners.of_user(1))
@@ -640,10 +650,11 @@ if os.getuid() == 0:
 for _ in range(2):
     storage = Storage(Path(sys.argv[1]))
     cache = storage.database
-    player = storage.change(lambda: cache.player_of(owners.of_user(1), storage.run))
+    player = storage.change(lambda: storage.players.of_owner(owners.of_user(1), storage.run))
     states = cache.states(player.id)
     print(*cache.pending(player.id))
-    storage.change(lambda: cache.write_states(player.id, {number: refused(one) for number, one in states.items()}))
+    dropped = {number: refused(one, one.pending) for number, one in states.items()}
+    storage.change(lambda: cache.write_states(player.id, dropped))
     storage.close()
 """
 
@@ -690,7 +701,7 @@ folder, fault = Path(sys.argv[1]), sys.argv[2]
 if fault == "small from the start":
     limit(200_000)
 storage = Storage(folder)
-player = storage.change(lambda: storage.database.player_of(owners.of_user(1), storage.run))
+player = storage.change(lambda: storage.players.of_owner(owners.of_user(1), storage.run))
 if fault == "full":
     fill(folder)
 elif fault == "small":
@@ -841,7 +852,7 @@ def definition(number: int, name: str = "Name") -> Achievement:
 
 def test_the_catalogues_definitions_are_the_only_ones(start: Start, tmp_path: Path) -> None:
     game = start(tmp_path)
-    game.storage.define(definition(number) for number in range(1, 3 * SLICE))
+    game.storage.define(definition(number) for number in range(1, 3 * SLICE_ROWS))
     game.play(10)
     game.storage.define([definition(10, "New"), definition(1000)])
     assert game.storage.database.definition_ids().keys() == {10, 1000}
@@ -871,7 +882,7 @@ def test_another_service_is_told_what_the_first_had_confirmed(start: Start, tmp_
     game.storage.define([definition(10)])
     game.storage.use_service("https://one.example/api/v10")
     game.play(10)
-    game.apply(10, lambda state: told(state, HALF, 5))
+    game.apply(10, lambda state: reported(state, HALF, 5))
     game.storage.change(game.storage.remember_answer)
     assert game.pending() == {}
 

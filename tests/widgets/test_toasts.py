@@ -341,10 +341,10 @@ def test_it_speaks_the_language_that_the_manager_has_at_that_moment(tmp_path: Pa
     }
     with local_game(tmp_path, entry) as game:
         game.widgets = [Toasts(game.manager, on_text=heard.append)]
-        game.manager.locale = "de"
+        game.manager.set_locale("de")
         game.manager.set_user_achievement(100, 100)
         game.play(2)
-        game.manager.locale = "pl"
+        game.manager.set_locale("pl")
         game.manager.set_user_achievement(101, 100)
         game.play(8)
     assert heard == ["Erfolg freigeschaltet: Sieg. Gewonnen!", "Osiągnięcie odblokowane: Number 1. Do it 1 times."]

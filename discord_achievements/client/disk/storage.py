@@ -1,4 +1,4 @@
-"""The data folder: opens cache and journal, takes over what a crash left, and goes on in memory where it must."""
+"""The data folder: opens database and journal, recovers what a crash left, and continues in memory if files fail."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from ...domain.models import Achievement
-from ...domain.progress import Progress, reach
-from ..state import State, further, reached
+from ...domain.progress import Progress, further, reach
+from ..state import State, reached
 from . import journal as journals
-from .database import BUSY_TIMEOUT_S, SLICE, DamagedError, Database, definition_row
+from .database import BUSY_TIMEOUT_S, DamagedError, Database, definition_row
 from .filelock import locked
 from .journal import Journal, Orphan
+from .pacing import SLICE_ROWS
+from .players import Players
 
 _log = logging.getLogger("discord_achievements")
-_CACHE = "achievements.sqlite3"
+_FILE = "achievements.sqlite3"
 _SERVICE, _ANSWERED = "service", "answered"
-_OVERRUN = "the journal is full, so a crash now loses the updates that are not stored yet"
+_OVERRUN = "the journal is full: a crash now would lose the updates that are not stored yet"
 T = TypeVar("T")
 
 
 class Taken(NamedTuple):
-    """What a set has made of a state."""
+    """An achievement's state before and after a set."""
 
     before: State
     after: State
@@ -38,15 +40,14 @@ class Taken(NamedTuple):
 class Storage:
     """One manager's files.
 
-    Whatever is wrong with them, the methods keep working: in memory, with the journal, if there is one, kept for the
-    next start.
+    If files fail, all methods continue in memory; an existing journal is kept for the next start.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.durable = True
         self._error: str | None = None
-        self._overrun_told = False
+        self._overrun_logged = False
         self._kept = False
         self.journal: Journal | None = None
         self._no_journal = ""
@@ -56,33 +57,45 @@ class Storage:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.journal = Journal.create(folder)
         except OSError as exc:
-            self._no_journal = f"no journal can be kept in {folder} ({exc})"
+            self._no_journal = f"no journal can be created in {folder} ({exc})"
         self.run = self.journal.nonce if self.journal else secrets.token_bytes(journals.NONCE_BYTES)
         self.database = self._open_database()
         if self._no_journal and self.durable:
-            self._report(f"{self._no_journal}; a crash may lose the last moments")
+            self._report(f"{self._no_journal}; a crash may lose the last updates")
             self._no_journal = ""
         self._fold_orphans()
 
     @property
     def error(self) -> str | None:
-        """What is wrong with the files, None while all is well. **Thread**: any."""
+        """What is wrong with the files, None if nothing is. **Thread**: any."""
         overrun = _OVERRUN if self.journal is not None and self.journal.is_overrun else None
         return "; ".join(filter(None, (self._error, overrun))) or None
 
-    def change(self, what: Callable[[], T]) -> T:
-        """Do `what` to the cache, all of it or nothing, and return what it returns.
+    @property
+    def players(self) -> Players:
+        """Who is who in the database."""
+        return Players(self.database)
 
-        A cache that cannot be written any more is replaced by a copy in memory, and `what` is done to that; so it
-        has to look up `self.database` when it is called, and may be called more than once.
+    def read(self, what: Callable[[], T]) -> T:
+        """Return what `what` reads from the database, without a transaction. See `change` for failures."""
+        return self._with_a_fallback(what)
+
+    def change(self, what: Callable[[], T]) -> T:
+        """Do `what` in one transaction, all of it or nothing, and return what it returns.
+
+        A database that fails is replaced by a copy in memory, on which `what` is done again. So `what` must look up
+        `self.database` each time it is called.
         """
+        return self._with_a_fallback(lambda: self._commit(what))
+
+    def _with_a_fallback(self, what: Callable[[], T]) -> T:
         try:
-            return self._commit(what)
+            return what()
         except sqlite3.Error as exc:
             if not self.durable:
                 raise
             self._go_on_in_memory(exc)
-        return self._commit(what)
+        return what()
 
     def _commit(self, what: Callable[[], T]) -> T:
         with self.database.transaction():
@@ -92,20 +105,22 @@ class Storage:
         self._noted_seq = self._seen_seq
         return result
 
-    def take(self, player_id: int, sets: dict[int, Progress], seq: int) -> dict[int, Taken]:
-        """Store what a player has reached up to the call `seq`, and return what has become of the states.
+    def take(self, player_id: int, sets: dict[int, Progress], seq: int, *, news: bool = False) -> dict[int, Taken]:
+        """Store what a player has reached up to the call `seq`, and return the states before and after.
 
-        What changes nothing is not written, since a game may say the same in every frame. That it has been seen is
-        noted with the next change: a value that the service refuses or resets then stays away after a crash.
+        Sets that change nothing are not written, since a game may repeat one in every frame; `news` says that some
+        of these do, which saves looking. That the others were seen is noted with the next change: a value that the
+        service refuses or resets meanwhile does not return after a crash.
         """
-        if self.journal is not None and self.journal.is_overrun and not self._overrun_told:
-            self._overrun_told = True
+        if self.journal is not None and self.journal.is_overrun and not self._overrun_logged:
+            self._overrun_logged = True
             _log.warning("%s", _OVERRUN)
         seen_seq = self._seen_seq
         if not self._kept:
             self._seen_seq = seq
         try:
-            taken = self._unless_new(player_id, sets) or self.change(lambda: self._record(player_id, sets))
+            unchanged = None if news else self._unchanged(player_id, sets)
+            taken = unchanged or self.change(lambda: self._record(player_id, sets))
         except BaseException:
             self._seen_seq = seen_seq
             raise
@@ -114,23 +129,23 @@ class Storage:
         return taken
 
     def keep_journal(self, exc: Exception) -> None:
-        """Something that is in the journal cannot be stored: from here on count nothing of it as committed.
+        """Stop counting the journal as committed, since something in it cannot be stored.
 
-        The next start folds it in again. Of what is stored that changes nothing, but for what the service refuses or
-        resets meanwhile: that is said to it once more.
+        The next start recovers it. For what is stored that changes nothing, except that a value which the service
+        refuses or resets meanwhile is sent to it once more.
         """
         if not self._kept:
             self._kept = True
             where = "stays in the journal for the next start" if self.journal else "is lost when the game ends"
             self._report(f"an update cannot be stored ({type(exc).__name__}: {exc}); it {where}")
 
-    def _unless_new(self, player_id: int, sets: dict[int, Progress]) -> dict[int, Taken] | None:
-        if len(sets) > SLICE:
+    def _unchanged(self, player_id: int, sets: dict[int, Progress]) -> dict[int, Taken] | None:
+        if len(sets) > SLICE_ROWS:
             return None
         try:
             states = self.database.states(player_id, list(sets))
         except sqlite3.Error:
-            return None  # to change it fails too, and that is where it is dealt with
+            return None  # writing fails too, and handles it
         if any(reached(state, sets[id_]) != state for id_, state in states.items()):
             return None
         return {id_: Taken(state, state) for id_, state in states.items()}
@@ -138,22 +153,22 @@ class Storage:
     def _record(self, player_id: int, sets: dict[int, Progress]) -> dict[int, Taken]:
         taken: dict[int, Taken] = {}
         ids = list(sets)
-        for start in range(0, len(ids), SLICE):
-            before = self.database.states(player_id, ids[start : start + SLICE])
+        for start in range(0, len(ids), SLICE_ROWS):
+            before = self.database.states(player_id, ids[start : start + SLICE_ROWS])
             after = {id_: reached(state, sets[id_]) for id_, state in before.items()}
             self.database.write_states(player_id, {id_: s for id_, s in after.items() if s != before[id_]})
             taken |= {id_: Taken(before[id_], state) for id_, state in after.items()}
         return taken
 
     def define(self, definitions: Iterable[Achievement]) -> None:
-        """Make the catalogue's definitions the only ones."""
+        """Replace all definitions with the catalogue's."""
         rows = {one.id: definition_row(one) for one in definitions}
 
         def replace() -> None:
             ids = list(rows)
             old = self.database.definition_ids()
-            for start in range(0, len(ids), SLICE):
-                some = ids[start : start + SLICE]
+            for start in range(0, len(ids), SLICE_ROWS):
+                some = ids[start : start + SLICE_ROWS]
                 stored = self.database.definitions(some)
                 self.database.write_definitions([rows[id_] for id_ in some if stored.get(id_) != rows[id_]])
             self.database.delete_definitions(old.keys() - rows.keys())
@@ -161,7 +176,7 @@ class Storage:
         self.change(replace)
 
     def use_service(self, base_url: str) -> None:
-        """Note which service the confirmations are from; a new one has to be told everything."""
+        """Note whose confirmations these are; to another service all progress has to be sent again."""
 
         def move() -> None:
             if self.database.get_meta(_SERVICE) != base_url:
@@ -173,33 +188,33 @@ class Storage:
 
     @property
     def answered(self) -> bool:
-        """Whether the service has told its definitions; from then on they count, not the catalogue's."""
-        return self.change(lambda: bool(self.database.get_meta(_ANSWERED)))
+        """Whether the service's definitions are stored; from then on they count, not the catalogue's."""
+        return self.read(lambda: bool(self.database.get_meta(_ANSWERED)))
 
     def remember_answer(self) -> None:
-        """Note that it has, inside `change`."""
+        """Note that the service's definitions are stored, inside `change`."""
         self.database.set_meta(_ANSWERED, "1")
 
     def other_runs(self) -> list[bytes]:
-        """Return the runs whose journals are still there: this one and those of other processes."""
+        """Return the runs whose journals still exist: this one and those of other processes."""
         return [self.run, *journals.nonces(self.folder)]
 
     def close(self) -> None:
-        """Close everything; the journal goes when the cache's file holds all of it."""
+        """Close everything; delete the journal if the database file holds all of it."""
         if self.journal is not None:
             gone = self.durable and self.journal.is_committed
             try:
                 self.journal.close(remove=gone)
                 if gone and self._noted_seq:
-                    # Only now: a note has to outlive its journal, which another process may find at any moment.
+                    # Only now: a note must outlive its journal, which another process may find at any moment.
                     with self.database.transaction():
                         self.database.forget_journals([self.run])
             except (OSError, sqlite3.Error) as exc:
-                _log.info("the journal of this run is not tidied up (%s); the next start does it", exc)
+                _log.info("the journal of this run was not removed (%s); the next start removes it", exc)
         self.database.close()
 
     def _open_database(self) -> Database:
-        path = self.folder / _CACHE
+        path = self.folder / _FILE
         try:
             try:
                 return Database(path)
@@ -215,10 +230,10 @@ class Storage:
 
     def _begin_anew(self, path: Path) -> Database:
         try:
-            return Database(path)  # another process has just done it
+            return Database(path)  # another process has just replaced it
         except DamagedError as exc:
             aside = _set_aside(path)
-            self._report(f"{path} was damaged ({exc}); it is kept as {aside.name}, and a new one is begun")
+            self._report(f"{path} was damaged ({exc}); it is kept as {aside.name}, and a new file replaces it")
         return Database(path)
 
     def _fold_orphans(self) -> None:
@@ -230,10 +245,10 @@ class Storage:
                 try:
                     self.change(partial(self._fold, orphan))
                 finally:
-                    # In memory only, they are safer where they are.
+                    # If the database is only in memory, they are safer where they are.
                     orphan.close(remove=self.durable)
             except OSError as exc:
-                self._report(f"{path} cannot be taken over or removed ({exc}); it stays for the next start")
+                self._report(f"{path} cannot be recovered or removed ({exc}); the next start tries again")
         self.change(self._forget_gone_journals)
 
     def _fold(self, orphan: Orphan) -> None:
@@ -245,13 +260,13 @@ class Storage:
             before = reached_by_owner.get(entry.achievement_id)
             reached_by_owner[entry.achievement_id] = further(before, reach(entry.percent, entry.at_us))
         for owner, progress in sets.items():
-            self._record(self.database.player_of(owner, orphan.nonce).id, progress)
+            self._record(self.players.of_owner(owner, orphan.nonce).id, progress)
         if fresh:
-            # Should it not be removed, nobody takes it over a second time.
+            # If the journal cannot be removed, nobody recovers it a second time.
             self.database.commit_journal(orphan.nonce, fresh[-1].seq)
 
     def _forget_gone_journals(self) -> None:
-        noted = self.database.noted_journals()  # before a look at the folder: a journal is older than its note
+        noted = self.database.noted_journals()  # before looking at the folder: a journal is older than its note
         self.database.forget_journals(set(noted).difference(journals.nonces(self.folder)))
 
     def _go_on_in_memory(self, exc: sqlite3.Error) -> None:
@@ -265,7 +280,7 @@ class Storage:
 
     def _memory_only(self, what: str) -> None:
         self.durable = False
-        kept = "in memory and, for the next start, in the journal" if self.journal else "in memory until the game ends"
+        kept = "in memory and in the journal, for the next start" if self.journal else "in memory until the game ends"
         self._report("; ".join(filter(None, (what, self._no_journal))) + f". Progress is kept {kept}")
 
     def _report(self, what: str) -> None:
@@ -274,7 +289,7 @@ class Storage:
 
 
 def _set_aside(path: Path) -> Path:
-    """Rename a damaged cache with its side files. Raises `OSError`."""
+    """Rename a damaged file together with its side files. Raises `OSError`."""
     aside = next(free for n in count(1) if not (free := path.with_name(f"{path.name}.corrupt-{n}")).exists())
     for suffix in ("-wal", "-shm", ""):
         with suppress(FileNotFoundError):

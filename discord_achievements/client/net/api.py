@@ -10,7 +10,7 @@ from typing import Any
 from ...domain import ratelimit, routes, wire
 from ...domain.errors import ApiError, ErrorCode, WireError
 from ...domain.progress import Progress, seconds_since_unlock
-from ...domain.retry import Verdict, verdict
+from ...domain.retry import Verdict, judge
 from .transport import Request, Response
 
 _ME = "@me"
@@ -166,7 +166,7 @@ def wrong_address(base_url: str, outcome: Exception, name: str = "base_url") -> 
 
     `name` is what the user calls it.
     """
-    if not isinstance(outcome, ApiError) or verdict(outcome) is not Verdict.MISCONFIGURED:
+    if not isinstance(outcome, ApiError) or judge(outcome).verdict is not Verdict.MISCONFIGURED:
         return None
     if outcome.code is not None and (outcome.status, outcome.code) not in [(a.status, a.code) for a in _OTHER_PATH]:
         return None

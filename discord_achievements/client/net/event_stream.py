@@ -1,7 +1,7 @@
-"""The event stream: server-sent events read on a thread of their own, which only passes them on.
+"""Reads the event stream: server-sent events, on a thread that only passes them on.
 
-A read from a socket cannot wait for the game's commands too, so the reader is the one thread beside the worker. It
-owns nothing but its connection. Source of the format: HTML Living Standard, server-sent events.
+The reader owns its connection and a bounded buffer. While the buffer is full it reads nothing, so a flood of events
+waits in the connection. Source of the format: HTML Living Standard, server-sent events.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from .transport import Request, Stream, Transport
 
 _MAX_EVENT_BYTES = 64 * 1024
 _JOIN_S = 1.0
+BUFFER_EVENTS = 256
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _log = logging.getLogger("discord_achievements")
 
@@ -31,28 +32,30 @@ class ServerEvent(NamedTuple):
 
 
 class StreamOpened(NamedTuple):
-    """The stream is up. `reader` tells which one, in case another has taken its place since."""
+    """The stream is up. `reader` says which one, in case another has replaced it since."""
 
     reader: StreamReader
 
 
-class StreamEvent(NamedTuple):
-    """Something came."""
+class StreamFilled(NamedTuple):
+    """The reader's buffer is no longer empty; `reader.take()` empties it."""
 
     reader: StreamReader
-    event: ServerEvent
 
 
 class StreamEnded(NamedTuple):
-    """The stream is over: refused with `outcome`, or, where that is None, it ended after it had been up."""
+    """The stream is over: refused with `outcome`, or, if that is None, ended after it had been up."""
 
     reader: StreamReader
     outcome: Outcome | None
     retry_s: float | None
 
 
+StreamMessage = StreamOpened | StreamFilled | StreamEnded
+
+
 class SseParser:
-    """Turns the bytes of a stream into events; `retry_s` is what the service last asked for."""
+    """Turns the bytes of a stream into events; `retry_s` is the wait that the service last asked for."""
 
     def __init__(self) -> None:
         self.retry_s: float | None = None
@@ -105,23 +108,55 @@ class SseParser:
 
 
 class StreamReader:
-    """One connection to the event stream, and its thread; everything it has to tell goes to `post`."""
+    """One connection to the event stream, and its thread. `post` takes its messages; the events wait in its buffer."""
 
-    def __init__(self, transport: Transport, request: Request, post: Callable[[object], None]) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        request: Request,
+        post: Callable[[object], None],
+        *,
+        buffer_events: int = BUFFER_EVENTS,
+    ) -> None:
         self._transport = transport
         self._request = request
         self._post = post
+        self._buffer_events = buffer_events
+        self._buffer: list[ServerEvent] = []
+        self._changed = threading.Condition()
         self._stream: Stream | None = None
         self._opened = False
-        self._stopped = False
+        self._left = False
         self._thread = threading.Thread(target=self._run, name="discord_achievements events", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """End it. **Blocks** until its thread is gone, for one second at most."""
-        self._stopped = True
+    @property
+    def is_running(self) -> bool:
+        """Whether its thread has yet to end."""
+        return self._thread.is_alive()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it reads no further before `take` is called."""
+        return len(self._buffer) >= self._buffer_events
+
+    def take(self) -> list[ServerEvent]:
+        """Return the events in the buffer and empty it. **Thread**: the worker's."""
+        with self._changed:
+            events, self._buffer = self._buffer, []
+            self._changed.notify()
+        return events
+
+    def leave(self) -> None:
+        """Have it end. `StreamEnded` follows once its thread has."""
+        with self._changed:
+            self._left = True
+            self._changed.notify()
         if self._stream is not None:
             self._stream.close()
+
+    def join(self) -> None:
+        """Wait for its thread to end. **Blocks** for a second at most."""
         self._thread.join(_JOIN_S)
 
     def _run(self) -> None:
@@ -129,14 +164,14 @@ class StreamReader:
         outcome: Outcome | None = None
         try:
             self._stream = self._transport.open_stream(self._request)
-            if not self._stopped:
+            if not self._left:
                 self._read(self._stream, parser)
         except TransportError as exc:
             outcome = None if self._opened else exc  # one that was up and broke has ended
         except (ApiError, WireError) as exc:
             outcome = exc
         except Exception:
-            _log.exception("the event stream cannot be read on")
+            _log.exception("reading the event stream failed")
             outcome = WireError("the reader of the event stream failed")
         finally:
             if self._stream is not None:
@@ -147,11 +182,23 @@ class StreamReader:
         check(stream.response)
         kind = stream.response.headers.get("content-type", "")
         if stream.response.status != 200 or not kind.lower().startswith("text/event-stream"):
-            raise WireError(f"the event stream answers HTTP {stream.response.status} with {kind!r:.60}")
+            raise WireError(
+                f"expected HTTP 200 and text/event-stream from the event stream, got HTTP {stream.response.status}"
+                f" and {kind!r:.60}"
+            )
         self._opened = True
         self._post(StreamOpened(self))
         for chunk in stream:
-            if self._stopped:
-                return
             for event in parser.feed(chunk):
-                self._post(StreamEvent(self, event))
+                self._put(event)
+            if self._left:
+                return
+
+    def _put(self, event: ServerEvent) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._left or not self.is_full)
+            if self._left:
+                return
+            self._buffer.append(event)
+            if len(self._buffer) == 1:
+                self._post(StreamFilled(self))

@@ -1,13 +1,13 @@
 """The one boundary to the network: a request goes in, a whole answer or a `TransportError` comes out.
 
-Everything that stands in for a service, in tests or in a browser, is cut here.
+Everything that replaces the network, in tests or in a browser, replaces it here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 
@@ -33,10 +33,10 @@ class Response:
 
 
 class Stream(Protocol):
-    """An answer that goes on: `response` has status and headers (and the whole body unless the status is 200).
+    """An answer that continues: `response` has status and headers (and the whole body unless the status is 200).
 
-    Iterating yields bytes as they come and ends when the other side ends; raises `TransportError` when the
-    connection breaks or stays silent for longer than the request's `timeout_s`.
+    Iterating yields bytes as they arrive and ends when the other side ends. It raises `TransportError` when the
+    connection breaks or is silent for longer than the request's `timeout_s`.
     """
 
     @property
@@ -49,27 +49,28 @@ class Stream(Protocol):
         ...
 
     def close(self) -> None:
-        """End it. **Thread**: any; a read that waits returns soon."""
+        """End the stream; a read that is waiting returns soon. **Thread**: any."""
         ...
 
 
+@runtime_checkable
 class Transport(Protocol):
-    """Sends requests. `send` and `open_stream` may run on two threads at once; each only on one."""
+    """Sends requests. `send` and `open_stream` may be called from two threads at once, each from one at a time."""
 
     def send(self, request: Request) -> Response:
         """Return the answer, of whatever status; redirects are not followed. Raises `TransportError`.
 
-        **Blocks** for at most about `request.timeout_s`.
+        **Blocks** for at most about three times `request.timeout_s`: to connect, and twice for the answer.
         """
         ...
 
     def open_stream(self, request: Request) -> Stream:
-        """Send a request and return its answer once its headers are here. Raises `TransportError`.
+        """Send a request and return its answer once the headers have arrived. Raises `TransportError`.
 
-        **Blocks** for at most about `request.timeout_s`.
+        **Blocks** for at most about three times `request.timeout_s`: to connect, and twice for the answer.
         """
         ...
 
     def close(self) -> None:
-        """Give up everything that is under way and all connections, for good. **Thread**: any."""
+        """Cancel everything that is under way and close all connections, for good. **Thread**: any."""
         ...

@@ -1,18 +1,20 @@
-"""What the service tells goes into the cache: lists, answers to updates, events. Worker's thread.
+"""What the service says goes into the database: lists, answers to updates, events. Worker's thread.
 
 Each method is one transaction, and returns what the game has to hear of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from ...domain import wire
 from ...domain.models import Achievement, UserAchievement
 from ...domain.progress import NO_PROGRESS, Progress
 from .. import state
-from ..disk.database import SLICE, Player, definition_row
+from ..disk.database import definition_row
+from ..disk.pacing import SLICE_ROWS
+from ..disk.players import Player
 from ..disk.storage import Storage
 from ..net.api import read_list
 from ..player_list import user_achievement
@@ -21,7 +23,7 @@ from .session import Session
 
 
 class TakenList(NamedTuple):
-    """`changed`: anything is different. `news`: values that are. `settled`: what is not pending any more."""
+    """`changed`: anything differs. `news`: values that do. `settled`: what is no longer pending."""
 
     player: Player
     changed: bool
@@ -29,65 +31,91 @@ class TakenList(NamedTuple):
     settled: dict[int, State]
 
 
+class Changed(NamedTuple):
+    """An achievement's state before and after an event."""
+
+    before: State
+    after: State
+
+
 class Answers:
-    """Writes for the player of `account`, which it also finds out from the answers."""
+    """Writes for the current player, and learns from the answers who that is."""
 
     def __init__(self, storage: Storage, session: Session) -> None:
         self._storage = storage
         self._session = session
 
     def update(self, achievement_id: int, sent: Progress, record: wire.Record | None) -> State:
-        """The service has accepted an update, and perhaps told what it holds now."""
-        told, revision = (None, None) if record is None else (record.progress, record.revision)
+        """Store that the service accepted an update; `record` is what it holds now, if it said so."""
+        held, revision = (None, None) if record is None else (record.progress, record.revision)
 
         def commit() -> tuple[Player, State]:
-            database, player = self._storage.database, self._session.player
+            player = self._session.player
             if record is not None and record.user_id is not None:
                 player = self._session.identified(record.user_id)
             if record is not None and record.definition is not None:
-                database.write_definitions([definition_row(record.definition)])
-            before = database.states(player.id, [achievement_id])[achievement_id]
-            after = state.agreed(before, sent, told, revision)
-            self._write(player, achievement_id, before, after)
+                self._define([record])
+            before = self._storage.database.states(player.id, [achievement_id])[achievement_id]
+            after = state.accepted(before, sent, held, revision)
+            self._write(player, {achievement_id: Changed(before, after)})
             return player, after
 
         self._session.player, after = self._storage.change(commit)
         return after
 
-    def refusal(self, achievement_id: int) -> State:
-        """The service has judged the pending value and will not have it."""
-        return self._apply(achievement_id, state.refused)[1]
+    def refusal(self, achievement_id: int, sent: Progress) -> State:
+        """Store that the service refused `sent`."""
 
-    def event(self, achievement_id: int, progress: Progress, revision: int | None) -> tuple[State, State]:
-        """The service has told one new value; return the states before and after."""
-        return self._apply(achievement_id, lambda before: state.told(before, progress, revision))
-
-    def _apply(self, achievement_id: int, change: Callable[[State], State]) -> tuple[State, State]:
-        def commit() -> tuple[State, State]:
-            database, player = self._storage.database, self._session.player
-            before = database.states(player.id, [achievement_id])[achievement_id]
-            after = change(before)
-            self._write(player, achievement_id, before, after)
-            return before, after
+        def commit() -> State:
+            player = self._session.player
+            before = self._storage.database.states(player.id, [achievement_id])[achievement_id]
+            after = state.refused(before, sent)
+            self._write(player, {achievement_id: Changed(before, after)})
+            return after
 
         return self._storage.change(commit)
 
-    def _write(self, player: Player, achievement_id: int, before: State, after: State) -> None:
-        if after != before:
-            self._storage.database.write_states(player.id, {achievement_id: after})
-        if after.confirmed != before.confirmed:
-            # A reset may take the list back to what it was, and we would not hear of it.
-            self._storage.database.forget_etag(player.id)
+    def events(self, records: Mapping[int, wire.Record]) -> dict[int, Changed]:
+        """Store values that events have brought, at most one for each achievement."""
+        changes = self._storage.read(lambda: self._judged(records))
+        if all(before == after for before, after in changes.values()):
+            return changes  # the echo of our own updates: not worth a lock
+
+        def commit() -> dict[int, Changed]:
+            changes = self._judged(records)
+            self._write(self._session.player, changes)
+            return changes
+
+        return self._storage.change(commit)
+
+    def _judged(self, records: Mapping[int, wire.Record]) -> dict[int, Changed]:
+        changes = {}
+        ids = list(records)
+        for start in range(0, len(ids), SLICE_ROWS):
+            states = self._storage.database.states(self._session.player.id, ids[start : start + SLICE_ROWS])
+            for id_, before in states.items():
+                record = records[id_]
+                held = record.progress or NO_PROGRESS
+                changes[id_] = Changed(before, state.reported(before, held, record.revision))
+        return changes
+
+    def _write(self, player: Player, changes: Mapping[int, Changed]) -> None:
+        changed = {id_: after for id_, (before, after) in changes.items() if after != before}
+        if changed:
+            self._storage.database.write_states(player.id, changed)
+        if any(after.confirmed != before.confirmed for before, after in changes.values()):
+            # A reset may restore the list that the etag names, and the service would answer that nothing changed.
+            self._storage.players.forget_etag(player.id)
 
     def whole_list(self, body: bytes, etag: str | None, pause: Callable[[], None]) -> TakenList:
-        """The service has told the whole list. Raises `WireError`, and then nothing has changed."""
+        """Store the whole list. Raises `WireError`, and then nothing has changed."""
 
         def commit() -> TakenList:
             player, changed, defines = self._session.player, False, False
             news: list[UserAchievement] = []
             settled: dict[int, State] = {}
             seen: set[int] = set()
-            for records in read_list(body, SLICE, pause):
+            for records in read_list(body, SLICE_ROWS, pause):
                 user_id = records[0].user_id
                 if not seen and user_id is not None:
                     player = self._session.identified(user_id)
@@ -100,15 +128,15 @@ class Answers:
             if defines or not seen:
                 changed |= self._take_absence(player, seen)
                 self._storage.remember_answer()
-            self._storage.database.remember_list(player.id, etag)
-            return TakenList(self._storage.database.player(player.id), changed, news, settled)
+            self._storage.players.remember_list(player.id, etag)
+            return TakenList(self._storage.players.get(player.id), changed, news, settled)
 
         taken = self._storage.change(commit)
         self._session.player = taken.player
         return taken
 
     def _define(self, records: Sequence[wire.Record]) -> tuple[bool, set[int]]:
-        """Store the definitions; return whether any is different, and the ids that were not known before."""
+        """Store the definitions that differ; return whether any does, and the ids that had none before."""
         database = self._storage.database
         stored = database.definitions([record.achievement_id for record in records])
         rows = []
@@ -117,13 +145,14 @@ class Answers:
             if record.definition is not None:
                 row = definition_row(record.definition)
             elif old is None:
-                # A service that tells records only: it exists, and that is all that is known of it.
+                # The service sends records without definitions: that the achievement exists is all that is known.
                 row = definition_row(Achievement(0, record.achievement_id, "", ""))
             else:
                 continue
             if row != old:
                 rows.append(row)
-        database.write_definitions(rows)
+        if rows:
+            database.write_definitions(rows)
         return bool(rows), {record.achievement_id for record in records} - stored.keys()
 
     def _take_values(
@@ -139,33 +168,36 @@ class Answers:
         after: dict[int, State] = {}
         for record in records:
             if record.progress is not None:
-                told = state.told(before[record.achievement_id], record.progress, record.revision)
-                if told != before[record.achievement_id]:
-                    after[record.achievement_id] = told
-        database.write_states(player.id, after)
+                new = state.reported(before[record.achievement_id], record.progress, record.revision)
+                if new != before[record.achievement_id]:
+                    after[record.achievement_id] = new
+        if after:
+            database.write_states(player.id, after)
         for id_, old in before.items():
             one = after.get(id_, old)
             if old.pending is not None and one.pending is None:
                 settled[id_] = one
-            # What had no name until now was not shown, whatever is known of the progress.
+            # An achievement without a definition was not shown, whatever was known of the progress.
             seen_percent = 0 if id_ in named else state.shown(old).percent
             if state.listed(one) and state.shown(one).percent != seen_percent:
                 news.append(user_achievement(player.user_id or 0, id_, one, fetched=True))
         return bool(after)
 
     def _take_absence(self, player: Player, seen: set[int]) -> bool:
-        """What the list leaves out is gone, or it is a secret that this player has not unlocked."""
+        """What is missing from the list was deleted, or is a secret that this player has not unlocked."""
         database = self._storage.database
         if database.definition_count() == len(seen):
-            return False  # those seen are all there are
+            return False  # nothing is missing
         absent = {id_: secret for id_, secret in database.definition_ids().items() if id_ not in seen}
         gone = [id_ for id_, secret in absent.items() if not secret]
         database.delete_definitions(gone)
         changed = bool(gone)
         hidden = [id_ for id_, secret in absent.items() if secret]
-        for start in range(0, len(hidden), SLICE):
-            before = database.states(player.id, hidden[start : start + SLICE])
-            after = {id_: state.told(one, NO_PROGRESS, None) for id_, one in before.items() if one.confirmed.percent}
+        for start in range(0, len(hidden), SLICE_ROWS):
+            before = database.states(player.id, hidden[start : start + SLICE_ROWS])
+            after = {
+                id_: state.reported(one, NO_PROGRESS, None) for id_, one in before.items() if one.confirmed.percent
+            }
             database.write_states(player.id, after)
             changed = changed or bool(after)
         return changed

@@ -1,19 +1,47 @@
-"""What to ask the service next: a policy over what is pending, what is wanted, and what the last answers said.
+"""What to ask the service next. Sans-I/O: it decides and never acts.
 
-It performs nothing: `next(now)` returns an action for the worker to carry out, `succeeded` and `failed` take in what
-came of it. All `now` are monotonic seconds.
+The engine calls `next(now)`, carries out the action, and reports what came of it. All `now` are monotonic seconds.
+Nothing else writes the fields of a `Schedule`; each verb below is one thing that happened.
+
+The rules, first match wins:
+
+    an exchange or a token call is under way    wait for its end
+    blocked: nothing can succeed                wait for a new token or fetch
+    the service or the back-off says wait       wait until then
+    a list is wanted, or due                    FetchList, but in turns with updates
+    something is pending                        SendUpdate, those that have not failed yet first
+    the event stream is due                     OpenStream, once the service has answered with this token
+    an icon is wanted                           FetchIcon
+
+Updates and lists have a rate limit each (a lane): exhausting one leaves the other alone. Icons fail for themselves:
+they may come from another host. While it is uncertain whose token is in use, only the list is asked for, since its
+answer says so.
+
+What a verb changes:
+
+    wants, settled, follow         what is pending
+    want_fetch, fetch_answered     whether the game waits for a list
+    wants_icon                     which icons are wanted
+    new_token, uncertain, block    whether the service may be asked, and what
+    begin, ended                   whether an exchange or a token call is under way
+    limited, succeeded, failed,
+    sign_in_failed                 back-off, rate limits, and all that an answer settles
+
+A call of the game must not wait for ever for an answer that will be late: `updates_unreachable` and
+`list_unreachable` return the `Result` for those that wait, once nothing will be delivered soon.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ...domain.errors import ApiError
 from ...domain.progress import Progress
 from ...domain.ratelimit import Bucket, LimitState
 from ...domain.result import Result
-from ...domain.retry import MAX_RETRY_AFTER_S, Outcome, Verdict, delay_s, result_of, verdict
+from ...domain.retry import MAX_RETRY_AFTER_S, Judgement, Outcome, Verdict, delay_s, judge
 from .stream_or_poll import StreamOrPoll
 
 _USUAL_WINDOWS_S = 10.0
@@ -24,7 +52,7 @@ class FetchList(NamedTuple):
 
 
 class SendUpdate(NamedTuple):
-    """Tell the service one achievement's progress."""
+    """Send one achievement's progress to the service."""
 
     achievement_id: int
     progress: Progress
@@ -42,7 +70,7 @@ class OpenStream(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """Nothing to do before `until`, or before something happens where that is None."""
+    """Do nothing before `until`, or before something happens if that is None."""
 
     until: float | None
 
@@ -52,7 +80,7 @@ Action = Exchange | OpenStream | Wait
 
 
 class _Lane:
-    """One kind of requests: what its rate limit allows, and since when the service has been refusing it for that."""
+    """One kind of request: its rate limit, and since when the service has refused requests because of it."""
 
     def __init__(self) -> None:
         self.bucket = Bucket()
@@ -62,18 +90,18 @@ class _Lane:
 class Schedule:
     """The state of the conversation with the service, for the player whose token is in use.
 
-    `icons` are the hashes that are wanted, each with the achievements that show it. While `is_uncertain` whose token
-    is in use, the list is all that is asked for: it tells. Callbacks wait `patience_s` for a
-    rate limit, and at least as long as the usual limits last.
+    `stream_or_poll` is the policy for changes made elsewhere. Calls of the game wait `patience_s` for a rate limit or
+    an answer, but at least as long as the usual limits last.
     """
 
     def __init__(self, now: float, patience_s: float) -> None:
-        self.pending: dict[int, Progress] = {}
-        self.icons: dict[str, list[int]] = {}
         self.stream_or_poll = StreamOrPoll(now)
-        self.fetch_wanted = False
-        self.is_uncertain = False
         self._patience_s = max(patience_s, _USUAL_WINDOWS_S)
+        self._pending: dict[int, Progress] = {}
+        self._pending_ids: frozenset[int] | None = None
+        self._icons: dict[str, list[int]] = {}
+        self._fetch_wanted = False
+        self._is_uncertain = False
         self._updates = _Lane()
         self._lists = _Lane()
         self._listed_last = False
@@ -86,53 +114,128 @@ class Schedule:
         self._reached = False
         self._icon_failures = 0
         self._icons_not_before = now
+        self._under_way_since: float | None = None
+
+    # What to do
 
     def next(self, now: float) -> Action:
         """Return what to do at `now`."""
+        if self._under_way_since is not None:
+            until = self._under_way_since + self._patience_s
+            return Wait(until if until > now else None)
         if self._blocked is not None:
             return Wait(None)
         if now < self._not_before:
             return Wait(self._not_before)
         list_at, update_at = self._list_at(now), self._update_at(now)
-        # In turns, so that neither a game that always wants the list nor a list that always fails holds up the rest.
+        # In turns: neither a game that always wants the list nor a list that always fails may hold up the updates.
         if list_at <= now and not (self._listed_last and update_at <= now):
             return FetchList()
         if update_at <= now:
             return self._next_update()
         stream_at = math.inf
-        if self.stream_or_poll.stream_at is not None and self._reached and not self.is_uncertain:
+        if self.stream_or_poll.stream_at is not None and self._reached and not self._is_uncertain:
             stream_at = self.stream_or_poll.stream_at
         if stream_at <= now:
             return OpenStream()
-        icons_at = self._icons_not_before if self.icons else math.inf
+        icons_at = self._icons_not_before if self._icons else math.inf
         if icons_at <= now:
-            icon_hash, achievement_ids = next(iter(self.icons.items()))
+            icon_hash, achievement_ids = next(iter(self._icons.items()))
             return FetchIcon(achievement_ids[0], icon_hash)
         until = min(list_at, update_at, stream_at, icons_at)
         return Wait(None if until == math.inf else until)
 
     def _list_at(self, now: float) -> float:
-        poll_at = now if self.fetch_wanted or self.is_uncertain else self.stream_or_poll.poll_at
+        poll_at = now if self._fetch_wanted or self._is_uncertain else self.stream_or_poll.poll_at
         return math.inf if poll_at is None else max(poll_at, now + self._lists.bucket.wait_s(now))
 
     def _update_at(self, now: float) -> float:
-        return now + self._updates.bucket.wait_s(now) if self.pending and not self.is_uncertain else math.inf
+        return now + self._updates.bucket.wait_s(now) if self._pending and not self._is_uncertain else math.inf
 
     def _next_update(self) -> SendUpdate:
-        """One that the service chokes on must not keep the others waiting, so those that have not failed go first."""
-        oldest = next(iter(self.pending))
-        achievement_id = next((id_ for id_ in self.pending if id_ not in self._failed_updates), oldest)
-        return SendUpdate(achievement_id, self.pending[achievement_id])
+        """Return an update that has not failed yet if there is one, so that a failing one does not block the others."""
+        oldest = next(iter(self._pending))
+        achievement_id = next((id_ for id_ in self._pending if id_ not in self._failed_updates), oldest)
+        return SendUpdate(achievement_id, self._pending[achievement_id])
+
+    @property
+    def pending(self) -> Mapping[int, Progress]:
+        """What the service has not confirmed, by achievement."""
+        return self._pending
+
+    @property
+    def pending_ids(self) -> frozenset[int]:
+        """The achievements in `pending`; the same object until they change."""
+        if self._pending_ids is None:
+            self._pending_ids = frozenset(self._pending)
+        return self._pending_ids
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether it is not known whose token is in use."""
+        return self._is_uncertain
+
+    def wanted_by(self, icon_hash: str) -> Sequence[int]:
+        """Return the achievements for which an icon is wanted."""
+        return self._icons.get(icon_hash, ())
+
+    def updates_unreachable(self, now: float) -> Result | None:
+        """Return the result for sets that wait if none will be delivered soon, None if one may be."""
+        return self._unreachable(self._lists if self._is_uncertain else self._updates, now)
+
+    def list_unreachable(self, now: float) -> Result | None:
+        """Return the result for fetches that wait if no list will come soon, None if one may."""
+        return self._unreachable(self._lists, now)
+
+    def _unreachable(self, lane: _Lane, now: float) -> Result | None:
+        if self._under_way_since is not None and now - self._under_way_since >= self._patience_s:
+            return Result.SERVICE_UNAVAILABLE
+        if self._blocked is not None:
+            return self._blocked
+        if self._not_before > now and self._last_result is not Result.RATE_LIMITED:
+            return self._last_result
+        again_at = max(self._not_before, now + lane.bucket.wait_s(now))
+        since = now if lane.refused_since is None else lane.refused_since
+        return Result.RATE_LIMITED if again_at > now and again_at - since > self._patience_s else None
+
+    # What the game and the player want
+
+    def wants(self, achievement_id: int, progress: Progress) -> None:
+        """The service has yet to hear of `progress`."""
+        self._pending[achievement_id] = progress
+        self._pending_ids = None
+
+    def settled(self, achievement_id: int) -> None:
+        """Nothing of an achievement is pending any more."""
+        self._pending.pop(achievement_id, None)
+        self._failed_updates.discard(achievement_id)
+        self._pending_ids = None
+
+    def follow(self, pending: Mapping[int, Progress]) -> None:
+        """Another player's progress is what matters; this much of it is pending."""
+        self._pending = dict(pending)
+        self._pending_ids = None
 
     def want_fetch(self, now: float) -> None:
         """The game asks for the list: worth another try at once, unless the service itself said when to come back."""
-        self.fetch_wanted = True
+        self._fetch_wanted = True
         self._blocked = None
         if not self._ordered_to_wait:
             self._not_before = now
 
+    def fetch_answered(self) -> None:
+        """No call of the game waits for the list any more."""
+        self._fetch_wanted = False
+
+    def wants_icon(self, icon_hash: str, achievement_id: int) -> None:
+        """An achievement's icon is to be fetched."""
+        self._icons.setdefault(icon_hash, []).append(achievement_id)
+
+    # Whether the service may be asked
+
     def new_token(self, now: float) -> None:
-        """Another token counts: whatever was in the way may be gone."""
+        """Another token is in use: whatever was in the way may be gone."""
+        self._under_way_since = None
         self._blocked = None
         self._failures = 0
         self._not_before = now
@@ -143,21 +246,35 @@ class Schedule:
         self._reached = False
         self.stream_or_poll = StreamOrPoll(now)
 
+    def uncertain(self, is_uncertain: bool) -> None:
+        """It is, or is no longer, uncertain whose token is in use."""
+        self._is_uncertain = is_uncertain
+
     def block(self, result: Result) -> None:
-        """Nothing more can succeed before a new token or a new fetch."""
+        """Nothing can succeed before there is a new token or a new fetch."""
         self._blocked = result
 
-    def told_limit(self, action: Exchange, limit: LimitState, now: float) -> None:
-        """Take in the rate-limit headers of an answer."""
+    # What came of it
+
+    def begin(self, now: float) -> None:
+        """An exchange or a token call is under way; there is never more than one."""
+        self._under_way_since = now
+
+    def ended(self) -> None:
+        """What was under way has ended; what came of it follows."""
+        self._under_way_since = None
+
+    def limited(self, action: Exchange, limit: LimitState, now: float) -> None:
+        """An answer carried rate-limit headers."""
         if not isinstance(action, FetchIcon):
             # No service can silence a game for ever.
             limit = limit._replace(reset_after_s=min(limit.reset_after_s, MAX_RETRY_AFTER_S))
             self._lane(action).bucket.update(limit, now)
 
     def succeeded(self, action: Exchange, now: float) -> None:
-        """Take in that the service has answered with success."""
+        """The service answered with success."""
         if isinstance(action, FetchIcon):
-            self.icons.pop(action.icon_hash, None)
+            self._icons.pop(action.icon_hash, None)
             self._icon_failures = 0
             return
         self._lane(action).refused_since = None
@@ -167,76 +284,58 @@ class Schedule:
         self._last_result = Result.OK
         self._reached = True
         if isinstance(action, FetchList):
-            self.fetch_wanted = False
+            self._fetch_wanted = False
             self.stream_or_poll.fetched(now)
             self._listed_last = True
             return
         self._listed_last = False
         self._failed_updates.discard(action.achievement_id)
-        # Another process of this game may have gone further meanwhile.
-        if self.pending.get(action.achievement_id) == action.progress:
-            del self.pending[action.achievement_id]
+        # The player may have gone further meanwhile, here or in another process of this game.
+        if self._pending.get(action.achievement_id) == action.progress:
+            self.settled(action.achievement_id)
 
-    def failed(self, action: Exchange, outcome: Outcome, now: float, jitter: float) -> Verdict:
-        """Take in any other outcome, and return the verdict on it."""
-        judged = verdict(outcome)
+    def failed(self, action: Exchange, outcome: Outcome, now: float, jitter: float) -> Judgement:
+        """The exchange had any other outcome; return the judgement on it."""
+        judged = judge(outcome)
         if isinstance(action, FetchIcon):
             return self._icon_failed(action, outcome, judged, now, jitter)
-        self._last_result = result_of(outcome)
+        self._last_result = judged.result
         self._listed_last = isinstance(action, FetchList)
         lane = self._lane(action)
-        if self._last_result is not Result.RATE_LIMITED:
+        if judged.result is not Result.RATE_LIMITED:
             lane.refused_since = None
         elif lane.refused_since is None:
             lane.refused_since = now
-        if judged is Verdict.RETRY:
+        if judged.verdict is Verdict.RETRY:
             self._back_off(lane, outcome, now, jitter)
-            if isinstance(action, SendUpdate) and action.achievement_id in self.pending:
+            if isinstance(action, SendUpdate) and action.achievement_id in self._pending:
                 self._failed_updates.add(action.achievement_id)
-                self.pending[action.achievement_id] = self.pending.pop(action.achievement_id)
-        elif judged is Verdict.REFUSED:
+                self._pending[action.achievement_id] = self._pending.pop(action.achievement_id)
+        elif judged.verdict is Verdict.REFUSED:
             self._reached = True
             self._failures = 0
             if isinstance(action, SendUpdate):
-                self.pending.pop(action.achievement_id, None)
-                self._failed_updates.discard(action.achievement_id)
+                self.settled(action.achievement_id)
             else:
-                self.fetch_wanted = False
+                self._fetch_wanted = False
                 self.stream_or_poll.poll_later(now)
-                if self.is_uncertain:
-                    self._blocked = self._last_result
-        elif judged is Verdict.MISCONFIGURED:
-            self._blocked = self._last_result
+                if self._is_uncertain:
+                    self._blocked = judged.result
+        elif judged.verdict is Verdict.MISCONFIGURED:
+            self._blocked = judged.result
         return judged
 
     def sign_in_failed(self, now: float, jitter: float) -> None:
-        """No token could be had; that may pass."""
+        """No token could be had, for a reason that may pass."""
         self._last_result = Result.OAUTH2_ERROR
         self._failures += 2
         self._not_before = now + delay_s(self._failures, jitter=jitter)
-
-    def updates_out_of_reach(self, now: float) -> Result | None:
-        """Return what the callbacks of sets have to be told now, as none is delivered soon; None if one may be."""
-        return self._out_of_reach(self._lists if self.is_uncertain else self._updates, now)
-
-    def list_out_of_reach(self, now: float) -> Result | None:
-        """Return what the callbacks of fetches have to be told now, as no list comes soon; None if one may."""
-        return self._out_of_reach(self._lists, now)
-
-    def _out_of_reach(self, lane: _Lane, now: float) -> Result | None:
-        if self._blocked is not None:
-            return self._blocked
-        if self._not_before > now and self._last_result is not Result.RATE_LIMITED:
-            return self._last_result
-        again_at = max(self._not_before, now + lane.bucket.wait_s(now))
-        since = now if lane.refused_since is None else lane.refused_since
-        return Result.RATE_LIMITED if again_at > now and again_at - since > self._patience_s else None
 
     def _lane(self, action: FetchList | SendUpdate) -> _Lane:
         return self._lists if isinstance(action, FetchList) else self._updates
 
     def _back_off(self, lane: _Lane, outcome: Outcome, now: float, jitter: float) -> None:
-        # A time-out has cost the callbacks enough patience: no second try before they are told.
+        # A time-out has used up the patience of the game's calls: they are answered before a second try.
         self._failures += 2 if getattr(outcome, "timed_out", False) else 1
         retry_after_s = outcome.retry_after_s if isinstance(outcome, ApiError) else None
         wait_s = delay_s(self._failures, jitter=jitter, retry_after_s=retry_after_s)
@@ -246,16 +345,17 @@ class Schedule:
             self._not_before = now + wait_s
             self._ordered_to_wait = bool(retry_after_s)
 
-    def _icon_failed(self, action: FetchIcon, outcome: Outcome, judged: Verdict, now: float, jitter: float) -> Verdict:
-        """Icons come from elsewhere, perhaps: their trouble is nobody else's."""
-        if judged is not Verdict.RETRY:
-            self.icons.pop(action.icon_hash, None)
-            return Verdict.REFUSED
+    def _icon_failed(
+        self, action: FetchIcon, outcome: Outcome, judged: Judgement, now: float, jitter: float
+    ) -> Judgement:
+        if judged.verdict is not Verdict.RETRY:
+            self._icons.pop(action.icon_hash, None)
+            return judged._replace(verdict=Verdict.REFUSED)
         self._icon_failures += 1
         retry_after_s = outcome.retry_after_s if isinstance(outcome, ApiError) else None
         self._icons_not_before = now + delay_s(self._icon_failures, jitter=jitter, retry_after_s=retry_after_s)
-        if action.icon_hash in self.icons:
-            self.icons[action.icon_hash] = self.icons.pop(action.icon_hash)
+        if action.icon_hash in self._icons:
+            self._icons[action.icon_hash] = self._icons.pop(action.icon_hash)
         return judged
 
 

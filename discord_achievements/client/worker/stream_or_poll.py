@@ -1,4 +1,4 @@
-"""When to open the event stream, and when to ask for the list instead: a policy that performs nothing."""
+"""When to open the event stream, and when to poll the list instead. A policy: it decides and never acts."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _SHORT_LIMIT = 3
 
 
 class StreamOrPoll:
-    """How this player's remote changes are learnt of.
+    """How this player's changes made elsewhere become known.
 
-    A stream that is up makes polling needless. One that the service or a proxy refuses, or cuts again and again, is
-    left alone for ten minutes; meanwhile the list is asked for every minute, which costs next to nothing while it
-    has not changed.
+    While a stream is up there is no need to poll. A stream that the service or a proxy refuses, or cuts again and
+    again, is left alone for ten minutes; meanwhile the list is polled every minute, which costs next to nothing while
+    it has not changed. `stream_at` and `poll_at` are when to do so, in monotonic seconds, or None.
     """
 
     def __init__(self, now: float) -> None:
@@ -32,14 +32,19 @@ class StreamOrPoll:
         self.stream_at = None
 
     def opened(self, now: float) -> None:
-        """It is up; without an id to go on from, the list closes the gap between the last one and the stream.
+        """The stream is up.
 
-        With one, the service sends what was missed, and the poll that was due is the last.
+        With a last event id the service replays what was missed, and a poll that is due is the last one. Without an id
+        the list closes the gap between the last poll and the stream.
         """
         self._opened_at = now
         self._failures = 0
         if not self.last_event_id:
             self.poll_at = now
+
+    def heard(self, event_id: str) -> None:
+        """An event came; after a reconnection the service replays from `event_id`, if it is not empty."""
+        self.last_event_id = event_id
 
     def fetched(self, now: float) -> None:
         """The list has just been read."""
@@ -50,11 +55,11 @@ class StreamOrPoll:
         self.poll_at = now
 
     def poll_later(self, now: float) -> None:
-        """The list was asked for in vain."""
+        """The list was refused."""
         self.poll_at = now + POLL_S
 
     def ended(self, now: float, retry_s: float) -> None:
-        """It was up and has ended."""
+        """The stream was up and has ended."""
         short = self._opened_at is not None and now - self._opened_at < _SHORT_S
         self._short = self._short + 1 if short else 0
         self._opened_at = None
@@ -64,12 +69,12 @@ class StreamOrPoll:
             self._down(now, min(retry_s, RETRY_REFUSED_S))
 
     def unreachable(self, now: float, jitter: float) -> None:
-        """It could not be opened, for a reason that passes."""
+        """The stream could not be opened, for a reason that passes."""
         self._failures += 1
         self._down(now, delay_s(self._failures + 1, jitter=jitter))
 
     def refused(self, now: float) -> None:
-        """It will not be opened for a while: no such route, a proxy without streams, too many streams."""
+        """The stream will not open for a while: no such route, a proxy without streams, too many streams."""
         self._short = 0
         self._down(now, RETRY_REFUSED_S)
 
