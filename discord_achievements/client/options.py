@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import os
 import re
@@ -19,6 +18,7 @@ from ..domain.localization import LOCALES, same_language
 from ..domain.snowflake import is_snowflake
 from .clock import Clock, SystemClock
 from .disk.catalogue_file import png_paths, read_catalogue
+from .net.hosts import is_loopback
 from .net.transport import Transport
 from .token import Credentials, TokenProvider, credentials, local_credentials
 
@@ -156,16 +156,6 @@ def checked_base_url(
         )
     netloc = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{netloc}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether `host` is this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def checked_timeout(name: str, value: object) -> float:

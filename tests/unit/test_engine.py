@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from discord_achievements.client.disk.players import Players
 from discord_achievements.client.disk.storage import Storage
 from discord_achievements.client.messages import Answered, Changed, Fetch, FetchAnswered, Set, SignIn
 from discord_achievements.client.net.api import Api
+from discord_achievements.client.net.event_stream import StreamFilled, StreamOpened
 from discord_achievements.client.player_list import Row
 from discord_achievements.client.state import State
 from discord_achievements.client.token import Credentials, TokenProvider, credentials
@@ -22,6 +24,7 @@ from discord_achievements.client.worker.engine import Engine, Service
 from discord_achievements.client.worker.schedule import Schedule
 from discord_achievements.testing import FakeService, InProcessTransport, ManualClock
 from discord_achievements.testing.inline import InlineCourier
+from tests.support.waiting import until
 
 APP = 461618159171141643
 GOOD, BAD, OTHER = 10, 20, 30
@@ -36,6 +39,13 @@ class StumblingDatabase(Database):
     """A database that fails on one achievement, and while `is_blind` on lists."""
 
     is_blind = False
+    transactions = 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self.transactions += 1
+        with super().transaction():
+            yield
 
     def states(self, player_id: int, ids: Sequence[int] | None = None) -> dict[int, State]:
         if ids is not None and BAD in ids:
@@ -73,6 +83,7 @@ class Game:
     ) -> None:
         self.heard: list[object] = []
         self._to_engine: list[object] = []
+        self.undelivered = 0
         self.storage = StumblingStorage(folder)
         self.storage.define(Achievement(APP, id_, "Name", "What to do") for id_ in (GOOD, BAD, OTHER))
         path = self.storage.database.path
@@ -81,17 +92,19 @@ class Game:
         clock = ManualClock()
         self.credentials = Credentials(None, owners.LOCAL) if service is None else credentials(token)
         line = None
+        self.line: InProcessTransport | None = None
         if service is not None:
             api = Api(APP, "https://achievements.invalid/api/v10", 10.0)
             courier = InlineCourier(self._to_engine.append)
-            line = Service(api, InProcessTransport(service), courier, Schedule(clock.now(), 10.0))
+            self.line = InProcessTransport(service)
+            line = Service(api, self.line, courier, Schedule(clock.now(), 10.0))
         self.engine = Engine(
             self.storage,
             clock,
             self.credentials,
             line,
             to_game=self.heard.append,
-            undelivered=lambda: 0,
+            undelivered=lambda: self.undelivered,
             to_worker=self.heard.append,
         )
         self._seq = 0
@@ -113,6 +126,13 @@ class Game:
         while self.engine.step() == 0.0 or self._to_engine:
             returned, self._to_engine[:] = self._to_engine[:], []
             self.engine.handle(returned)
+
+    def hear_events(self) -> None:
+        """Let the engine take in what the event stream has brought."""
+        until(lambda: any(isinstance(one, StreamFilled) for one in self.heard), "an event has come")
+        from_stream = [one for one in self.heard if isinstance(one, StreamOpened | StreamFilled)]
+        self.heard[:] = [one for one in self.heard if one not in from_stream]
+        self.engine.handle(from_stream)
 
     @property
     def answers(self) -> list[tuple[int, Result]]:
@@ -267,3 +287,57 @@ def test_what_the_game_takes_for_nothing_new_is_told_if_it_is(start: Start) -> N
     game = start()
     game.engine.handle([game.says(GOOD, 20, news=False)])  # said while it still showed another player's list
     assert game.changes == [(GOOD, 20)]
+
+
+def test_a_set_that_is_news_costs_one_transaction_out_and_one_back(start: Start, service: FakeService) -> None:
+    game = start(service=service, token="ann")
+    game.work()
+    game.engine.handle([game.says(OTHER, 10)])
+    game.work()
+    game.hear_events()
+    game.work()
+
+    before = game.database.transactions
+    game.engine.handle([game.says(GOOD, 10)])
+    assert game.database.transactions == before + 1
+    game.work()
+    assert service.progress(ANN)[GOOD].percent == 10
+    assert game.database.transactions == before + 2
+    game.hear_events()
+    game.work()
+    assert game.database.transactions == before + 2, "the echo of our own update changes nothing"
+
+
+def test_events_wait_while_the_game_takes_nothing_in(start: Start, service: FakeService) -> None:
+    game = start(service=service, token="ann")
+    game.work()
+    game.undelivered = 10_000
+    service.grant(ANN, GOOD, 50)
+    until(lambda: any(isinstance(one, StreamFilled) for one in game.heard), "an event has come")
+    game.hear_events()
+    assert game.changes == []
+    wait_s = game.engine.step()
+    assert wait_s is not None
+    assert 0 < wait_s < 1, "the worker looks again soon"
+    game.undelivered = 0
+    game.engine.handle([])
+    assert game.changes == [(GOOD, 50)]
+
+
+def test_of_the_events_that_are_taken_together_the_newest_counts(start: Start, service: FakeService) -> None:
+    game = start(service=service, token="ann")
+    game.work()
+    del game.heard[:]
+    game.undelivered = 10_000
+    for percent in (10, 20, 30):
+        service.grant(ANN, GOOD, percent)
+    service.grant(ANN, OTHER, 40)
+    reader = game.engine.stream_reader
+    assert reader is not None
+    until(lambda: game.line is not None and game.line.is_drained, "all events have come")
+    game.hear_events()
+    before = game.database.transactions
+    game.undelivered = 0
+    game.engine.handle([])
+    assert game.changes == [(GOOD, 30), (OTHER, 40)]
+    assert game.database.transactions == before + 1

@@ -27,6 +27,14 @@ IMPURE = {
     "multiprocessing", "os", "pathlib.Path", "random", "secrets", "select", "selectors", "shutil", "signal",
     "socket", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time", "urllib.request", "uuid",
 }  # fmt: skip
+CLIENT = f"{PACKAGE}.client"
+WORKER = f"{CLIENT}.worker"
+# Of the game's thread only these meet the worker: to make one, to start and stop it. The rest is messages.
+MEETS_THE_WORKER = {
+    f"{CLIENT}.manager": {f"{WORKER}.start", f"{WORKER}.thread"},
+    f"{CLIENT}.lifetime": {f"{WORKER}.thread"},
+}
+BELOW_THE_WORKER = {f"{CLIENT}.disk", f"{CLIENT}.net"}
 SEES_THE_SERVER = {"server", "cli", "testing"}
 SEES_TOOLS = {"cli", "testing", "pytest_plugin", "__main__"}
 
@@ -61,6 +69,8 @@ def objection(module: str, target: str) -> str | None:
         if is_within(target, {"pygame"}) and here != DRAWS:
             return f"only {DRAWS} draws"
         return None
+    if within_client := _objection_within_client(module, target):
+        return within_client
     there = part(target)
     if here == "domain" and there != "domain":
         return "domain knows nobody"
@@ -72,6 +82,19 @@ def objection(module: str, target: str) -> str | None:
         return f"a game asks for {DRAWS} itself"
     if there in SEES_TOOLS and here not in SEES_TOOLS:
         return "a game never loads the tools"
+    return None
+
+
+def _objection_within_client(module: str, target: str) -> str | None:
+    """Return why a module of the client must not import another one, or None where it may."""
+    if not is_within(module, {CLIENT}) or not is_within(target, {CLIENT}):
+        return None
+    folder = next((one for one in BELOW_THE_WORKER if is_within(module, {one})), None)
+    if folder is not None and is_within(target, {WORKER} | BELOW_THE_WORKER - {folder}):
+        return "disk and net know neither the worker nor each other"
+    allowed = {WORKER} if is_within(module, {WORKER}) else MEETS_THE_WORKER.get(module, set())
+    if is_within(target, {WORKER}) and not is_within(target, allowed):
+        return "the game's thread reaches the worker through messages"
     return None
 
 
@@ -116,6 +139,15 @@ def test_the_package_keeps_its_arrows() -> None:
         ("testing/fakes.py", "import requests"),
         ("client/player_list.py", "import pygame"),
         ("__init__.py", "from .pygame_ui import Toasts"),
+        ("client/disk/storage.py", "from ..worker.engine import Engine"),
+        ("client/disk/storage.py", "from .. import worker"),
+        ("client/disk/storage.py", "from ..net.api import Api"),
+        ("client/net/api.py", "from ..worker import schedule"),
+        ("client/net/api.py", "from ..disk.storage import Storage"),
+        ("client/callbacks.py", "from .worker.engine import Engine"),
+        ("client/messages.py", "from .worker import courier"),
+        ("client/manager.py", "from .worker.engine import Engine"),
+        ("client/lifetime.py", "from .worker.start import new_worker"),
         ("pygame_ui/toasts.py", "from ..testing import ManualClock"),
     ],
 )
@@ -134,6 +166,12 @@ def test_a_wrong_arrow_is_found(path: str, source: str) -> None:
         ("testing/world.py", "from ..client import worker\nfrom ..server import app"),
         ("cli/main.py", "from ..server import app\nfrom ..testing import FaultServer"),
         ("__main__.py", "from .cli import main"),
+        ("client/manager.py", "from .worker.start import new_worker\nfrom .worker.thread import Worker"),
+        (
+            "client/worker/engine.py",
+            "from ..disk.storage import Storage\nfrom ..net.api import Api\nfrom . import news",
+        ),
+        ("client/disk/storage.py", "from ..state import State\nfrom .journal import Journal"),
         ("pygame_ui/toasts.py", "import pygame\nfrom ..client.manager import AchievementManager\nfrom . import paint"),
     ],
 )

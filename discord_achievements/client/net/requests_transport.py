@@ -29,7 +29,7 @@ from requests.utils import should_bypass_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from ...domain.errors import TransportError
-from ..options import is_loopback
+from .hosts import is_loopback
 from .sockets import cut
 from .strict_answer import StrictAnswer, StrictStreamAnswer
 from .transport import MAX_BODY_BYTES, Request, Response

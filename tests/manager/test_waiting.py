@@ -1,0 +1,187 @@
+"""What the game and the disk do not wait for: a silent service, a token object that blocks, a flood of events."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from discord_achievements import AchievementManager, Result
+from discord_achievements.client.disk.database import Database
+from discord_achievements.domain.wire import USER_ACHIEVEMENT_UPDATE, format_event
+from discord_achievements.testing import ScriptedTransport, stall
+from tests.support.managers import APPLICATION_ID, OK, PATIENCE_S, WALK, WIN, write_catalogue
+from tests.support.service_games import (
+    ANN,
+    BASE_URL,
+    BOB,
+    UNAVAILABLE,
+    World,
+    error,
+    eventually,
+    listing,
+    scripted,
+    superset,
+)
+
+
+def stored(folder: Path) -> dict[int, int]:
+    """Return the pending percents in the database of a data folder, whoever the players are."""
+    with closing(Database(folder / "achievements.sqlite3")) as database:
+        rows = database.execute("SELECT achievement_id, pending_percent FROM progress").fetchall()
+    return {achievement_id: percent for achievement_id, percent in rows if percent is not None}
+
+
+def is_stored(folder: Path, percent: int) -> bool:
+    return stored(folder) == {WALK: percent}
+
+
+class Blocking:
+    """A token object whose methods return only when the test says so."""
+
+    def __init__(self, token: str) -> None:
+        self.asked = threading.Event()
+        self.may_return = threading.Event()
+        self._token = token
+
+    def get_token(self) -> str:
+        self.asked.set()
+        assert self.may_return.wait(PATIENCE_S)
+        return self._token
+
+    refresh = get_token
+
+
+@pytest.fixture
+def blocking() -> Iterator[Blocking]:
+    tokens = Blocking("ann-1")
+    yield tokens
+    tokens.may_return.set()
+
+
+def test_behind_a_silent_service_a_set_is_on_disk_at_once(tmp_path: Path) -> None:
+    transport = ScriptedTransport({"get_user_achievements": stall, "update_user_achievement": stall})
+    manager = AchievementManager(
+        APPLICATION_ID,
+        base_url=BASE_URL,
+        token="ann-1",
+        transport=transport,
+        data_dir=tmp_path / "data",
+        achievements=write_catalogue(tmp_path),
+        timeout_s=PATIENCE_S,
+    )
+    manager.run_callbacks()
+    eventually(lambda: transport.requests)
+    for percent in (10, 20):
+        manager.set_user_achievement(WALK, percent)
+        eventually(partial(is_stored, tmp_path / "data", percent))
+    assert len(transport.requests) == 1, "the first request is still under way"
+    began = time.monotonic()
+    manager.close()
+    assert time.monotonic() - began < PATIENCE_S / 2, "close() does not wait for the answer"
+
+
+def test_behind_a_token_object_that_blocks_sets_are_stored_and_answered(world: World, blocking: Blocking) -> None:
+    game = world.start(blocking, achievements=write_catalogue(world.folder))
+    game.manager.set_user_achievement(WALK, 10, game.results.append)
+    eventually(blocking.asked.is_set)
+    eventually(lambda: stored(world.folder / "data") == {WALK: 10})
+    game.manager.run_callbacks()
+    assert game.results == []
+    world.clock.advance(10)
+    game.until(lambda: game.results)
+    assert game.results == [UNAVAILABLE]
+    assert game.connection == [False]
+    blocking.may_return.set()
+    game.until(lambda: world.percents() == {WALK: 10})
+    game.until(lambda: game.connection == [False, True])
+
+
+def test_another_token_rescues_a_token_object_that_blocks(world: World, blocking: Blocking) -> None:
+    game = world.start(blocking)
+    game.manager.run_callbacks()
+    eventually(blocking.asked.is_set)
+    game.manager.set_token("bob-1")
+    assert game.fetch() is OK
+    assert game.set(WALK, 30) is OK
+    assert [one.user_id for one in game.manager.user_achievements()] == [BOB] * 3
+    assert world.percents() == {}
+    blocking.may_return.set()  # its token comes too late to be used
+    assert game.set(WIN, 40) is OK
+    assert world.percents() == {}
+
+
+def test_close_does_not_wait_for_a_token_object_that_blocks(world: World, blocking: Blocking) -> None:
+    game = world.start(blocking)
+    game.manager.set_user_achievement(WALK, 10, game.results.append)
+    eventually(blocking.asked.is_set)
+    began = time.monotonic()
+    game.manager.close(timeout_s=PATIENCE_S)
+    assert time.monotonic() - began < PATIENCE_S / 2
+    assert game.results == [Result.TRANSACTION_ABORTED]
+    assert stored(world.folder / "data") == {WALK: 10}
+
+
+def test_what_was_under_way_with_the_old_token_counts_for_nobody_else(world: World) -> None:
+    game = world.online()
+    line = world.lines[0]
+    line.hold("PUT")
+    game.manager.set_user_achievement(WALK, 10, game.results.append)
+    eventually(lambda: line.of("PUT"))
+    game.manager.set_token("bob-1")
+    game.until(lambda: game.results)
+    assert game.results == [Result.NOT_AUTHENTICATED]
+    line.release()
+    assert game.fetch() is OK
+    assert game.percent(WALK) == 0, "what Ann has reached is not Bob's"
+    assert game.set(WALK, 5) is OK
+    assert world.percents(BOB) == {WALK: 5}
+    game.manager.set_token("ann-1")
+    game.until(lambda: game.manager.pending_count == 0)
+    assert world.percents() == {WALK: 10}
+
+
+def test_a_value_that_is_refused_late_takes_nothing_further_with_it(world: World) -> None:
+    game = world.online()
+    line = world.lines[0]
+    line.hold("PUT")
+    game.manager.set_user_achievement(WALK, 10)
+    eventually(lambda: line.of("PUT"))
+    game.manager.set_user_achievement(WALK, 60, game.results.append)
+    eventually(lambda: stored(world.folder / "data") == {WALK: 60})
+    line.answers.append(error(403, 20012))
+    line.release()
+    game.until(lambda: game.results)
+    assert game.results == [OK]
+    assert world.percents() == {WALK: 60}
+
+
+def test_a_flood_of_events_does_not_hold_up_the_games_own_sets(world: World) -> None:
+    transport = ScriptedTransport({"get_user_achievements": listing(superset(WALK, 0), superset(WIN, 0))})
+    game = scripted(world, transport, streams=True)
+    assert game.fetch() is OK
+    count = 20_000
+    for number in range(1, count + 1):
+        transport.push(event(WIN, number % 100, revision=number))
+    game.manager.set_user_achievement(WALK, 10)
+    eventually(lambda: stored(world.folder / "scripted").get(WALK) == 10)
+    game.until(lambda: game.percent(WIN) == count % 100)
+    assert len(game.events) < count
+
+
+def event(achievement_id: int, percent: int, *, revision: int) -> bytes:
+    """Return an event as the service sends it."""
+    data = {
+        "application_id": str(APPLICATION_ID),
+        "user_id": str(ANN),
+        "achievement_id": str(achievement_id),
+        "percent_complete": percent,
+        "unlocked_at": None,
+        "revision": revision,
+    }
+    return format_event(revision, USER_ACHIEVEMENT_UPDATE, data)
