@@ -13,9 +13,13 @@
 
 from __future__ import annotations
 
+from .client.clock import Clock
+from .client.event import Event
 from .client.manager import AchievementManager
+from .client.net.transport import Request, Response, Stream, Transport
 from .client.options import default_data_dir
 from .client.token import TokenProvider
+from .domain.catalogue import Catalogue, CatalogueEntry
 from .domain.errors import (
     ApiError,
     CatalogueError,
@@ -34,12 +38,20 @@ __all__ = [
     "Achievement",
     "AchievementManager",
     "ApiError",
+    "Catalogue",
+    "CatalogueEntry",
     "CatalogueError",
+    "Clock",
     "ConfigurationError",
     "DiscordAchievementsError",
+    "Event",
+    "Request",
+    "Response",
     "Result",
     "ResultError",
+    "Stream",
     "TokenProvider",
+    "Transport",
     "TransportError",
     "UserAchievement",
     "WireError",

@@ -1,1 +1,58 @@
-"""The game's side: the manager on the game thread, and the worker that owns disk and network."""
+"""The game's side. This page is the map; start here.
+
+Threads, and what each one owns
+    the game's    the manager, the list that the game reads, all callbacks. Never waits: no file, no socket, no lock
+    worker        the database, every decision about what is sent. Never waits for the network or for the token object
+    courier       one exchange with the service, or one call of the token object, at a time. May wait
+    reader        one event stream and its buffer. May wait
+
+What they share
+    outbox        game, courier and reader to worker: a queue of messages (messages, courier, net.event_stream)
+    inbox         worker to game: a queue that run_callbacks() empties
+    the journal   the game's thread writes records; the worker notes up to which one they are in the database
+    Status        assigned whole by the worker, read by the manager
+    the buffer    of the reader: bounded; while it is full the reader does not read, so a flood waits in the connection
+
+The life of one set, from the call to the other device
+    1. manager.set_user_achievement checks it, writes a record into the journal (from now on it survives a crash), and
+       puts a Set into the outbox and, if it is news, a UserAchievement into its own inbox.
+    2. run_callbacks: callbacks shows the new value and calls on_user_achievement_update, online or not.
+    3. worker.engine stores it in one transaction (from now on it survives a power cut) and tells worker.schedule that
+       it is pending. Local mode ends here, with OK.
+    4. worker.schedule decides when to send; the courier sends; what comes back is a message to the worker.
+    5. worker.answers stores what the service holds, in one transaction; worker.news and worker.waiting send the game
+       the value and the Result of its call.
+    6. The service's event stream carries the change to the player's other devices: their reader, worker.stream,
+       worker.answers, worker.news, callbacks.
+
+Modules of the game's thread
+    manager         the verbs, nothing else
+    options         the constructor's arguments, checked and frozen
+    callbacks       what run_callbacks() shows and calls, in which order
+    player_list     the list: compact columns, objects on demand
+    state           what is kept and shown of one achievement (shared with worker and disk)
+    event           on_user_achievement_update and on_connection_change: handlers
+    messages        everything that the game and the worker send each other
+    token           the player's bearer token, checked; token objects
+    clock           monotonic seconds and UTC microseconds
+    lifetime        the end of a manager that nobody closes
+    wrong_calls     warnings about calls that can never succeed
+
+worker/ (the worker's thread)
+    start           puts a worker together for a manager
+    thread          waits for messages and for the time of the next action
+    engine          takes commands, carries out decisions, follows the player
+    schedule        what to ask the service next: decides, never acts
+    stream_or_poll  when to open the event stream, and when to poll
+    session         the token in use, and the player to whom it leads
+    courier         the thread that may wait
+    stream          the event stream: open, take, leave
+    answers         what the service says goes into the database
+    waiting         the game's calls that have no answer yet
+    news            what the game hears of its list
+
+disk/ (this machine)          storage, database, players, owner, journal, filelock, icons, catalogue_file, pacing
+net/ (the way to the service) transport, requests_transport, strict_answer, sockets, hosts, api, event_stream
+
+disk and net know neither the worker nor each other; of the game's thread only manager and lifetime meet the worker.
+"""

@@ -1,4 +1,4 @@
-"""An event that a game listens to: by assigning one function, or by connecting several."""
+"""An event that a game listens to, by assigning one function or connecting several."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _Handler = TypeVar("_Handler", bound=Callable[..., object])
 
 
 class Event(Generic[T]):
-    """Something that happens, and the functions to call then: one that is assigned, and any number of connected ones.
+    """Something that happens, and the functions to call then: an assigned one, and any number of connected ones.
 
         manager.on_user_achievement_update = show_toast
 
@@ -19,7 +19,7 @@ class Event(Generic[T]):
         def play_sound(achievement):
             ...
 
-    The assigned one is called first, then the connected ones in the order in which they came. **Thread**: the game's.
+    The assigned one is called first, then the connected ones in the order of their connection. **Thread**: the game's.
     """
 
     __slots__ = ("_assigned", "_connected", "_name", "handlers")
@@ -31,9 +31,9 @@ class Event(Generic[T]):
         self.handlers: Handlers[T] = ()
 
     def connect(self, handler: _Handler) -> _Handler:
-        """Add a handler and return it, so that this serves as a decorator; one that is connected already stays once.
+        """Add a handler and return it, so that this is usable as a decorator; connecting it again changes nothing.
 
-        Raises `TypeError` for something that cannot be called.
+        Raises `TypeError` for something that is not callable.
         """
         self._check(handler)
         if handler not in self._connected:
@@ -44,7 +44,7 @@ class Event(Generic[T]):
     __call__ = connect
 
     def disconnect(self, handler: Callable[[T], object]) -> None:
-        """Remove a handler; raises `ValueError` if it is not connected."""
+        """Remove a handler. Raises `ValueError` if it is not connected."""
         if handler not in self._connected and handler != self._assigned:
             raise ValueError(f"{handler!r} is not connected to {self._name}")
         self._connected = tuple(one for one in self._connected if one != handler)
@@ -55,7 +55,7 @@ class Event(Generic[T]):
     def assign(self, handler: Callable[[T], object] | None) -> None:
         """Replace the assigned handler, or remove it with None; the connected ones stay.
 
-        Raises `TypeError` for something that cannot be called.
+        Raises `TypeError` for something that is not callable.
         """
         if handler is not None:
             self._check(handler)
@@ -67,7 +67,7 @@ class Event(Generic[T]):
 
     def _check(self, handler: object) -> None:
         if not callable(handler):
-            raise TypeError(f"{self._name} takes functions; {handler!r:.60} cannot be called")
+            raise TypeError(f"{self._name}: expected a function, got {handler!r:.60}")
 
     def _rebuild(self) -> None:
         assigned = () if self._assigned is None else (self._assigned,)

@@ -1,4 +1,4 @@
-"""The end of a manager that nobody closes: at exit, when it is thrown away, in a forked child."""
+"""The end of a manager that the game does not close: at exit, when it is dropped, in a forked child."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .worker.thread import Worker
 
 
 class Lifetime:
-    """Ends a manager whose game does not: `close` runs at exit, `forget` in a forked child.
+    """Ends a manager if the game does not: `close` runs at exit, `forget` in a forked child.
 
-    Once nobody holds the manager any more its worker ends by itself. Holds neither the manager nor its methods.
+    When the manager is garbage-collected, its worker ends. Holds references to neither the manager nor its methods.
     """
 
     def __init__(
@@ -27,11 +27,11 @@ class Lifetime:
         _alive.add(self)
 
     def closed(self) -> None:
-        """Nothing is left to do at exit."""
+        """Note that the manager is closed: nothing is left to do at exit."""
         atexit.unregister(self._at_exit)
 
     def in_forked_child(self) -> None:
-        """Leave to the parent what is the parent's."""
+        """Leave the parent's files and threads to the parent."""
         self._abandon.detach()
         self.closed()
         forget = self._forget()
@@ -52,7 +52,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _abandon(worker: Worker) -> None:
-    """Have the worker end, without waiting for it."""
+    """Make the worker end, without waiting for it."""
     if worker.started:
         worker.abandon()
     else:

@@ -1,1 +1,1 @@
-"""The rules both sides share: pure functions and values, standard library only."""
+"""The rules that client and service share: pure functions and values, standard library only."""

@@ -1,4 +1,4 @@
-"""The catalogue file: the achievements of one game as its author writes them down, in TOML or in JSON.
+"""The catalogue file: the achievements of one game as its author writes them, in TOML or JSON.
 
     application_id = 461618159171141643
 
@@ -11,7 +11,7 @@
     name_localizations = { de = "Gewinne das Spiel" }
 
 Required are `application_id` and, in each achievement, `id`, `name` and `description`. An id may also be a
-string of digits, since a JavaScript number cannot hold one. All mistakes of a file are told at once.
+string of digits, since a JavaScript number cannot hold one. All mistakes in a file are reported together.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 class CatalogueEntry:
     """One achievement of a catalogue.
 
-    `key` is its name in code, unique in the catalogue; `icon` is the path of a picture as written, relative
-    to the file. Either is None where the file has none.
+    `key` is its name in code, unique in the catalogue; `icon` is the path of a picture as written, relative to the
+    file. Either is None if the file does not have it.
     """
 
     achievement: Achievement
@@ -64,14 +64,14 @@ class CatalogueEntry:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All achievements of one application, by ascending id; `source` is the file's name for messages."""
+    """All achievements of one application, by ascending id; `source` is the file's name, for messages."""
 
     application_id: int
     entries: tuple[CatalogueEntry, ...]
     source: str
 
     def id_of(self, key: str) -> int:
-        """Return the id of the achievement with this `key`; raises `KeyError` where there is none."""
+        """Return the id of the achievement with this `key`. Raises `KeyError` if there is none."""
         ids = {entry.key: entry.achievement.id for entry in self.entries if entry.key is not None}
         if key not in ids:
             raise KeyError(f"{self.source} has no achievement with the key {_show(key)}{_hint(key, ids)}")
@@ -81,8 +81,8 @@ class Catalogue:
 def parse_catalogue(text: str, *, source: str) -> Catalogue:
     """Read a catalogue from the text of its file; `source` is the file's name.
 
-    It is JSON when the name ends in .json or the text starts with a brace, otherwise TOML. Raises
-    `CatalogueError` with every mistake.
+    It is JSON if the name ends in .json or the text starts with a brace, otherwise TOML. Raises `CatalogueError` with
+    every mistake.
     """
     text = text.removeprefix("\ufeff")  # editors on Windows may put this mark first
     problems: list[str] = []
@@ -105,12 +105,12 @@ def _load(text: str, source: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as exc:
         raise CatalogueError(source, [f"{source}: not valid {'JSON' if is_json else 'TOML'}: {exc}"]) from exc
     if not isinstance(data, dict):
-        raise CatalogueError(source, [f"{source}: the file is {_show(data)}; it has to be an object in braces"])
+        raise CatalogueError(source, [f"{source}: expected an object in braces, got {_show(data)}"])
     return data
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse in JSON, as TOML does, a field that stands twice: the first value would be lost unnoticed."""
+    """Refuse a repeated field in JSON, as TOML does: the first value would be lost unnoticed."""
     fields: dict[str, Any] = {}
     for name, value in pairs:
         if name in fields:
@@ -120,7 +120,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _only_line(name: str, text: str) -> int | None:
-    """Return the number of the line that begins with `name`, as a header or a field; None where there is not one."""
+    """Return the number of the one line that begins with `name`, as a header or a field; None if there is no such line."""
     begins = re.compile(rf"""[ \t{{\[]*(["']?){re.escape(name)}\1[ \t]*[\].:=]""")
     numbers = [number for number, line in enumerate(text.split("\n"), 1) if begins.match(line)]
     return numbers[0] if len(numbers) == 1 else None
@@ -129,19 +129,19 @@ def _only_line(name: str, text: str) -> int | None:
 def _entries(top: _Table, application_id: int, text: str) -> list[CatalogueEntry]:
     items = top.fields.get("achievement", [])
     if not isinstance(items, list):
-        top.wrong(f"achievement is {_show(items)}; it has to be tables under [[achievement]], in JSON a list")
+        top.wrong(f"achievement: expected tables under [[achievement]] (in JSON a list), got {_show(items)}")
         return []
     if len(items) > ACHIEVEMENTS_MAX:
-        top.wrong(f"there are {len(items)} achievements; allowed are at most {ACHIEVEMENTS_MAX}")
+        top.wrong(f"expected at most {ACHIEVEMENTS_MAX} achievements, got {len(items)}")
     lines = [number for number, line in enumerate(text.split("\n"), 1) if _HEADER.match(line)]
     entries: list[CatalogueEntry] = []
     owners: dict[int | str, str] = {}
     for number, item in enumerate(items, 1):
-        # The counts differ where a text looks like a header: then no line is better than a wrong one.
+        # The counts differ if some text looks like a header. Then no line number is better than a wrong one.
         where = f"{top.where}:{lines[number - 1]}" if len(lines) == len(items) else top.where
         label = f"[[achievement]] #{number}"
         if not isinstance(item, dict):
-            top.problems.append(f"{where}: {label} is {_show(item)}; it has to be a table of fields")
+            top.problems.append(f"{where}: {label}: expected a table of fields, got {_show(item)}")
             continue
         if isinstance(item.get("key"), str):
             label += f" {_show(item['key'])}"
@@ -150,13 +150,13 @@ def _entries(top: _Table, application_id: int, text: str) -> list[CatalogueEntry
         entries.append(entry)
         for field, value in (("id", entry.achievement.id), ("key", entry.key)):
             if value and (owner := owners.setdefault(value, label)) != label:
-                table.wrong(f"{field} is {_show(value)}, as in {owner}; each needs its own")
+                table.wrong(f"{field} is {_show(value)}, as in {owner}; each achievement needs its own")
     return entries
 
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """One table of the file, read field by field: a mistake is noted, and something harmless returned."""
+    """One table of the file, read field by field: a mistake is noted, and a harmless value returned instead."""
 
     fields: dict[str, Any]
     where: str
@@ -188,37 +188,39 @@ class _Table:
         return CatalogueEntry(achievement, self.key(), self.icon())
 
     def snowflake(self, name: str) -> int:
-        allowed = f"a whole number from 1 to {MAX_SNOWFLAKE}"
+        expected = f"an integer from 1 to {MAX_SNOWFLAKE}"
         if name not in self.fields:
-            self.wrong(f"{name} is missing; it has to be {allowed}")
+            self.wrong(f"{name} is missing: expected {expected}")
             return 0
         value = self.fields[name]
         try:
             return parse_snowflake(value)
-        except (ValueError, RecursionError):  # the second: lists of lists too deep to print
-            self.wrong(f"{name} is {_show(value)}; it has to be {allowed}")
+        except (ValueError, RecursionError):  # RecursionError: lists nested too deep to print
+            self.wrong(f"{name}: expected {expected}, got {_show(value)}")
             return 0
 
     def text(self, name: str, longest: int) -> str:
         if name not in self.fields:
-            self.wrong(f"{name} is missing; it has to be a text of 1 to {longest} characters")
+            self.wrong(f"{name} is missing: expected a string of 1 to {longest} characters")
             return ""
         return self._text(name, self.fields[name], longest)
 
     def _text(self, name: str, value: object, longest: int) -> str:
         if not isinstance(value, str):
-            self.wrong(f"{name} is {_show(value)}; it has to be a text of 1 to {longest} characters")
+            self.wrong(f"{name}: expected a string of 1 to {longest} characters, got {_show(value)}")
             return ""
         if not 1 <= len(value) <= longest:
-            self.wrong(f"{name} is {len(value)} characters long ({_show(value)}); allowed are 1 to {longest}")
+            self.wrong(f"{name}: expected 1 to {longest} characters, got {len(value)} ({_show(value)})")
         if unusable := _NOT_TEXT.search(value):
-            self.wrong(f"{name} is {_show(value)}; it must not have the character {_show(unusable[0])}")
+            self.wrong(
+                f"{name} is {_show(value)}, which contains {_show(unusable[0])}, a character that cannot be used"
+            )
         return value
 
     def flag(self, name: str) -> bool:
         value = self.fields.get(name, False)
         if not isinstance(value, bool):
-            self.wrong(f"{name} is {_show(value)}; allowed are true and false")
+            self.wrong(f"{name}: expected true or false, got {_show(value)}")
             return False
         return value
 
@@ -227,7 +229,7 @@ class _Table:
         if value is None:
             return None
         if not isinstance(value, dict):
-            self.wrong(f'{name} is {_show(value)}; it has to be a table such as {{ de = "…" }}')
+            self.wrong(f'{name}: expected a table such as {{ de = "…" }}, got {_show(value)}')
             return None
         texts: dict[str, str] = {}
         for locale, text in value.items():
@@ -243,7 +245,7 @@ class _Table:
         if value is None:
             return None
         if not isinstance(value, str) or not value.isidentifier() or keyword.iskeyword(value):
-            self.wrong(f"key is {_show(value)}; it has to be a name that Python allows, such as win_the_game")
+            self.wrong(f"key: expected a Python identifier such as win_the_game, got {_show(value)}")
             return None
         return value
 
@@ -251,9 +253,11 @@ class _Table:
         value = self.fields.get("icon")
         if value is None:
             return None
-        # By Windows' rules a path is absolute where it is by POSIX's, and with a drive or share beside.
+        # Windows' rules cover POSIX's absolute paths, and those with a drive or a share.
         if not isinstance(value, str) or not value or _NOT_TEXT.search(value) or PureWindowsPath(value).anchor:
-            self.wrong(f"icon is {_show(value)}; it has to be a path from the file on, such as icons/win.png")
+            self.wrong(
+                f"icon: expected a path relative to the catalogue file, such as icons/win.png, got {_show(value)}"
+            )
             return None
         return value
 
@@ -266,7 +270,7 @@ def _show(value: object) -> str:
     try:
         return _short.repr(value)
     except ValueError:  # Python does not print integers of more than 4300 digits
-        return "a number of thousands of digits"
+        return "a number with thousands of digits"
 
 
 def _hint(name: str, known: Iterable[str]) -> str:

@@ -1,14 +1,22 @@
 """Every exception of the package, and Discord's error bodies as data.
 
     DiscordAchievementsError
-    ├── ConfigurationError   a constructor argument or an environment variable is unusable (also a ValueError)
-    ├── CatalogueError       the catalogue file is wrong; lists every mistake (also a ValueError)
+    ├── ConfigurationError   an argument or an environment variable cannot be used (also a ValueError)
+    ├── CatalogueError       the catalogue file has mistakes, all of them listed (also a ValueError)
     ├── ResultError          a getter has nothing to return; carries the `Result`
     ├── TransportError       no answer came: connection, time-out, TLS, or a body that broke off
-    ├── WireError            an answer came that is not what the protocol says
-    └── ApiError             the service answered with an error; carries status, code, message, errors
+    ├── WireError            an answer is not what the protocol says
+    ├── ApiError             the service answered with an error; carries status, code, message, errors
+    ├── NotSignedInError     client.worker.session: there is no token to ask the service with
+    ├── DiscordException     gamesdk.results: the old spellings' exceptions, one subclass for each `Result`
+    ├── NotOfferedError      gamesdk.absent: a part of the GameSDK other than achievements (also NotImplementedError)
+    ├── StoreUnavailable     server.stores.base: the database does not answer
+    ├── TooManyAchievements  server.stores.base: the application has the maximum already
+    └── AlreadyExists        server.stores.base: the id is taken
 
-Messages say what happened, with which value, and what to do. None ever contains a token.
+Not in the tree: `client.disk.database.DamagedError`, a `sqlite3.DatabaseError`; `testing.UnscriptedRequestError`, an
+`AssertionError`; `testing.inline.NotYet`, which is a signal. Messages say what failed, with which value, what was
+expected and what to do. None ever contains a token.
 """
 
 from __future__ import annotations
@@ -27,11 +35,11 @@ class DiscordAchievementsError(Exception):
 
 
 class ConfigurationError(DiscordAchievementsError, ValueError):
-    """An argument or environment variable cannot be used; the message says which and what is allowed."""
+    """An argument or environment variable cannot be used; the message says which, and what was expected."""
 
 
 class CatalogueError(DiscordAchievementsError, ValueError):
-    """The catalogue file has mistakes; `problems` lists all of them, not the first only."""
+    """The catalogue file has mistakes; `problems` lists all of them."""
 
     def __init__(self, source: str, problems: Sequence[str]) -> None:
         self.source = source
@@ -50,7 +58,7 @@ class ResultError(DiscordAchievementsError):
 
 
 class TransportError(DiscordAchievementsError):
-    """No whole answer came from the service; `timed_out` tells that waiting for one took all the time there was."""
+    """No whole answer came from the service; `timed_out` is whether the time for one ran out."""
 
     def __init__(self, message: str, *, timed_out: bool = False) -> None:
         self.timed_out = timed_out
@@ -58,11 +66,11 @@ class TransportError(DiscordAchievementsError):
 
 
 class WireError(DiscordAchievementsError):
-    """An answer came that cannot be read as what the protocol promises."""
+    """An answer is not what the protocol promises."""
 
 
 class ErrorCode(Enum):
-    """Discord's documented error answers that this protocol uses: HTTP status, JSON code, message."""
+    """Discord's documented error answers that this protocol uses: HTTP status, JSON code and message."""
 
     UNAUTHORIZED = (401, 0, "401: Unauthorized")
     ROUTE_NOT_FOUND = (404, 0, "404: Not Found")
@@ -92,9 +100,9 @@ class ErrorCode(Enum):
 class ApiError(DiscordAchievementsError):
     """An error answer of the service, as data.
 
-    `status` is the HTTP status, `code` Discord's JSON code (0 when it has none, None when the body was not
-    Discord's error shape: a proxy or another server spoke), `errors` the tree of field errors, `retry_after_s`
-    the seconds that the service asked to wait, `is_global` whether a 429 stands for all routes.
+    `status` is the HTTP status, `code` Discord's JSON code (0 if it has none, None if the body was not in Discord's
+    error format, so that a proxy or another server answered), `errors` the tree of field errors, `retry_after_s` the
+    seconds that the service asked to wait, `is_global` whether a 429 applies to all routes.
     """
 
     def __init__(
@@ -124,7 +132,7 @@ class ApiError(DiscordAchievementsError):
 
 
 class FieldErrors:
-    """Collects what is wrong with a body, so that all of it is told at once, each mistake under its field."""
+    """Collects what is wrong with a body, so that all mistakes are reported together, each under its field."""
 
     def __init__(self) -> None:
         self._tree: dict[str, Any] = {}
@@ -137,7 +145,7 @@ class FieldErrors:
         node.setdefault("_errors", []).append({"code": code, "message": message})
 
     def error(self) -> ApiError | None:
-        """Return the 400 that tells all mistakes, None where there are none."""
+        """Return the 400 with all mistakes, None if there are none."""
         return ApiError.of(ErrorCode.INVALID_FORM_BODY, errors=self._tree) if self._tree else None
 
 
@@ -149,14 +157,14 @@ def field_error(path: Sequence[str], code: str, message: str) -> ApiError:
 
 
 def shown(value: object) -> str:
-    """Return what a message repeats of a value that somebody sent, however long or deeply nested it is."""
+    """Return a value as a message shows it: at most 40 characters, however long or deeply nested it is."""
     try:
         return reprlib.repr(value)[:40]
     except ValueError:  # Python does not print integers of more than 4300 digits
-        return "a number of thousands of digits"
+        return "a number with thousands of digits"
 
 
 def rate_limited(retry_after_s: float) -> ApiError:
     """Return the 429 of a limit that lets requests through again in `retry_after_s` seconds."""
-    # Rounded up, as in the headers: who comes back at that time must not be refused.
+    # Rounded up, as in the headers: a client that comes back at that time must not be refused.
     return ApiError(429, 0, "You are being rate limited.", retry_after_s=math.ceil(retry_after_s * 1000) / 1000)

@@ -21,7 +21,7 @@ _RANK = {_canonical(locale): rank for rank, locale in enumerate(_IN_DISCORDS_ORD
 
 
 def same_language(locale: str, locales: Iterable[str]) -> list[str]:
-    """Return those of `locales` in the language of `locale`, in Discord's order; unlisted ones come last."""
+    """Return those of `locales` with the language of `locale`, in Discord's order; others come last."""
     language = _canonical(locale).partition("-")[0]
     return sorted(
         (other for other in locales if _canonical(other).partition("-")[0] == language),
@@ -30,10 +30,10 @@ def same_language(locale: str, locales: Iterable[str]) -> list[str]:
 
 
 def resolve(default: str, localizations: Mapping[str, str] | None, locale: str) -> str:
-    """Return the text for a player who reads `locale`: its own, else one in its language, else `default`.
+    """Return the text for a player's `locale`: its own, else one in its language, else `default`.
 
-    Letter case does not matter, and `de_DE` is read as `de-DE`. Of several texts in the language, the
-    one that is first in Discord's list of locales wins.
+    Case does not matter, and `de_DE` is read as `de-DE`. Of several texts in the language, the one that comes first in
+    Discord's list of locales wins.
     """
     if not localizations:
         return default

@@ -1,12 +1,12 @@
-"""Rate limits, as Discord's headers tell them.
+"""Rate limits, as Discord's headers describe them.
 
 A limited answer carries `X-RateLimit-Limit` (requests in a window), `-Remaining` (left in this one), `-Reset` (when
 it ends, seconds since the epoch), `-Reset-After` (the same as seconds from now) and `-Bucket` (which limit it was).
 A client that sends nothing while `Remaining` is 0 and `Reset-After` has not passed is never refused. Only
-`Reset-After` is used for waiting: the wall clocks of two machines need not agree. Of a 429's several words, the one
-furthest in the future counts.
+`Reset-After` is used for waiting, since the wall clocks of two machines need not agree. If a 429 names several times,
+the latest counts.
 
-Waiting is done in `now`, monotonic seconds.
+All waiting uses `now`, monotonic seconds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MAX_DATE_CHARACTERS = 64
 
 
 class LimitState(NamedTuple):
-    """What one answer said: requests per window, requests left, seconds until the window ends, name of the bucket."""
+    """One answer's limit: requests per window, requests left, seconds until the window ends, name of the bucket."""
 
     limit: int
     remaining: int
@@ -42,7 +42,7 @@ def _number(said: object) -> float | None:
 
 
 def read_headers(headers: Mapping[str, str]) -> LimitState | None:
-    """Return what the lower-case `headers` say about the limit, or None where they say nothing usable."""
+    """Return the limit in the lower-case `headers`, or None if they have nothing usable."""
     remaining = _number(headers.get("x-ratelimit-remaining"))
     reset_after_s = _number(headers.get("x-ratelimit-reset-after"))
     if remaining is None or reset_after_s is None:
@@ -53,8 +53,8 @@ def read_headers(headers: Mapping[str, str]) -> LimitState | None:
 
 
 def write_headers(state: LimitState, at_s: float) -> dict[str, str]:
-    """Return the headers that tell `state`; `at_s` is the wall clock in seconds since the epoch."""
-    # Rounded up: a client that comes back at the time it was told must not be refused for half a millisecond.
+    """Return the headers for `state`; `at_s` is the wall clock in seconds since the epoch."""
+    # Rounded up: a client that comes back at the time it was given must not be refused for half a millisecond.
     reset_after_s = math.ceil(state.reset_after_s * 1000) / 1000
     return {
         "X-RateLimit-Limit": str(state.limit),
@@ -66,9 +66,9 @@ def write_headers(state: LimitState, at_s: float) -> dict[str, str]:
 
 
 def refusal_headers(wait_s: float, scope: str = "user") -> dict[str, str]:
-    """Return the headers that a 429 has beyond those: how long to wait, in whole seconds, and whose limit it was.
+    """Return the further headers of a 429: how long to wait, in whole seconds, and whose limit it was.
 
-    It is one second at least: none at all would have a client try again at once.
+    The wait is at least one second: without any, a client would try again at once.
     """
     return {"Retry-After": str(max(1, math.ceil(wait_s))), "X-RateLimit-Scope": scope}
 
@@ -76,7 +76,7 @@ def refusal_headers(wait_s: float, scope: str = "user") -> dict[str, str]:
 def retry_after_s(headers: Mapping[str, str], body: object, at_us: int | None = None) -> float | None:
     """Return how long a 429 or 503 asks to wait: the longest of its header, its bucket's reset and its body.
 
-    Where the header is a date, it is compared with the answer's own `Date`, or else with `at_us`, our clock.
+    If the header is a date, it is compared with the answer's own `Date`, or else with `at_us`, our clock.
     """
     said: list[object] = [headers.get("retry-after"), headers.get("x-ratelimit-reset-after")]
     if isinstance(body, Mapping) and not isinstance(body.get("retry_after"), str):
@@ -87,7 +87,7 @@ def retry_after_s(headers: Mapping[str, str], body: object, at_us: int | None = 
 
 
 def _until_date_s(headers: Mapping[str, str], at_us: int | None) -> float | None:
-    """Return the seconds until the date in `retry-after`, 0 for one that is past; None where it is no date."""
+    """Return the seconds until the date in `retry-after`, 0 for one in the past, None if it is not a date."""
     until_s, now_s = _date_s(headers.get("retry-after")), _date_s(headers.get("date"))
     if now_s is None and at_us is not None:
         now_s = at_us / 1_000_000
@@ -95,10 +95,10 @@ def _until_date_s(headers: Mapping[str, str], at_us: int | None) -> float | None
 
 
 def _date_s(text: str | None) -> float | None:
-    """Return an HTTP-date as seconds since the epoch. Source: RFC 9110, 5.6.7, all three forms of it."""
+    """Return an HTTP-date as seconds since the epoch, in any of its three forms. Source: RFC 9110, 5.6.7."""
     if text is None or len(text) > _MAX_DATE_CHARACTERS:
         return None
-    # Imported late: it would add some ten milliseconds to every game's start, and few services ever say a date.
+    # Imported late: it would add some ten milliseconds to every game's start, and few services ever send a date.
     from email.utils import parsedate_to_datetime
 
     try:
@@ -110,19 +110,19 @@ def _date_s(text: str | None) -> float | None:
 
 @dataclass(slots=True)
 class Bucket:
-    """What a client knows of one limit: nothing until an answer has told it."""
+    """What a client knows of one limit: nothing until the first answer."""
 
     _remaining: int | None = None
     _reset_at: float = 0.0
 
     def wait_s(self, now: float) -> float:
-        """Return the seconds until a request may be sent; 0 when it may be now."""
+        """Return the seconds until a request may be sent, 0 if it may be sent now."""
         if self._remaining is None or self._remaining > 0:
             return 0.0
         return max(0.0, self._reset_at - now)
 
     def update(self, state: LimitState, now: float) -> None:
-        """Take over what an answer said at `now`."""
+        """Remember the limit that an answer carried at `now`."""
         self._remaining = state.remaining
         self._reset_at = now + state.reset_after_s
 
@@ -145,5 +145,5 @@ class Window:
         return allowed, self.limit.requests - self._used, self._opened + self.limit.per_s - now
 
     def is_over(self, now: float) -> bool:
-        """Tell whether nothing of it counts any more."""
+        """Return whether the window has ended."""
         return now - self._opened >= self.limit.per_s

@@ -14,27 +14,27 @@ _DIGITS = re.compile("[1-9][0-9]{0,18}")  # at most as many as the greatest has
 
 
 def is_snowflake(value: object) -> TypeGuard[int]:
-    """Tell whether `value` is an id: an int (not a bool) from 1 to 2^63-1."""
+    """Return whether `value` is an id: an int (not a bool) from 1 to 2**63-1."""
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_SNOWFLAKE
 
 
 def parse_snowflake(value: object) -> int:
-    """Return the id that `value` spells, a decimal string or an int; anything else raises `ValueError`.
+    """Return the id in `value`, a decimal string or an int. Raises `ValueError` for anything else.
 
-    A string with a leading zero is none: an id is spelled in one way only.
+    A string with a leading zero is not an id: there is only one spelling.
     """
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value)
     if is_snowflake(value):
         return value
-    raise ValueError(f"{shown(value)} is not an id; allowed are whole numbers from 1 to {MAX_SNOWFLAKE}")
+    raise ValueError(f"expected an id, an integer from 1 to {MAX_SNOWFLAKE}, got {shown(value)}")
 
 
 def format_snowflake(value: int) -> str:
-    """Return an id as JSON spells it."""
+    """Return an id as JSON has it, a decimal string."""
     return str(value)
 
 
 def make_snowflake(at_us: int, low_bits: int) -> int:
-    """Return a new id for the time `at_us`; `low_bits`, of which 22 count, tell apart those of one millisecond."""
+    """Return a new id for the time `at_us`; 22 `low_bits` distinguish the ids of one millisecond."""
     return (at_us // 1000 - DISCORD_EPOCH_MS) << LOW_BITS | low_bits & ((1 << LOW_BITS) - 1)

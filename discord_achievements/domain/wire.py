@@ -1,8 +1,8 @@
-"""How things look on the wire: JSON objects of Discord's documented HTTP, both ways.
+"""The JSON objects of Discord's documented HTTP: reading and writing them.
 
 Discord's page shows two shapes of an Achievement. Its tables (API v10) have `name` as a string beside
 `name_localizations`; its samples (v6 to v9) have `name` as `{"default": …, "localizations": {…}}`. Reading accepts
-either, with unknown fields and without optional ones; writing is told which.
+either, with unknown fields and without optional ones; writing takes the shape as an argument.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Shape(Enum):
     """The two shapes of an Achievement."""
 
     OBJECTS = "v6 to v9: name is an object with default and localizations"
-    STRINGS = "v10: name is a string, name_localizations stands beside it"
+    STRINGS = "v10: name is a string, next to name_localizations"
 
     @classmethod
     def of(cls, version: int) -> Shape:
@@ -39,7 +39,7 @@ class Shape(Enum):
 
 
 class Record(NamedTuple):
-    """One entry of a player's list as a service tells it; what it left out is None.
+    """One entry of a player's list as a service sends it; what it omits is None.
 
     `progress` is None in an answer of definitions only (as Discord's sample prints it), `definition` None in an
     answer of records only (as the native SDK read it).
@@ -60,7 +60,7 @@ def format_time(at_us: int) -> str:
 def parse_time(text: str) -> int:
     """Return ISO 8601 as microseconds since the epoch; without an offset it is UTC.
 
-    Raises `ValueError`, and `OverflowError` where UTC has no year 1 to 9999 for it.
+    Raises `ValueError`, or `OverflowError` if the year in UTC is not 1 to 9999.
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
@@ -97,7 +97,7 @@ def encode_achievement(achievement: Achievement, shape: Shape) -> dict[str, Any]
 
 
 def decode_achievement(data: object) -> Achievement:
-    """Read an Achievement in either shape; raises `WireError`."""
+    """Read an Achievement in either shape. Raises `WireError`."""
     fields = _mapping(data)
     name, name_localizations = _text(fields, "name")
     description, description_localizations = _text(fields, "description")
@@ -122,7 +122,7 @@ def encode_record(
 
 
 def encode_progress(user_id: int, achievement_id: int, progress: Progress, revision: int) -> dict[str, Any]:
-    """Return the part of a superset object that is the player's."""
+    """Return the player's part of a superset object."""
     return {
         "user_id": format_snowflake(user_id),
         "achievement_id": format_snowflake(achievement_id),
@@ -140,7 +140,7 @@ def decode_record(data: object) -> Record:
     user_id = None if fields.get("user_id") is None else _id(fields, "user_id")
     revision = fields.get("revision")
     if revision is not None and not _is_revision(revision):
-        raise WireError(f"revision is {shown(revision)}, not a whole number from 0 to 2^63-1")
+        raise WireError(f"revision: expected an integer from 0 to 2**63-1, got {shown(revision)}")
     return Record(achievement_id, user_id, _progress(fields), revision, definition)
 
 
@@ -157,7 +157,7 @@ def format_event(event_id: int, event: str, data: Mapping[str, Any]) -> bytes:
 
 
 def matches_etag(if_none_match: str, etag: str) -> bool:
-    """Tell whether an `If-None-Match` header names `etag`, by the weak comparison that RFC 9110 asks for."""
+    """Return whether an `If-None-Match` header names `etag`. Source: RFC 9110, weak comparison."""
     named = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
     return etag in named or "*" in named
 
@@ -171,7 +171,7 @@ def encode_update(percent: int, seconds_since_unlock: int | None) -> dict[str, A
 
 
 def decode_update(data: object) -> tuple[int, float]:
-    """Read that body as percent and age of the unlock in seconds (0 where it says nothing usable).
+    """Read that body: the percent, and the age of the unlock in seconds (0 if it has nothing usable).
 
     Raises the `ApiError` to answer with.
     """
@@ -204,13 +204,13 @@ def encode_error(error: ApiError) -> dict[str, Any]:
 
 
 def decode_error(status: int, data: object, retry_after_s: float | None = None) -> ApiError:
-    """Read an error's body; one that is not Discord's shape becomes an `ApiError` whose code is None."""
+    """Read an error's body; one that is not in Discord's format becomes an `ApiError` whose code is None."""
     if isinstance(data, Mapping):
         code, message, errors = data.get("code"), data.get("message"), data.get("errors")
         if isinstance(message, str):
             return ApiError(
                 status,
-                # A 429's body has no code where a whole limit was hit.
+                # The body of a 429 has no code.
                 code if isinstance(code, int) and not isinstance(code, bool) else (0 if status == 429 else None),
                 message[:200],
                 errors=errors if isinstance(errors, Mapping) else None,
@@ -223,7 +223,7 @@ def decode_error(status: int, data: object, retry_after_s: float | None = None) 
 def _mapping(data: object) -> Mapping[str, Any]:
     if isinstance(data, Mapping):
         return data
-    raise WireError(f"{shown(data)} stands where a JSON object belongs")
+    raise WireError(f"expected a JSON object, got {shown(data)}")
 
 
 def _id(fields: Mapping[str, Any], name: str) -> int:
@@ -240,7 +240,7 @@ def _text(fields: Mapping[str, Any], name: str) -> tuple[str, Mapping[str, str] 
         localizations = value.get("localizations")
         value = value.get("default")
     if not _is_text(value):
-        raise WireError(f"{name} is {shown(value)}, neither a string nor an object with a default")
+        raise WireError(f"{name}: expected a string or an object with a default, got {shown(value)}")
     if not isinstance(localizations, Mapping):
         return value, None
     texts = {locale: text for locale, text in localizations.items() if _is_text(locale) and _is_text(text)}
@@ -252,7 +252,7 @@ def _is_revision(value: object) -> TypeGuard[int]:
 
 
 def _is_text(value: object) -> TypeGuard[str]:
-    """JSON can spell half of a surrogate pair, which no file and no screen can take."""
+    """Return whether `value` is a string without half of a surrogate pair, which JSON allows and UTF-8 does not."""
     if not isinstance(value, str):
         return False
     try:
@@ -267,11 +267,11 @@ def _progress(fields: Mapping[str, Any]) -> Progress | None:
     if percent is None:
         return None
     if not is_percent(percent):
-        raise WireError(f"percent_complete is {shown(percent)}, not a whole number from 0 to 100")
+        raise WireError(f"percent_complete: expected an integer from 0 to 100, got {shown(percent)}")
     unlocked_at = fields.get("unlocked_at")
     if percent < COMPLETE or not unlocked_at:
         return Progress(percent, None)
     try:
         return Progress(percent, parse_time(unlocked_at))
     except (TypeError, ValueError, OverflowError) as exc:
-        raise WireError(f"unlocked_at is {shown(unlocked_at)}, not ISO 8601") from exc
+        raise WireError(f"unlocked_at: expected ISO 8601, got {shown(unlocked_at)}") from exc

@@ -1,4 +1,4 @@
-"""Reads a catalogue from its file."""
+"""Reads a catalogue and the paths of its icons from disk."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ _MAX_CHARACTERS = 4_000_000
 def read_catalogue(path: object) -> Catalogue:
     """Return the catalogue in the file at `path`.
 
-    Raises `CatalogueError`, and `ConfigurationError` for what is no path. **Blocks** for the disk.
+    Raises `CatalogueError`, or `ConfigurationError` if `path` is not a path. **Blocks** for the disk.
     """
     if not isinstance(path, str | os.PathLike):
         raise ConfigurationError(
-            f"achievements is a {type(path).__name__}; it has to be the path of a catalogue file, such as"
-            " 'achievements.toml'"
+            f"achievements: expected the path of a catalogue file, such as 'achievements.toml', got {path!r:.60}"
         )
     source = os.fsdecode(path)
     try:
         with open(source, encoding="utf-8") as file:
             text = file.read(_MAX_CHARACTERS + 1)
     except FileNotFoundError as exc:
-        raise CatalogueError(source, [f"there is no such file; looked for {os.path.abspath(source)}"]) from exc
+        raise CatalogueError(source, [f"there is no such file: {os.path.abspath(source)}"]) from exc
     except UnicodeDecodeError as exc:
-        raise CatalogueError(source, [f"the file is not UTF-8 ({exc}); save it with that encoding"]) from exc
+        raise CatalogueError(source, [f"the file is not UTF-8 ({exc}); save it in that encoding"]) from exc
     except (OSError, ValueError) as exc:  # ValueError: a path with a null character
         raise CatalogueError(source, [f"the file cannot be read: {exc}"]) from exc
     if len(text) > _MAX_CHARACTERS:
@@ -38,14 +37,14 @@ def read_catalogue(path: object) -> Catalogue:
 
 
 def icon_paths(catalogue: Catalogue) -> dict[int, str]:
-    """Return where the icons are that a catalogue names, by achievement id."""
-    # Absolute, so that a game may change its working directory.
+    """Return the paths of a catalogue's icons, by achievement id."""
+    # Absolute, since a game may change its working directory.
     folder = Path(catalogue.source).absolute().parent
     return {entry.achievement.id: str(folder / entry.icon) for entry in catalogue.entries if entry.icon}
 
 
 def png_paths(catalogue: Catalogue) -> dict[int, str]:
-    """Return what `icon_paths` does; raises `CatalogueError` with every icon that is no PNG or missing.
+    """Return what `icon_paths` does. Raises `CatalogueError` with every icon that is missing or not a PNG.
 
     **Blocks** for the disk.
     """

@@ -1,4 +1,4 @@
-"""An exclusive lock on an open file; it ends with the file or the process."""
+"""An exclusive lock on an open file, which ends with the file or the process."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _POLL_S = 0.005
 if sys.platform == "win32":
     import msvcrt
 
-    # Windows locks are mandatory: a locked byte cannot be read by others. One far behind the content hurts nobody.
+    # Windows locks are mandatory: others cannot read a locked byte. One far beyond the content does no harm.
     _LOCKED_BYTE = 1 << 30
 
     def try_lock(file: BinaryIO) -> bool:
-        """Lock `file`; return False when another process, or another open file, holds it.
+        """Lock `file`; return False if another process, or another open file, holds the lock.
 
-        Raises `OSError` where files cannot be locked at all.
+        Raises `OSError` if files cannot be locked at all.
         """
         file.seek(_LOCKED_BYTE)
         try:
@@ -35,9 +35,9 @@ else:
     import fcntl
 
     def try_lock(file: BinaryIO) -> bool:
-        """Lock `file`; return False when another process, or another open file, holds it.
+        """Lock `file`; return False if another process, or another open file, holds the lock.
 
-        Raises `OSError` where files cannot be locked at all.
+        Raises `OSError` if files cannot be locked at all.
         """
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -48,9 +48,9 @@ else:
 
 @contextmanager
 def locked(path: Path, timeout_s: float) -> Iterator[None]:
-    """Hold the lock of the file at `path`, which is made if need be and stays. Raises `OSError`, also for too late.
+    """Hold the lock of the file at `path`, which is created if necessary and stays. Raises `OSError`.
 
-    **Blocks** while another process holds it, for at most `timeout_s`.
+    **Blocks** while another process holds it; after `timeout_s` that is a `TimeoutError`.
     """
     deadline = time.monotonic() + timeout_s
     with path.open("ab") as file:

@@ -1,17 +1,17 @@
 """The journal makes a set crash-safe before the call returns, without a system call on the game thread.
 
 It is a memory-mapped file. Writing a record is a copy into memory that the operating system keeps when the process is
-killed. The worker commits each record to the cache within milliseconds, which adds safety from power loss.
+killed. The worker commits each record to the database within milliseconds, which adds safety from power loss.
 
 Layout: slots of 128 bytes. A slot belongs to one achievement of one owner and holds two cells of 64 bytes, written in
 turn, so that a write torn by a crash never destroys the record before it. A cell is: sequence number, achievement id,
-time of the set in microseconds, owner, percent, checksum. All cells whose checksum holds count; the progress rule
-makes reading an old one harmless. The file's name tells its nonce, by which the cache knows the sequence number up to
-which it has committed, so nothing is ever erased here. Another layout needs another name: files with names that this
+time of the set in microseconds, owner, percent, checksum. All cells with a valid checksum count; the progress rule
+makes reading an old one harmless. The file's name contains its nonce, under which the database keeps the sequence
+number that it has committed, so nothing is ever erased here. Another layout needs another name: files whose names this
 module does not know are left alone.
 
-Each process has a journal of its own, locked while it lives. One without an owner is what a crash left: the next
-start folds it into the cache and removes it.
+Each process has its own journal, locked while the process lives. An unlocked one was left by a crash: the next start
+copies its records into the database and removes it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _crc32 = zlib.crc32
 
 
 class Entry(NamedTuple):
-    """One set as the journal holds it."""
+    """One set as the journal has it."""
 
     seq: int
     achievement_id: int
@@ -73,27 +73,27 @@ class Journal:
 
     @classmethod
     def create(cls, folder: Path) -> Journal:
-        """Make, lock and map a new journal in `folder`; raises `OSError`."""
+        """Create, lock and map a new journal in `folder`. Raises `OSError`."""
         for _ in range(_TRIES):
             nonce = secrets.token_bytes(NONCE_BYTES)
             path = folder / f"journal-{nonce.hex()}.bin"
             file = path.open("x+b")
             try:
                 if _take(file, path):
-                    # Real zeros, not a hole: a full disk has to show here, not as a fatal signal when a page is
-                    # first written.
+                    # Real zeros, not a hole: a full disk must show here, not as a fatal signal when a page is first
+                    # written.
                     file.write(bytes(FILE_BYTES))
                     file.flush()
                     return cls(file, path, nonce)
             except BaseException:
                 _let_go(file, path, remove=True)
                 raise
-            # Another process that starts just now took the empty file for one that a crash left.
+            # Another process, starting at this moment, took the empty file for one that a crash left.
             file.close()
         raise OSError(f"none of {_TRIES} new journals could be locked")
 
     def write(self, seq: int, achievement_id: int, percent: int, at_us: int, owner: bytes) -> bool:
-        """Record a set; when this returns True a killed process loses nothing. False: no room until a commit.
+        """Record a set. When this returns True, a killed process loses nothing; False means no room until a commit.
 
         `seq` rises with each call.
         """
@@ -109,7 +109,7 @@ class Journal:
         else:
             cell, last_seq, last_percent = written
             if percent <= last_percent and last_seq > self.committed_seq:
-                return True  # a game may say less in the same frame; that must not push out what it has reached
+                return True  # a game may set a lower value in the same frame; that must not replace the higher one
             cell ^= _CELL_BYTES
         checksum = _crc32(_pack_fields(seq, achievement_id, at_us, owner, percent))
         _pack_cell_into(self._map, cell, seq, achievement_id, at_us, owner, percent, checksum)
@@ -129,25 +129,25 @@ class Journal:
 
     @property
     def is_committed(self) -> bool:
-        """Whether the cache has everything that was written here."""
+        """Whether the database has everything that was written here."""
         return self.committed_seq >= self._last_seq
 
     @property
     def is_overrun(self) -> bool:
-        """Whether the cache has yet to commit a set for which there was no room here. **Thread**: any."""
+        """Whether a set for which there was no room here is not in the database yet. **Thread**: any."""
         return self._left_out_seq > self.committed_seq
 
     def close(self, *, remove: bool) -> None:
-        """Give it up; `remove` it when the cache holds all of it, else the next start folds it in.
+        """Unlock the journal; `remove` it if the database has all of it, otherwise the next start recovers it.
 
-        Raises `OSError` where it cannot be removed.
+        Raises `OSError` if it cannot be removed.
         """
         self._map.close()
         _let_go(self._file, self._path, remove=remove)
 
 
 class Orphan:
-    """A journal whose process is gone; held locked until closed."""
+    """A journal whose process has ended; locked until closed."""
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self.nonce = _nonce(path)
@@ -157,11 +157,11 @@ class Orphan:
 
     @classmethod
     def take(cls, path: Path) -> Orphan | None:
-        """Lock and read the journal at `path`; None where a living process has it. Raises `OSError`."""
+        """Lock and read the journal at `path`; None if a living process has it. Raises `OSError`."""
         try:
             file = path.open("r+b")
         except FileNotFoundError:
-            return None  # another process has just folded it in
+            return None  # another process has just recovered it
         try:
             if _take(file, path):
                 return cls(file, path)
@@ -172,15 +172,15 @@ class Orphan:
         return None
 
     def close(self, *, remove: bool) -> None:
-        """Let go of it, and `remove` it once the cache has committed its entries.
+        """Unlock the journal, and `remove` it once the database has its entries.
 
-        Raises `OSError` where it cannot be removed.
+        Raises `OSError` if it cannot be removed.
         """
         _let_go(self._file, self._path, remove=remove)
 
 
 def read(data: bytes) -> list[Entry]:
-    """Return every undamaged entry of a journal's bytes, in the order in which they were written."""
+    """Return the undamaged entries in a journal's bytes, in the order in which they were written."""
     entries = []
     for start in range(0, len(data) - _CELL.size + 1, _CELL_BYTES):
         *fields, checksum = _CELL.unpack_from(data, start)
@@ -192,7 +192,7 @@ def read(data: bytes) -> list[Entry]:
 
 
 def paths(folder: Path) -> Iterator[Path]:
-    """Yield where the journals in `folder` are, those of living processes too."""
+    """Yield the paths of the journals in `folder`, including those of living processes."""
     return (path for path in sorted(folder.glob("journal-*.bin")) if _NAME.fullmatch(path.name))
 
 
@@ -206,7 +206,7 @@ def _nonce(path: Path) -> bytes:
 
 
 def _take(file: BinaryIO, path: Path) -> bool:
-    """Lock `file`; return False when another process holds it, or has held and removed it."""
+    """Lock `file`; return False if another process holds it, or has held and removed it."""
     if not try_lock(file):
         return False
     try:
@@ -217,7 +217,7 @@ def _take(file: BinaryIO, path: Path) -> bool:
 
 def _let_go(file: BinaryIO, path: Path, *, remove: bool) -> None:
     if os.name == "nt":
-        file.close()  # Windows removes no open file; elsewhere a lock held to the end lets nobody take it meanwhile
+        file.close()  # Windows removes no open file; elsewhere holding the lock to the end keeps others out meanwhile
     try:
         if remove:
             path.unlink(missing_ok=True)

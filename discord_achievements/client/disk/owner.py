@@ -1,8 +1,8 @@
-"""Whose progress is it: sixteen bytes that name an owner without naming anybody.
+"""Whose progress it is: sixteen bytes that identify an owner without naming anybody.
 
 Progress belongs to the player whose token was in use when it was made. Often it is not known yet who that is, so
-records carry what is known at that moment: nothing (local mode), a hash of the token, the user's id, or, while no
-token is there at all, a number for this run. The cache learns from the first answer which of them are one player.
+records carry what is known at that moment: nothing (local mode), a hash of the token, the user's id, or, while there is
+no token at all, a number for this run. The service's first answer shows which of them are one player (see `players`).
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ _BYTES = 16
 _LOCAL, _TOKEN, _USER, _RUN = b"\0", b"\1", b"\2", b"\3"
 
 LOCAL = bytes(_BYTES)
-"""The owner of what is done in local mode: whoever signs in first on this data folder."""
+"""The owner of what is set in local mode: the first player to sign in on this data folder."""
 
 
 def of_token(token: str) -> bytes:
-    """Return the owner that a token stands for; the token cannot be found from it."""
+    """Return the owner for a token; the token cannot be recovered from it."""
     return _TOKEN + hashlib.sha256(token.encode()).digest()[: _BYTES - 1]
 
 
 def of_user(user_id: int) -> bytes:
-    """Return the owner whose user id is known beforehand."""
+    """Return the owner for a user id that is known beforehand."""
     return _USER + struct.pack(">7xQ", user_id)
 
 
 def of_run() -> bytes:
-    """Return a new owner for the time in which there is no token; the next one to sign in takes it over."""
+    """Return a new owner for a run without a token; the next player to sign in takes it over."""
     return _RUN + secrets.token_bytes(_BYTES - 1)
 
 
 def is_run(owner: bytes) -> bool:
-    """Tell whether `owner` is one of `of_run`."""
+    """Return whether `owner` was made by `of_run`."""
     return owner.startswith(_RUN)
 
 
 def user_of(owner: bytes) -> int | None:
-    """Return the user id that `owner` tells, if it does."""
+    """Return the user id in `owner`, None if it has none."""
     return int.from_bytes(owner[1:], "big") if owner.startswith(_USER) else None

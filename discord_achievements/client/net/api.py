@@ -1,4 +1,4 @@
-"""The service's HTTP as the client speaks it: which request means what, and how to read the answer."""
+"""The service's HTTP as the client uses it: the requests, and how to read the answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ USER_AGENT = "discord_achievements (Python)"
 _STREAM_SILENCE_S = 45.0  # three of the service's comments missed
 _MAX_HEADER_CHARACTERS = 256
 _SPACE = " \t\r\n"
-# With these it may be the service, but at another path.
+# With these it may be the service, but at a different path.
 _OTHER_PATH = (ErrorCode.ROUTE_NOT_FOUND, ErrorCode.METHOD_NOT_ALLOWED, ErrorCode.INVALID_API_VERSION)
 _decode_element = json.JSONDecoder().raw_decode
 
@@ -32,12 +32,12 @@ class Api:
         self._timeout_s = timeout_s
 
     def fetch(self, token: str, etag: str | None) -> Request:
-        """Ask for the player's list, unless it is still the one that `etag` names."""
+        """Return the request for the player's list, unless that is still the one that `etag` names."""
         path = routes.GET_USER_ACHIEVEMENTS.path(application_id=self._application_id)
         return self._request("GET", path, token, {"If-None-Match": etag} if etag and is_sendable(etag) else {})
 
     def update(self, token: str, achievement_id: int, progress: Progress, at_us: int) -> Request:
-        """Tell the player's progress; an unlock carries its age, so that a late one keeps its own time."""
+        """Return the request that sends progress; an unlock carries its age, so that a late one keeps its own time."""
         path = routes.UPDATE_USER_ACHIEVEMENT.path(
             user_id=_ME, application_id=self._application_id, achievement_id=achievement_id
         )
@@ -46,7 +46,7 @@ class Api:
         return self._request("PUT", path, token, {"Content-Type": "application/json"}, body)
 
     def stream(self, token: str, last_event_id: str) -> Request:
-        """Ask for the stream of changes, from `last_event_id` on if that is not empty."""
+        """Return the request for the stream of changes, those since `last_event_id` first if that is not empty."""
         path = routes.USER_ACHIEVEMENT_EVENTS.path(application_id=self._application_id)
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}
         if last_event_id:
@@ -54,13 +54,13 @@ class Api:
         return self._request("GET", path, token, headers, timeout_s=max(self._timeout_s, _STREAM_SILENCE_S))
 
     def icon(self, achievement_id: int, icon_hash: str) -> Request:
-        """Ask for an icon. Icons are public: the token stays here."""
+        """Return the request for an icon. Icons are public, so it carries no token."""
         path = routes.icon_path(self._application_id, achievement_id, icon_hash)
         url = routes.asset_root(self._base_url) + path
         return Request("GET", url, {"User-Agent": USER_AGENT, "Accept": "image/png"}, timeout_s=self._timeout_s)
 
     def describe(self, outcome: Exception) -> str:
-        """Return an outcome for the log, in one line."""
+        """Return an outcome as one line for the log."""
         said = str(outcome)
         if isinstance(outcome, ApiError) and outcome.errors:
             said += f" {json.dumps(outcome.errors)[:300]}"
@@ -82,25 +82,25 @@ class Api:
 
 
 def is_sendable(value: str) -> bool:
-    """Tell whether what a service told can be said back to it in a header."""
+    """Return whether a value that the service has sent can be sent back to it in a header."""
     return len(value) <= _MAX_HEADER_CHARACTERS and value.isascii() and value.isprintable() and value == value.strip()
 
 
 def check(response: Response, at_us: int | None = None) -> None:
-    """Raise the `ApiError` that an answer of 300 or more is; 304 is none.
+    """Raise the `ApiError` for an answer of 300 or more, except 304.
 
-    `at_us` is our clock, for an answer that says until which date to wait but not what the time is.
+    `at_us` is our clock, for an answer that says until which date to wait but has no `Date`.
     """
     if response.status < 300 or response.status == 304:
         return
     data: object = None
-    with suppress(ValueError, RecursionError):  # not the service's own words then: decode_error says so
+    with suppress(ValueError, RecursionError):  # then it is not the service's own answer: decode_error says so
         data = json.loads(response.body)
     raise wire.decode_error(response.status, data, ratelimit.retry_after_s(response.headers, data, at_us))
 
 
 def read_update(response: Response) -> wire.Record | None:
-    """Return what the service holds after an update that it accepted, None where it did not say.
+    """Return what the service holds after an update that it accepted, None if the answer does not say.
 
     Raises `WireError`.
     """
@@ -109,19 +109,19 @@ def read_update(response: Response) -> wire.Record | None:
     try:
         data = json.loads(response.body)
     except (ValueError, RecursionError) as exc:
-        raise WireError(f"the answer to an update is not JSON: {response.body[:40]!r}") from exc
+        raise WireError(f"expected JSON in answer to an update, got {response.body[:40]!r}") from exc
     if isinstance(data, dict) and "percent_complete" in data:
         return wire.decode_record(data)
     if isinstance(data, dict):
         return None
-    raise WireError(f"the answer to an update is not a JSON object: {response.body[:40]!r}")
+    raise WireError(f"expected a JSON object in answer to an update, got {response.body[:40]!r}")
 
 
 def read_list(body: bytes, size: int, pause: Callable[[], None]) -> Iterator[list[wire.Record]]:
     """Yield a list's entries, `size` at a time. Raises `WireError`.
 
-    The interpreter lock is held through each long call, and a game's frame waits for it. So there is no long call:
-    the elements are decoded one by one, with a real pause after each slice.
+    A long call holds the interpreter lock, and the game's frame waits for it. So there is no long call: the elements are
+    decoded one by one, with a real pause after each slice.
     """
     try:
         text = body.decode()
@@ -129,7 +129,7 @@ def read_list(body: bytes, size: int, pause: Callable[[], None]) -> Iterator[lis
         raise WireError(f"the list is not UTF-8: {exc}") from exc
     position = _skip(text, 0)
     if text[position : position + 1] != "[":
-        raise WireError(f"the answer is not a JSON list: {text[:40]!r}")
+        raise WireError(f"expected a JSON list, got {text[:40]!r}")
     records: list[wire.Record] = []
     position = _skip(text, position + 1)
     while text[position : position + 1] != "]":
@@ -139,7 +139,7 @@ def read_list(body: bytes, size: int, pause: Callable[[], None]) -> Iterator[lis
         if text[position : position + 1] == ",":
             position = _skip(text, position + 1)
         elif text[position : position + 1] != "]":
-            raise WireError(f"the list breaks off or is malformed at character {position}")
+            raise WireError(f"the list is cut off or malformed at character {position}")
         if len(records) == size:
             yield records
             records = []
@@ -152,7 +152,7 @@ def _element(text: str, position: int) -> tuple[Any, int]:
     try:
         return _decode_element(text, position)
     except (ValueError, RecursionError) as exc:
-        raise WireError(f"the list is not JSON from character {position} on") from exc
+        raise WireError(f"the list is not JSON at character {position}") from exc
 
 
 def _skip(text: str, position: int) -> int:
@@ -162,13 +162,13 @@ def _skip(text: str, position: int) -> int:
 
 
 def wrong_address(base_url: str, outcome: Exception, name: str = "base_url") -> str | None:
-    """Return what is wrong with a base URL where something else than the service has answered; None if it was that.
+    """Return what is wrong with a base URL if something other than the service has answered, None if nothing is.
 
-    `name` is what the user calls it.
+    `name` is where the user has set the URL.
     """
     if not isinstance(outcome, ApiError) or judge(outcome).verdict is not Verdict.MISCONFIGURED:
         return None
     if outcome.code is not None and (outcome.status, outcome.code) not in [(a.status, a.code) for a in _OTHER_PATH]:
         return None
-    has_to = "be the address of one" if base_url.endswith("/api/v10") else "end in /api/v10"
-    return f"{base_url} is not an achievements service: {name} has to {has_to}"
+    must = "be the address of one" if base_url.endswith("/api/v10") else "end in /api/v10"
+    return f"{base_url} is not an achievements service: {name} must {must}"

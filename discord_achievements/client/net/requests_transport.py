@@ -1,9 +1,9 @@
 """The transport over `requests`; the only module that imports it.
 
-It drives `requests`' adapter without its `Session`: a session asks the environment and netrc anew for each request,
-keeps cookies, and reads the body of a redirect without limit.
+It uses `requests`' adapter without its `Session`: a session reads the environment and netrc for each request, keeps
+cookies, and reads the body of a redirect without a limit.
 
-Nothing is tried twice here: the policy repeats a first failure at once, and that covers a kept connection which the
+Nothing is tried twice here: the schedule repeats a first failure at once, which covers a kept connection that the
 service has dropped meanwhile.
 """
 
@@ -43,7 +43,7 @@ _T = TypeVar("_T")
 
 
 class RequestsTransport:
-    """Sends over HTTP. What the environment says of proxies and certificate authorities is read here, once."""
+    """Sends over HTTP. The environment's proxies and certificate authorities are read once, by the constructor."""
 
     def __init__(self, *, user_agent: str = _DEFAULTS["User-Agent"]) -> None:
         self._headers = _DEFAULTS | {"User-Agent": user_agent}
@@ -54,13 +54,13 @@ class RequestsTransport:
         self._line = self._new_line(StrictAnswer)
 
     def send(self, request: Request) -> Response:
-        """Return the answer, whole. Raises `TransportError`. **Blocks** for three times the time-out at worst."""
+        """Return the whole answer. Raises `TransportError`. **Blocks** for at most three times the time-out."""
         return self._line.run(request, lambda: _whole(self._line.open(request, self._headers)))
 
     def open_stream(self, request: Request) -> _Stream:
-        """Return the answer once its headers are here, on a connection of its own. Raises `TransportError`."""
+        """Return the answer once its headers have arrived, on its own connection. Raises `TransportError`."""
         line = self._new_line(StrictStreamAnswer)
-        # An encoder on the other side could hold events back.
+        # Compression on the other side could hold events back.
         headers = self._headers | {"Accept-Encoding": "identity"}
 
         def start() -> _Stream:
@@ -76,7 +76,7 @@ class RequestsTransport:
             raise
 
     def close(self) -> None:
-        """Cut all connections, for good; one that is still being made ends by its time-out. **Thread**: any."""
+        """Cut all connections, for good; one that is still being opened ends by its time-out. **Thread**: any."""
         with self._lock:
             self._closed = True
             lines = list(self._lines)
@@ -92,7 +92,7 @@ class RequestsTransport:
 
 
 class _Stream:
-    """An answer that goes on; `answer` is None when it was refused, and `response` then has all of it."""
+    """An answer that continues; `answer` is None if it was refused, and `response` then has all of it."""
 
     def __init__(self, line: _Line, request: Request, answer: requests.Response | None, response: Response) -> None:
         self.response = response
@@ -106,7 +106,7 @@ class _Stream:
             while data := self._read():
                 yield data
         except TransportError:
-            if not self._line.closed:  # else it is we who ended it
+            if not self._line.closed:  # otherwise we ended it ourselves
                 raise
         finally:
             self.close()
@@ -114,7 +114,7 @@ class _Stream:
     def close(self) -> None:
         self._line.close()
         if not self._reading.acquire(timeout=_WAKE_S):
-            return  # the reader has not noticed, which a SOCKS proxy can bring about; it closes when it does
+            return  # with a SOCKS proxy the reader may not have noticed yet; it closes the answer when it does
         try:
             if self._answer is not None:
                 self._answer.close()
@@ -127,12 +127,12 @@ class _Stream:
             if self._answer is None or self._line.closed:
                 return b""
             raw = self._answer.raw
-            # What is there, not line by line: that is 2.5 times faster.
+            # Whatever has arrived, not line by line: that is 2.5 times faster.
             return self._line.run(self._request, lambda: raw.read1(_CHUNK_BYTES, decode_content=True))
 
 
 class _Line:
-    """A pool of connections that any thread can cut: the one for requests, or the one of one stream."""
+    """A pool of connections that any thread can cut: the pool for requests, or that of one stream."""
 
     def __init__(self, kind: type[StrictAnswer], environment: _Environment) -> None:
         self.closed = False
@@ -144,8 +144,8 @@ class _Line:
     def open(self, request: Request, defaults: Mapping[str, str]) -> requests.Response:
         """Send a request and return its answer, body unread. Raises foreign exceptions: call it within `run`."""
         if name := _unsendable(request.headers):
-            # http.client finds that too, but quotes the value, which may be a token.
-            raise TransportError(f"the header {name} has characters, such as a line break, that cannot be sent")
+            # http.client checks that too, but quotes the value, which may be a token.
+            raise TransportError(f"the header {name} contains characters, such as a line break, that cannot be sent")
         headers = CaseInsensitiveDict(defaults)
         headers.update(request.headers)
         return self._adapter.send(
@@ -157,14 +157,14 @@ class _Line:
         )
 
     def run(self, request: Request, action: Callable[[], _T]) -> _T:
-        """Return what `action` returns; everything that goes wrong in it becomes a `TransportError`."""
+        """Return what `action` returns; every failure in it becomes a `TransportError`."""
         if self.closed:
             raise TransportError("this transport has been closed")
         try:
             return action()
         except _FOREIGN as exc:
             error = _translated(exc, request, closed=self.closed)
-        # Raised out here, with no trace of the foreign exception: its frames hold the headers, and so the token.
+        # Raised out here, without the foreign exception: its frames hold the headers, and so the token.
         raise error
 
     def close(self) -> None:
@@ -173,7 +173,7 @@ class _Line:
             sockets = list(self._sockets)
         for sock in sockets:
             cut(sock)
-        self._adapter.close()  # the idle connections; those in use are closed by their thread, which is awake now
+        self._adapter.close()  # the idle connections; those in use are closed by their threads, which are awake now
 
     def _add(self, sock: socket.socket) -> None:
         with self._lock:
@@ -184,7 +184,7 @@ class _Line:
 
 
 class _Environment:
-    """What the environment says of proxies and certificate authorities; asking it costs more than a request."""
+    """The environment's proxies and certificate authorities, read once: reading them costs more than a request."""
 
     def __init__(self) -> None:
         self.verify: str | bool = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
@@ -201,7 +201,7 @@ class _Environment:
 
 
 class _Plain(HTTPConnection):
-    """Tells about its socket as soon as it is connected."""
+    """Reports its socket as soon as it is connected."""
 
     def __init__(self, *args: Any, opened: _Opened, kind: type[StrictAnswer], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -226,10 +226,10 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """Makes cuttable connections: one kept for the service, one for the icons' host."""
+    """Makes connections that can be cut: one kept for the service, one for the icons' host."""
 
     def __init__(self, opened: _Opened, kind: type[StrictAnswer]) -> None:
-        # urllib3 passes what a pool does not know on to its connections.
+        # urllib3 passes arguments that a pool does not know on to its connections.
         extras: dict[str, Any] = {"opened": opened, "kind": kind}
         self._pools: Any = {
             "http": functools.partial(_PlainPool, **extras),
@@ -240,14 +240,16 @@ class _Adapter(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **kwargs)
-        if not proxy.lower().startswith("socks"):  # those have connections of their own: they end by their time-out
+        if not proxy.lower().startswith(
+            "socks"
+        ):  # SOCKS has connection classes of its own, which end by their time-out
             manager.pool_classes_by_scheme = self._pools
         return manager
 
 
 def _prepared(request: Request, headers: CaseInsensitiveDict[str]) -> requests.PreparedRequest:
-    # What Request.prepare() does on top holds the interpreter for a tenth of a millisecond, and a game waits for that:
-    # it looks for cookies, files, parameters and hooks, and checks a URL that has been checked already.
+    # Request.prepare() would also look for cookies, files, parameters and hooks, and check a URL that has been checked
+    # already. That holds the interpreter for a tenth of a millisecond, and the game waits for it.
     prepared = requests.PreparedRequest()
     prepared.method = request.method
     prepared.url = request.url
@@ -266,12 +268,12 @@ def _unsendable(headers: Mapping[str, str]) -> str | None:
 
 
 def _whole(answer: requests.Response) -> Response:
-    # The limit holds for the decompressed body too. Where the length is known, urllib3 need not copy what it has read.
+    # The limit applies to the decompressed body too. If the length is known, urllib3 need not copy what it has read.
     amount = MAX_BODY_BYTES + 1
     if "content-encoding" not in answer.headers and answer.raw.length_remaining is not None:
-        amount = min(amount, answer.raw.length_remaining or 1)  # 0 would leave the connection taken
+        amount = min(amount, answer.raw.length_remaining or 1)  # 0 would leave the connection in use
     with closing(answer):
-        body = answer.raw.read(amount, decode_content=True)  # in one go: almost all of it is waiting without a lock
+        body = answer.raw.read(amount, decode_content=True)  # in one go: almost all of it is waiting, without the lock
     if len(body) > MAX_BODY_BYTES:
         raise TransportError(f"the answer from {_place(answer.url)} is larger than {MAX_BODY_BYTES} bytes")
     return _response(answer, body)
@@ -284,7 +286,7 @@ def _response(answer: requests.Response, body: bytes) -> Response:
 def _translated(exc: BaseException, request: Request, *, closed: bool) -> TransportError:
     place = _place(request.url)
     if closed:
-        return TransportError(f"the request to {place} was given up: this transport has been closed")
+        return TransportError(f"the request to {place} was cancelled: this transport has been closed")
     if isinstance(exc, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
         return TransportError(f"no whole answer from {place} within {request.timeout_s:g} s", timed_out=True)
     reason = _reason(exc)
@@ -295,7 +297,7 @@ def _translated(exc: BaseException, request: Request, *, closed: bool) -> Transp
 
 
 def _reason(exc: BaseException) -> str:
-    """Return what the system said, which `requests` and urllib3 wrap in words of their own."""
+    """Return the system's own message, which `requests` and urllib3 wrap in theirs."""
     cause: BaseException = exc
     deeper: BaseException | None = exc
     while deeper is not None:
@@ -307,7 +309,7 @@ def _reason(exc: BaseException) -> str:
 
 def _place(url: str) -> str:
     try:
-        # Without a user name or password that may stand in front of the host.
+        # Without a user name or password in front of the host.
         return urlsplit(url).netloc.rpartition("@")[2] or "an address without a host"
     except ValueError:
         return "an address that is no URL"

@@ -1,4 +1,4 @@
-"""How to end a connection that another thread is waiting on."""
+"""How to end a connection on which another thread is waiting."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from contextlib import suppress
 
 
 def cut(sock: socket.socket) -> None:
-    """End a connection; a read of it that waits returns at once. **Thread**: any.
+    """End a connection; a read that is waiting returns at once. **Thread**: any.
 
-    Closing the socket object stays with the thread that uses it.
+    The thread that uses the socket still has to close the object.
     """
-    with suppress(OSError):  # it may have ended by itself
-        # The plain socket's method: the one of a TLS socket forgets the encryption first, and what its thread
-        # sends in that moment would go out in clear text.
+    with suppress(OSError):  # it may have ended already
+        # The plain socket's method: that of a TLS socket drops the encryption first, and what its thread sends at that
+        # moment would go out as clear text.
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
     if sys.platform == "win32":
         # Windows wakes a waiting read only when the handle is closed; macOS may lose the wake-up when it is.

@@ -1,7 +1,7 @@
-"""HTTP answers, strict where http.client and `requests` are lenient: about time, and about headers that break off.
+"""HTTP answers, strict where http.client and `requests` are lenient: about time, and about headers that are cut off.
 
-`requests` times each read by itself, so an answer could drip for ever. http.client takes a connection that ends
-amid the headers for the end of the headers, so a cut answer could pass for a success without a body.
+`requests` times each read on its own, so an answer could drip for ever. http.client treats a connection that ends amid
+the headers as the end of the headers, so a truncated answer could pass for a success without a body.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _TIMEOUTS = 2
 
 
 class StrictAnswer(http.client.HTTPResponse):
-    """An answer that has to be whole within twice its connection's time-out."""
+    """An answer that must be whole within twice its connection's time-out."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -34,7 +34,7 @@ class StrictAnswer(http.client.HTTPResponse):
 
 
 class StrictStreamAnswer(StrictAnswer):
-    """The same for an answer which may go on for ever after its headers, unless it is a refusal."""
+    """The same for an answer that may continue for ever after its headers, unless it is a refusal."""
 
     def begin(self) -> None:
         """Read the headers."""
@@ -44,7 +44,7 @@ class StrictStreamAnswer(StrictAnswer):
 
 
 class _Incoming(io.RawIOBase):
-    """What comes in, up to a moment; `ended` tells that the other side has ended it."""
+    """What arrives until a moment; `ended` is whether the other side has closed the connection."""
 
     def __init__(self, raw: io.RawIOBase, until: float) -> None:
         self.until = until

@@ -1,1 +1,1 @@
-"""The worker's thread: what is sent, stored and reported, and when."""
+"""The worker's thread: what is stored, sent and reported, and when. See `client` for the map."""
