@@ -105,7 +105,7 @@ def _load(text: str, source: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as exc:
         raise CatalogueError(source, [f"{source}: not valid {'JSON' if is_json else 'TOML'}: {exc}"]) from exc
     if not isinstance(data, dict):
-        raise CatalogueError(source, [f"{source}: expected an object in braces, got {_show(data)}"])
+        raise CatalogueError(source, [f"{source}: the file is {_show(data)}; expected an object in braces"])
     return data
 
 
@@ -120,7 +120,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _only_line(name: str, text: str) -> int | None:
-    """Return the number of the one line that begins with `name`, as a header or a field; None if there is no such line."""
+    """Return the number of the line that begins with `name`, as a header or a field; None unless there is one."""
     begins = re.compile(rf"""[ \t{{\[]*(["']?){re.escape(name)}\1[ \t]*[\].:=]""")
     numbers = [number for number, line in enumerate(text.split("\n"), 1) if begins.match(line)]
     return numbers[0] if len(numbers) == 1 else None
@@ -129,10 +129,10 @@ def _only_line(name: str, text: str) -> int | None:
 def _entries(top: _Table, application_id: int, text: str) -> list[CatalogueEntry]:
     items = top.fields.get("achievement", [])
     if not isinstance(items, list):
-        top.wrong(f"achievement: expected tables under [[achievement]] (in JSON a list), got {_show(items)}")
+        top.wrong(f"achievement is {_show(items)}; expected tables under [[achievement]], in JSON a list")
         return []
     if len(items) > ACHIEVEMENTS_MAX:
-        top.wrong(f"expected at most {ACHIEVEMENTS_MAX} achievements, got {len(items)}")
+        top.wrong(f"there are {len(items)} achievements; expected at most {ACHIEVEMENTS_MAX}")
     lines = [number for number, line in enumerate(text.split("\n"), 1) if _HEADER.match(line)]
     entries: list[CatalogueEntry] = []
     owners: dict[int | str, str] = {}
@@ -141,7 +141,7 @@ def _entries(top: _Table, application_id: int, text: str) -> list[CatalogueEntry
         where = f"{top.where}:{lines[number - 1]}" if len(lines) == len(items) else top.where
         label = f"[[achievement]] #{number}"
         if not isinstance(item, dict):
-            top.problems.append(f"{where}: {label}: expected a table of fields, got {_show(item)}")
+            top.problems.append(f"{where}: {label} is {_show(item)}; expected a table of fields")
             continue
         if isinstance(item.get("key"), str):
             label += f" {_show(item['key'])}"
@@ -190,27 +190,27 @@ class _Table:
     def snowflake(self, name: str) -> int:
         expected = f"an integer from 1 to {MAX_SNOWFLAKE}"
         if name not in self.fields:
-            self.wrong(f"{name} is missing: expected {expected}")
+            self.wrong(f"{name} is missing; expected {expected}")
             return 0
         value = self.fields[name]
         try:
             return parse_snowflake(value)
         except (ValueError, RecursionError):  # RecursionError: lists nested too deep to print
-            self.wrong(f"{name}: expected {expected}, got {_show(value)}")
+            self.wrong(f"{name} is {_show(value)}; expected {expected}")
             return 0
 
     def text(self, name: str, longest: int) -> str:
         if name not in self.fields:
-            self.wrong(f"{name} is missing: expected a string of 1 to {longest} characters")
+            self.wrong(f"{name} is missing; expected a string of 1 to {longest} characters")
             return ""
         return self._text(name, self.fields[name], longest)
 
     def _text(self, name: str, value: object, longest: int) -> str:
         if not isinstance(value, str):
-            self.wrong(f"{name}: expected a string of 1 to {longest} characters, got {_show(value)}")
+            self.wrong(f"{name} is {_show(value)}; expected a string of 1 to {longest} characters")
             return ""
         if not 1 <= len(value) <= longest:
-            self.wrong(f"{name}: expected 1 to {longest} characters, got {len(value)} ({_show(value)})")
+            self.wrong(f"{name} is {len(value)} characters long ({_show(value)}); expected 1 to {longest}")
         if unusable := _NOT_TEXT.search(value):
             self.wrong(
                 f"{name} is {_show(value)}, which contains {_show(unusable[0])}, a character that cannot be used"
@@ -220,7 +220,7 @@ class _Table:
     def flag(self, name: str) -> bool:
         value = self.fields.get(name, False)
         if not isinstance(value, bool):
-            self.wrong(f"{name}: expected true or false, got {_show(value)}")
+            self.wrong(f"{name} is {_show(value)}; expected true or false")
             return False
         return value
 
@@ -229,7 +229,7 @@ class _Table:
         if value is None:
             return None
         if not isinstance(value, dict):
-            self.wrong(f'{name}: expected a table such as {{ de = "…" }}, got {_show(value)}')
+            self.wrong(f'{name} is {_show(value)}; expected a table such as {{ de = "…" }}')
             return None
         texts: dict[str, str] = {}
         for locale, text in value.items():
@@ -245,7 +245,7 @@ class _Table:
         if value is None:
             return None
         if not isinstance(value, str) or not value.isidentifier() or keyword.iskeyword(value):
-            self.wrong(f"key: expected a Python identifier such as win_the_game, got {_show(value)}")
+            self.wrong(f"key is {_show(value)}; expected a Python identifier such as win_the_game")
             return None
         return value
 
@@ -255,9 +255,7 @@ class _Table:
             return None
         # Windows' rules cover POSIX's absolute paths, and those with a drive or a share.
         if not isinstance(value, str) or not value or _NOT_TEXT.search(value) or PureWindowsPath(value).anchor:
-            self.wrong(
-                f"icon: expected a path relative to the catalogue file, such as icons/win.png, got {_show(value)}"
-            )
+            self.wrong(f"icon is {_show(value)}; expected a path relative to the catalogue file, such as icons/win.png")
             return None
         return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from discord_achievements import AchievementManager, CatalogueError, Result
+from discord_achievements import AchievementManager, CatalogueError, ConfigurationError, Result
+from discord_achievements.client.net.transport import Response
 from discord_achievements.domain.catalogue import parse_catalogue
+from discord_achievements.testing import ScriptedTransport
 from tests.support.managers import (
     APPLICATION_ID,
     OK,
@@ -25,6 +28,7 @@ from tests.support.managers import (
     result_of,
     write_catalogue,
 )
+from tests.support.service_games import World, listing, scripted, superset
 
 TRANSLATED = PLAIN | {
     "name_localizations": {"de": "Gehe", "pt-BR": "Ande", "en-GB": "Stroll"},
@@ -123,3 +127,27 @@ def test_a_catalogue_may_have_been_read_before(start: Start, tmp_path: Path) -> 
     assert game.percents == {WALK: 0, WIN: 0, SECURE: 0}
     with pytest.raises(CatalogueError):
         AchievementManager(5, achievements=catalogue, data_dir=tmp_path / "other")
+
+
+def test_the_answer_to_an_update_may_bring_another_name(world: World) -> None:
+    transport = ScriptedTransport(
+        {
+            "get_user_achievements": listing(superset(WALK, 0)),
+            "update_user_achievement": Response(200, {}, json.dumps(superset(WALK, 40, name="Stroll")).encode()),
+        }
+    )
+    game = scripted(world, transport)
+    game.fetch()
+    assert game.manager.get_achievement(WALK).name == "Walk"
+    assert game.set(WALK, 40) is OK
+    assert game.manager.get_achievement(WALK).name == "Stroll"
+
+
+def test_the_language_can_be_changed_while_the_game_runs(start: Start, tmp_path: Path) -> None:
+    german = {"de": "Gehe"}
+    game = start(achievements=write_catalogue(tmp_path, [PLAIN | {"name_localizations": german}]), locale="en-US")
+    assert game.manager.get_achievement(WALK).name == "Walk"
+    game.manager.set_locale("de")
+    assert (game.manager.locale, game.manager.get_achievement(WALK).name) == ("de", "Gehe")
+    with pytest.raises(ConfigurationError, match="locale"):
+        game.manager.set_locale(5)  # type: ignore[arg-type]

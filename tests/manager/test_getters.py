@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from discord_achievements import Result, UserAchievement
+from discord_achievements import Result, ResultError, UserAchievement
 from tests.support.managers import OK, SECRET, SECURE, UNKNOWN, WALK, WIN, Game, Start, result_of, write_catalogue
 
 
@@ -77,3 +77,23 @@ def test_a_secret_shows_itself_at_100(start: Start) -> None:
     game = start()
     game.fetch()
     assert game.percents[SECRET] == 100
+
+
+def test_an_index_that_is_no_int_is_explained(game: Game) -> None:
+    game.fetch()
+    with pytest.raises(ResultError, match="expected an int from 0 to 2"):
+        game.manager.get_user_achievement_at("0")  # type: ignore[arg-type]
+
+
+def test_the_whole_list_is_what_the_getters_give_one_by_one(game: Game) -> None:
+    assert game.manager.user_achievements() == []
+    game.fetch()
+    listed = game.manager.user_achievements()
+    assert [one.achievement_id for one in listed] == list(game.percents)
+    assert listed == [game.manager.get_user_achievement(one.achievement_id) for one in listed]
+
+
+def test_an_id_in_quotes_is_explained(game: Game) -> None:
+    game.fetch()
+    with pytest.raises(ResultError, match="an id is an int"):
+        game.manager.get_user_achievement(str(WALK))  # type: ignore[arg-type]

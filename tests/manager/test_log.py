@@ -35,9 +35,9 @@ def test_only_the_first_outage_is_a_warning(world: World, caplog: pytest.LogCapt
 @pytest.mark.parametrize(
     ("base_url", "advice"),
     [
-        ("https://game.invalid:8000", "has to end in /api/v10"),
-        ("https://game.invalid:8000/api/v11", "has to end in /api/v10"),
-        ("https://game.invalid:8000/api/v10", "has to be the address of one"),
+        ("https://game.invalid:8000", "must end in /api/v10"),
+        ("https://game.invalid:8000/api/v11", "must end in /api/v10"),
+        ("https://game.invalid:8000/api/v10", "must be the address of one"),
     ],
 )
 def test_another_address_than_the_services_is_told_in_the_log(

@@ -193,3 +193,23 @@ def test_the_list_changes_inside_run_callbacks_only(world: World) -> None:
     assert game.percents == before
     assert game.events == []
     game.until(lambda: game.percents == {WALK: 50, WIN: 100, SECURE: 0})
+
+
+def test_a_handler_that_closes_the_manager_ends_the_news_of_a_list(world: World) -> None:
+    line = world.line(streams=False)
+    game = world.online(line=line)
+    for achievement_id in (WALK, WIN, SECURE):
+        world.service.grant(ANN, achievement_id, 30)
+    told: list[int] = []
+
+    def close(achievement: UserAchievement) -> None:
+        told.append(achievement.achievement_id)
+        game.manager.close()
+
+    game.manager.on_user_achievement_update = close
+    game.manager.fetch_user_achievements(game.results.append)
+    game.until(lambda: told)
+    assert sorted(told) == sorted({WALK, WIN, SECURE}), "each change is delivered once, the later ones while it closes"
+    for _ in range(3):
+        game.manager.run_callbacks()
+    assert len(told) == 3

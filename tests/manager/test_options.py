@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from discord_achievements import AchievementManager, CatalogueError, ConfigurationError, DiscordAchievementsError
+from discord_achievements.testing import ManualClock, ScriptedTransport
 from tests.support.managers import APPLICATION_ID, OK, WALK, Game, write_catalogue
-from tests.support.service_games import BASE_URL, World, construct
+from tests.support.service_games import BASE_URL, World, bring_back, construct
 
 
 def mistakes(tmp_path: Path, text: str | bytes, name: str = "achievements.toml") -> CatalogueError:
@@ -85,9 +87,20 @@ def test_a_wrong_application_id_is_told(tmp_path: Path, application_id: Any) -> 
         AchievementManager(application_id, achievements=write_catalogue(tmp_path), data_dir=tmp_path / "data")
 
 
+def test_an_application_id_in_quotes_is_recognised(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="pass it as an int"):
+        AchievementManager(str(APPLICATION_ID), achievements=write_catalogue(tmp_path))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [
+        ({"data_dir": 5}, "data_dir.* got 5"),
+        ({"data_dir": b"data"}, "data_dir"),
+        ({"data_dir": "a\0b"}, "data_dir"),
+        ({"transport": object()}, r"transport.*send\(\)"),
+        ({"transport": ScriptedTransport}, "transport"),
+        ({"clock": time}, r"clock.*now\(\)"),
         ({"timeout_s": 0}, "timeout_s"),
         ({"timeout_s": -1}, "timeout_s"),
         ({"timeout_s": "10"}, "timeout_s"),
@@ -101,15 +114,43 @@ def test_a_wrong_application_id_is_told(tmp_path: Path, application_id: Any) -> 
 )
 def test_a_wrong_argument_is_named(tmp_path: Path, options: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigurationError, match=named) as caught:
-        AchievementManager(
-            APPLICATION_ID, achievements=write_catalogue(tmp_path), data_dir=tmp_path / "data", **options
-        )
+        construct(tmp_path, achievements=write_catalogue(tmp_path), **options)
+    assert not (tmp_path / "data").exists()
     assert "hunter2" not in str(caught.value)
 
 
 def test_a_manager_needs_a_catalogue_or_a_service() -> None:
     with pytest.raises(ConfigurationError, match=r"achievements.*base_url"):
         AchievementManager(APPLICATION_ID)
+
+
+class Broken(ManualClock):
+    """A clock that fails when somebody asks."""
+
+    def now(self) -> float:
+        raise ZeroDivisionError
+
+
+def test_a_constructor_that_fails_leaves_no_file_open(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        construct(tmp_path, base_url=BASE_URL, token="t", clock=Broken())
+    assert list((tmp_path / "data").glob("journal-*.bin")) == [], "an open journal would still be there"
+
+
+def test_some_attributes_cannot_be_assigned(game: Game) -> None:
+    for name in ("application_id", "locale", "clock", "data_dir", "pending_count", "storage_error", "misspelt"):
+        with pytest.raises(AttributeError):
+            setattr(game.manager, name, 5)
+
+
+def test_a_manager_shows_how_much_it_has(world: World) -> None:
+    game = world.start(down=True)
+    assert "service mode, 0 pending, not fetched" in repr(game.manager)
+    game.manager.set_user_achievement(WALK, 10)
+    assert "1 pending" in repr(game.manager)
+    bring_back(world, world.lines[0])
+    assert game.fetch() is OK
+    game.until(lambda: "0 pending, 3 listed" in repr(game.manager))
 
 
 def test_a_manager_shows_what_it_is(game: Game) -> None:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from discord_achievements.domain import errors
 from discord_achievements.domain.errors import (
     ApiError,
     CatalogueError,
@@ -14,6 +17,7 @@ from discord_achievements.domain.errors import (
     field_error,
 )
 from discord_achievements.domain.result import Result
+from discord_achievements.gamesdk.results import DiscordException
 
 # Every error answer that the protocol names, as (HTTP status, JSON code).
 DOCUMENTED = {
@@ -92,3 +96,17 @@ def test_field_error_names_the_field() -> None:
     assert error.errors == {
         "name": {"default": {"_errors": [{"code": "BASE_TYPE_REQUIRED", "message": "This field is required"}]}}
     }
+
+
+def subclasses(kind: type[Exception]) -> set[str]:
+    return {one.__name__ for one in kind.__subclasses__()}.union(*map(subclasses, kind.__subclasses__()))
+
+
+def test_the_tree_has_every_exception_of_the_package() -> None:
+    import discord_achievements.client.worker.session
+    import discord_achievements.gamesdk.discord
+    import discord_achievements.server.stores.base  # noqa: F401
+
+    drawn = set(re.findall(r"[├└]── (\w+)", errors.__doc__ or ""))
+    named_after_results = subclasses(DiscordException)
+    assert drawn == subclasses(DiscordAchievementsError) - named_after_results

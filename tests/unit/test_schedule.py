@@ -440,6 +440,43 @@ def test_a_new_token_has_no_past() -> None:
     assert schedule.stream_or_poll.last_event_id == ""
 
 
+def test_a_new_token_lifts_a_back_off() -> None:
+    schedule = listed(1)
+    for _ in range(3):
+        schedule.failed(SendUpdate(1, HALF), NO_CONNECTION, NOW, 0.0)
+    assert wait_s(schedule) == 2
+    schedule.new_token(NOW)
+    assert schedule.next(NOW) == FetchList()
+
+
+# One thing at a time
+
+
+def test_while_something_is_under_way_nothing_else_begins() -> None:
+    schedule = fresh(1)
+    schedule.begin(NOW)
+    schedule.want_fetch(NOW)
+    assert schedule.next(NOW) == Wait(NOW + PATIENCE_S)
+    schedule.ended()
+    assert schedule.next(NOW) == FetchList()
+
+
+def test_what_is_under_way_for_too_long_counts_as_unreachable() -> None:
+    schedule = listed(1)
+    schedule.begin(NOW)
+    assert schedule.updates_unreachable(NOW + PATIENCE_S - 1) is schedule.list_unreachable(NOW) is None
+    assert schedule.updates_unreachable(NOW + PATIENCE_S) is Result.SERVICE_UNAVAILABLE
+    assert schedule.list_unreachable(NOW + PATIENCE_S) is Result.SERVICE_UNAVAILABLE
+    assert schedule.next(NOW + PATIENCE_S) == Wait(None)
+
+
+def test_a_new_token_does_not_wait_for_what_was_under_way() -> None:
+    schedule = listed(1)
+    schedule.begin(NOW)
+    schedule.new_token(NOW)
+    assert schedule.next(NOW) == FetchList()
+
+
 def test_a_sign_in_that_fails_is_tried_again_later() -> None:
     schedule = listed(1)
     schedule.sign_in_failed(NOW, 0.0)

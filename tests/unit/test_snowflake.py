@@ -43,7 +43,7 @@ def test_id(value: int) -> None:
 @pytest.mark.parametrize("value", [*NOT_IDS, *NOT_SPELLED_IDS, *OTHER_DIGITS])
 def test_not_an_id(value: object) -> None:
     assert not is_snowflake(value)
-    with pytest.raises(ValueError, match=f"allowed are .* {MAX_SNOWFLAKE}"):
+    with pytest.raises(ValueError, match=f"expected .* {MAX_SNOWFLAKE}"):
         parse_snowflake(value)
 
 
@@ -69,6 +69,6 @@ def test_parsing_gives_an_id_or_a_value_error(value: object) -> None:
 
 
 def test_a_refused_value_is_shown_short() -> None:
-    with pytest.raises(ValueError, match="allowed") as caught:
+    with pytest.raises(ValueError, match="expected") as caught:
         parse_snowflake("x" * 10_000)
     assert len(str(caught.value)) < 200

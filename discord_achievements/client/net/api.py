@@ -120,8 +120,8 @@ def read_update(response: Response) -> wire.Record | None:
 def read_list(body: bytes, size: int, pause: Callable[[], None]) -> Iterator[list[wire.Record]]:
     """Yield a list's entries, `size` at a time. Raises `WireError`.
 
-    A long call holds the interpreter lock, and the game's frame waits for it. So there is no long call: the elements are
-    decoded one by one, with a real pause after each slice.
+    A long call holds the interpreter lock, and the game's frame waits for it. So there is no long call: the elements
+    are decoded one by one, with a real pause after each slice.
     """
     try:
         text = body.decode()
