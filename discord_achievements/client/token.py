@@ -30,46 +30,45 @@ class TokenProvider(Protocol):
         ...
 
 
-class _Fixed:
-    """A plain string as a provider."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def get_token(self) -> str:
-        return self._token
-
-
 @dataclass(frozen=True, slots=True, repr=False)
 class Credentials:
-    """Who plays: the provider (None: nobody has signed in) and the owner for whom new progress is recorded."""
+    """Who plays: a token, or the object that provides one, and the owner for whom new progress is recorded.
 
-    provider: TokenProvider | _Fixed | None
+    Without either, nobody has signed in.
+    """
+
     owner: bytes
+    token: str | None = None
+    provider: TokenProvider | None = None
+
+    @property
+    def is_nobody(self) -> bool:
+        """Whether there is nothing to get a token from."""
+        return self.token is None and self.provider is None
 
 
 def local_credentials() -> Credentials:
     """Return the credentials of local mode, where nobody signs in."""
-    return Credentials(None, owners.LOCAL)
+    return Credentials(owners.LOCAL)
 
 
 def credentials(token: str | TokenProvider | None) -> Credentials:
     """Return the credentials for what a game passes as `token`. Raises `ConfigurationError`."""
     if token is None or token == "":
-        return Credentials(None, owners.of_run())
+        return Credentials(owners.of_run())
     if isinstance(token, str):
         token = checked(token)
-        return Credentials(_Fixed(token), owners.of_token(token))
+        return Credentials(owners.of_token(token), token)
     if isinstance(token, type) or not isinstance(token, TokenProvider):
         raise ConfigurationError(
             f"token: expected a string or an object with get_token() and refresh(), got {_kind(token)}"
         )
     user_id = getattr(token, "user_id", None)
     if user_id is None:
-        return Credentials(token, owners.of_run())
+        return Credentials(owners.of_run(), provider=token)
     if not is_snowflake(user_id):
         raise ConfigurationError(f"user_id of the token object: expected an integer above 0, got {user_id!r:.40}")
-    return Credentials(token, owners.of_user(user_id))
+    return Credentials(owners.of_user(user_id), provider=token)
 
 
 def _kind(token: object) -> str:

@@ -19,7 +19,7 @@ from discord_achievements.client.net.api import Api
 from discord_achievements.client.net.event_stream import StreamFilled, StreamOpened
 from discord_achievements.client.player_list import Row
 from discord_achievements.client.state import State
-from discord_achievements.client.token import Credentials, TokenProvider, credentials
+from discord_achievements.client.token import TokenProvider, credentials, local_credentials
 from discord_achievements.client.worker.engine import Engine, Service
 from discord_achievements.client.worker.schedule import Schedule
 from discord_achievements.testing import FakeService, InProcessTransport, ManualClock
@@ -90,7 +90,7 @@ class Game:
         self.storage.database.close()
         self.database = self.storage.database = StumblingDatabase(path)
         clock = ManualClock()
-        self.credentials = Credentials(None, owners.LOCAL) if service is None else credentials(token)
+        self.credentials = local_credentials() if service is None else credentials(token)
         line = None
         self.line: InProcessTransport | None = None
         if service is not None:

@@ -454,16 +454,20 @@ def test_a_new_token_lifts_a_back_off() -> None:
 
 def test_while_something_is_under_way_nothing_else_begins() -> None:
     schedule = fresh(1)
-    schedule.begin(NOW)
+    schedule.begin_exchange()
     schedule.want_fetch(NOW)
+    assert schedule.next(NOW) == Wait(None)
+    assert schedule.updates_unreachable(NOW + 1e6) is None, "the transport ends it in time"
+    schedule.ended()
+    schedule.begin_token_call(NOW)
     assert schedule.next(NOW) == Wait(NOW + PATIENCE_S)
     schedule.ended()
     assert schedule.next(NOW) == FetchList()
 
 
-def test_what_is_under_way_for_too_long_counts_as_unreachable() -> None:
+def test_a_token_object_that_blocks_counts_as_unreachable() -> None:
     schedule = listed(1)
-    schedule.begin(NOW)
+    schedule.begin_token_call(NOW)
     assert schedule.updates_unreachable(NOW + PATIENCE_S - 1) is schedule.list_unreachable(NOW) is None
     assert schedule.updates_unreachable(NOW + PATIENCE_S) is Result.SERVICE_UNAVAILABLE
     assert schedule.list_unreachable(NOW + PATIENCE_S) is Result.SERVICE_UNAVAILABLE
@@ -472,9 +476,10 @@ def test_what_is_under_way_for_too_long_counts_as_unreachable() -> None:
 
 def test_a_new_token_does_not_wait_for_what_was_under_way() -> None:
     schedule = listed(1)
-    schedule.begin(NOW)
+    schedule.begin_token_call(NOW)
     schedule.new_token(NOW)
     assert schedule.next(NOW) == FetchList()
+    assert schedule.updates_unreachable(NOW + PATIENCE_S) is None
 
 
 def test_a_sign_in_that_fails_is_tried_again_later() -> None:

@@ -280,21 +280,23 @@ class Engine:
             self._send(service, action, update)
 
     def _send(self, service: Service, action: Exchange, request: Request) -> None:
+        service.schedule.begin_exchange()
         self._have_done(service, action, partial(service.transport.send, request))
 
-    def _call_token_object(self, service: Service, choose: Callable[[], TokenCall]) -> None:
+    def _call_token_object(self, service: Service, choose: Callable[[], TokenCall | None]) -> None:
         try:
             call = choose()
         except NotSignedInError as exc:
             self._not_signed_in(service, exc)
-        else:
+            return
+        if call is not None:
+            service.schedule.begin_token_call(self._clock.now())
             self._have_done(service, call, call.call)
 
     def _have_done(self, service: Service, purpose: Exchange | TokenCall, call: Callable[[], object]) -> None:
         self._call_number += 1
         self._under_way = purpose
         self._courier_is_busy = True
-        service.schedule.begin(self._clock.now())
         service.courier.run(self._call_number, call)
 
     def _not_signed_in(self, service: Service, exc: NotSignedInError) -> None:

@@ -23,7 +23,8 @@ What a verb changes:
     want_fetch, fetch_answered     whether the game waits for a list
     wants_icon                     which icons are wanted
     new_token, uncertain, block    whether the service may be asked, and what
-    begin, ended                   whether an exchange or a token call is under way
+    begin_exchange,
+    begin_token_call, ended        whether an exchange or a token call is under way
     limited, succeeded, failed,
     sign_in_failed                 back-off, rate limits, and all that an answer settles
 
@@ -91,7 +92,7 @@ class Schedule:
     """The state of the conversation with the service, for the player whose token is in use.
 
     `stream_or_poll` is the policy for changes made elsewhere. Calls of the game wait `patience_s` for a rate limit or
-    an answer, but at least as long as the usual limits last.
+    a token, but at least as long as the usual limits last.
     """
 
     def __init__(self, now: float, patience_s: float) -> None:
@@ -114,15 +115,15 @@ class Schedule:
         self._reached = False
         self._icon_failures = 0
         self._icons_not_before = now
-        self._under_way_since: float | None = None
+        self._is_under_way = False
+        self._late_at: float | None = None
 
     # What to do
 
     def next(self, now: float) -> Action:
         """Return what to do at `now`."""
-        if self._under_way_since is not None:
-            until = self._under_way_since + self._patience_s
-            return Wait(until if until > now else None)
+        if self._is_under_way:
+            return Wait(self._late_at if self._late_at is not None and self._late_at > now else None)
         if self._blocked is not None:
             return Wait(None)
         if now < self._not_before:
@@ -188,7 +189,7 @@ class Schedule:
         return self._unreachable(self._lists, now)
 
     def _unreachable(self, lane: _Lane, now: float) -> Result | None:
-        if self._under_way_since is not None and now - self._under_way_since >= self._patience_s:
+        if self._late_at is not None and now >= self._late_at:
             return Result.SERVICE_UNAVAILABLE
         if self._blocked is not None:
             return self._blocked
@@ -235,7 +236,7 @@ class Schedule:
 
     def new_token(self, now: float) -> None:
         """Another token is in use: whatever was in the way may be gone."""
-        self._under_way_since = None
+        self.ended()
         self._blocked = None
         self._failures = 0
         self._not_before = now
@@ -256,13 +257,19 @@ class Schedule:
 
     # What came of it
 
-    def begin(self, now: float) -> None:
-        """An exchange or a token call is under way; there is never more than one."""
-        self._under_way_since = now
+    def begin_exchange(self) -> None:
+        """An exchange is under way, which the transport ends in time. There is never more than one thing under way."""
+        self._is_under_way = True
+
+    def begin_token_call(self, now: float) -> None:
+        """A method of the token object is under way. It may block for ever; the game's calls do not wait that long."""
+        self._is_under_way = True
+        self._late_at = now + self._patience_s
 
     def ended(self) -> None:
         """What was under way has ended; what came of it follows."""
-        self._under_way_since = None
+        self._is_under_way = False
+        self._late_at = None
 
     def limited(self, action: Exchange, limit: LimitState, now: float) -> None:
         """An answer carried rate-limit headers."""

@@ -14,10 +14,10 @@ from ...domain.result import Result
 from ..disk import owner as owners
 from ..disk.players import Player
 from ..disk.storage import Storage
-from ..token import Credentials, TokenProvider, checked
+from ..token import Credentials, checked
 
 _log = logging.getLogger("discord_achievements")
-_REFRESH = "refresh"
+_GET, _REFRESH = "get_token", "refresh"
 
 
 class NotSignedInError(DiscordAchievementsError):
@@ -61,7 +61,7 @@ class Session:
         What was set while nobody had signed in becomes the new player's. So does what was set with a token that the
         service never accepted, since that sign-in only succeeds now.
         """
-        was_nobody = self._credentials.provider is None or (self._refused and self.player.user_id is None)
+        was_nobody = self._credentials.is_nobody or (self._refused and self.player.user_id is None)
         player = self._player_of(credentials.owner)
         if was_nobody:
             player = self._linked(self._credentials.owner, player)
@@ -74,14 +74,20 @@ class Session:
         self._had_token = False
         self.is_uncertain = False
 
-    def ask(self) -> TokenCall:
-        """Return the call that gets a token. Raises `NotSignedInError` if there is nobody to ask."""
+    def ask(self) -> TokenCall | None:
+        """Return the call that gets a token, None if that was a plain string and is in use now.
+
+        Raises `NotSignedInError` if there is nobody to ask.
+        """
+        if self._credentials.token is not None:
+            self._use(self._credentials.token)
+            return None
         if self._credentials.provider is None:
             if not self._absence_logged:
                 self._absence_logged = True
                 _log.warning("there is no token, so nothing is sent to the service: pass token= or call set_token()")
             raise NotSignedInError(Result.NOT_AUTHENTICATED, passes=False)
-        return TokenCall("get_token", self._credentials.provider.get_token)
+        return TokenCall(_GET, self._credentials.provider.get_token)
 
     def renew(self) -> TokenCall:
         """Return the call that replaces a token which the service has refused: once, until one is accepted.
@@ -90,7 +96,7 @@ class Session:
         """
         provider, self.token = self._credentials.provider, None
         self._refused = True
-        if self._renewed or not isinstance(provider, TokenProvider):
+        if self._renewed or provider is None:
             _log.warning("the service refused the player's token; pass a new one to set_token()")
             raise NotSignedInError(Result.INVALID_ACCESS_TOKEN, passes=False)
         return TokenCall(_REFRESH, provider.refresh)
@@ -106,6 +112,10 @@ class Session:
         except ConfigurationError as exc:
             _log.warning("%s() of the token object: %s", call.name, exc)
             raise NotSignedInError(Result.INVALID_ACCESS_TOKEN, passes=False) from None
+        self._use(token)
+        self._renewed = self._renewed or call.name == _REFRESH
+
+    def _use(self, token: str) -> None:
         owner = owners.of_token(token)
         self.is_uncertain = self._had_token and not self._is_known(owner)
         if not self.is_uncertain:
@@ -114,7 +124,6 @@ class Session:
         self.token = token
         self._identified_as = None
         self._had_token = True
-        self._renewed = self._renewed or call.name == _REFRESH
 
     def etag(self) -> str | None:
         """Return the version of the stored list, which another process of the game may have changed.
