@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 
+from ..domain.access import TokenKind
 from ..domain.errors import DiscordAchievementsError
 from ..domain.snowflake import format_snowflake, make_snowflake
 from ..domain.wire import format_time
 from ..server.auth import mint
-from ..server.stores.base import Application, TokenKind
+from ..server.stores.base import Application
 from .catalogue import define, read_game
 from .common import ID, database_option, json_option, opened, show
 

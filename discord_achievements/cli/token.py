@@ -6,11 +6,11 @@ import time
 
 import click
 
+from ..domain.access import TokenKind
 from ..domain.errors import DiscordAchievementsError
 from ..domain.snowflake import format_snowflake
 from ..domain.wire import format_time
 from ..server.auth import key_of, mint
-from ..server.stores.base import TokenKind
 from .common import ID, database_option, json_option, opened, show
 
 _LONGEST_S = 100 * 366 * 86400

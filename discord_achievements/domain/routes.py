@@ -6,12 +6,14 @@ Source: Discord's Achievements page; the last three routes are additions of this
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
 
-from .errors import ApiError, ErrorCode
+from .errors import ApiError, ErrorCode, field_error
+from .snowflake import parse_snowflake
 
 API_VERSIONS = range(6, 11)
 DEFAULT_API_VERSION = 6
@@ -115,6 +117,15 @@ def match(method: str, path: str) -> Match:
     if method not in by_method:
         raise ApiError.of(ErrorCode.METHOD_NOT_ALLOWED)
     return Match(by_method[method], parameters, version)
+
+
+def path_id(parameters: Mapping[str, str], name: str) -> int:
+    """Return the id that a path has as its parameter `name`; raises the `ApiError` to answer with."""
+    try:
+        return parse_snowflake(parameters[name])
+    except ValueError as exc:
+        message = f'Value "{parameters[name]:.40}" is not snowflake.'
+        raise field_error((name,), "NUMBER_TYPE_COERCE", message) from exc
 
 
 def allowed_methods(path: str) -> list[str]:

@@ -17,7 +17,8 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from .stores.base import Token, TokenKind
+from ..domain.access import Caller, TokenKind
+from .stores.base import Token
 
 _PREFIX = {TokenKind.BOT: "dabot", TokenKind.BEARER: "dauser", TokenKind.CLIENT: "daclient"}
 _TOKEN = re.compile(r"((?i:Bot|Bearer)) +(da(?:bot|user|client)_([0-9a-f]{12})_[0-9a-f]{64})")
@@ -25,15 +26,6 @@ _KEY = re.compile(r"(?:da(?:bot|user|client)_)?([0-9a-f]{12})(?:_[0-9a-f]{64})?"
 _REMEMBERED_MAX = 100_000
 
 ReadToken = Callable[[str], Awaitable[Token | None]]
-
-
-class Caller(NamedTuple):
-    """Who is asking, and until when the token says so: a bot has no user, and not every token expires."""
-
-    kind: TokenKind
-    application_id: int
-    user_id: int | None
-    expires_at_us: int | None
 
 
 class Minted(NamedTuple):

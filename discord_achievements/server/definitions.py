@@ -15,8 +15,9 @@ from hashlib import blake2b
 import msgspec
 
 from ..domain import wire
+from ..domain.access import is_visible
 from ..domain.models import Achievement
-from ..domain.progress import COMPLETE, NO_PROGRESS
+from ..domain.progress import NO_PROGRESS
 from ..domain.wire import Shape
 from .stores.base import Held
 
@@ -64,7 +65,7 @@ class Game:
             self.superset(achievement, user_id, records.get(achievement.id, NOTHING_HELD), shape)
             for achievement in self.achievements.values()
             if (achievement.id in records or not started)
-            and (hidden or is_visible(achievement, records.get(achievement.id, NOTHING_HELD)))
+            and (hidden or is_visible(achievement, records.get(achievement.id, NOTHING_HELD).progress))
         )
 
     def etag(self, user_id: int, records: Mapping[int, Held], shape: Shape, *, started: bool) -> str:
@@ -73,7 +74,7 @@ class Game:
         digest.update(b"%d %d %d" % (user_id, shape is Shape.STRINGS, started))
         for achievement_id, held in sorted(records.items()):
             achievement = self.achievements.get(achievement_id)
-            if achievement is not None and is_visible(achievement, held):
+            if achievement is not None and is_visible(achievement, held.progress):
                 digest.update(_record(achievement_id, held.revision))
                 if achievement.secret:
                     digest.update(self.definition(achievement, Shape.STRINGS))
@@ -86,11 +87,6 @@ class Game:
             if not achievement.secret:
                 digest.update(self.definition(achievement, Shape.STRINGS))
         return digest.digest()
-
-
-def is_visible(achievement: Achievement, held: Held) -> bool:
-    """Tell whether a player may know of it."""
-    return not achievement.secret or held.progress.percent == COMPLETE
 
 
 def _list(items: Iterable[bytes]) -> bytes:

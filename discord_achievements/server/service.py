@@ -27,19 +27,20 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple, TypeVar
 
-from ..domain import wire
+from ..domain import access, wire
+from ..domain.access import Caller, Target
 from ..domain.definition import Change, Left, decode_change, decode_creation
-from ..domain.errors import ApiError, ErrorCode, field_error
+from ..domain.errors import ApiError, ErrorCode
 from ..domain.models import Achievement
 from ..domain.ratelimit import LimitState
-from ..domain.routes import Auth, Route
-from ..domain.snowflake import make_snowflake, parse_snowflake
+from ..domain.routes import Route, path_id
+from ..domain.snowflake import make_snowflake
 from ..domain.wire import Record, Shape
-from .auth import Authenticator, Caller
+from .auth import Authenticator
 from .broker import Broker, Notice, Player
-from .definitions import NOTHING_HELD, Game, is_visible
+from .definitions import NOTHING_HELD, Game
 from .icons import EXTENSIONS, default_icon, verify
-from .stores.base import Held, Icon, Key, Raise, RecordsVersion, Reset, Store, TokenKind, TooManyAchievements, Written
+from .stores.base import Held, Icon, Key, Raise, RecordsVersion, Reset, Store, TooManyAchievements, Written
 from .streams import SendBody, Stream, Streams
 from .writer import Writer
 
@@ -103,19 +104,11 @@ class Service:
 
     async def admit(self, route: Route, authorization: str, parameters: dict[str, str]) -> Admission:
         """Return who asks for what, if they may."""
-        caller = await self._authenticator.identify(authorization)
-        if caller is None or caller.kind is TokenKind.CLIENT:
-            raise ApiError.of(ErrorCode.UNAUTHORIZED)
-        is_bot = caller.kind is TokenKind.BOT
-        if route.auth is Auth.BOT and not is_bot:
-            raise ApiError.of(ErrorCode.UNAUTHORIZED)
-        if route.auth is Auth.BEARER and is_bot:
-            raise ApiError.of(ErrorCode.BOTS_NOT_ALLOWED)
-        game = await self._game(path_id(parameters, "application_id"))
-        if game is None:
-            raise ApiError.of(ErrorCode.UNKNOWN_APPLICATION)
-        if caller.application_id != game.application_id:
-            raise ApiError.of(ErrorCode.NOT_AUTHORIZED if is_bot else ErrorCode.APPLICATION_MISMATCH)
+        caller = access.check_route(await self._authenticator.identify(authorization), route)
+        application_id = path_id(parameters, "application_id")
+        game = await self._game(application_id)
+        access.check_application(caller, application_id, exists=game is not None)
+        assert game is not None  # or the line above has raised
         return Admission(caller, game, parameters)
 
     # The game's definitions
@@ -189,25 +182,22 @@ class Service:
 
     # The player's progress
 
-    async def update_user_achievement(self, admission: Admission, data: Callable[[], object], shape: Shape) -> bytes:
+    def update_target(self, admission: Admission) -> Target:
+        """Return which record the caller may update."""
+        return access.update_target(admission.caller, admission.game.achievements, admission.parameters)
+
+    async def update_user_achievement(self, admission: Admission, target: Target, data: object, shape: Shape) -> bytes:
         """Raise a player's progress, and return the answer's body.
 
         A player who names `@me` gets the superset object, everybody else `{}`, as Discord documents it.
         """
-        caller, game, parameters = admission
-        mine = caller.user_id is not None and parameters["user_id"] == "@me"
-        user_id = caller.user_id if mine else path_id(parameters, "user_id")
-        if user_id is None or caller.user_id not in (None, user_id):
-            raise ApiError.of(ErrorCode.MISSING_ACCESS)
-        achievement = _known(admission)
-        if achievement.secure and caller.kind is not TokenKind.BOT:
-            raise ApiError.of(ErrorCode.NOT_AUTHORIZED)
-        percent, age_s = wire.decode_update(data())
-        key = Key(game.application_id, user_id, achievement.id)
+        user_id, achievement, _ = target
+        percent, age_s = wire.decode_update(data)
+        key = Key(admission.game.application_id, user_id, achievement.id)
         written = await self._writer.write(Raise(key, percent, age_s), partial(self._announce, achievement, key))
         held = written.after or NOTHING_HELD
-        if mine and is_visible(achievement, held):
-            return game.superset(achievement, user_id, held, shape)
+        if target.is_shown(held.progress):
+            return admission.game.superset(achievement, user_id, held, shape)
         return b"{}"
 
     async def reset_user_achievement(self, admission: Admission) -> None:
@@ -219,7 +209,7 @@ class Service:
 
     async def records(self, admission: Admission) -> tuple[int, dict[int, Held]]:
         """Return who the player is, and what is recorded of them in this game."""
-        user_id = _user_id(admission)
+        user_id = access.player_of(admission.caller)
         application_id = admission.game.application_id
         return user_id, await self._read(partial(self._store.records, application_id, user_id))
 
@@ -229,7 +219,7 @@ class Service:
         It is remembered, so that asking whether there is news costs the same however many records there are. Any
         process may write them: what is remembered holds for one version of the records and one of the definitions.
         """
-        user_id = _user_id(admission)
+        user_id = access.player_of(admission.caller)
         game = admission.game
         asked = (game.application_id, user_id, shape, started)
         # Read before the records, so a tag may be newer than its version, which the next look then finds changed.
@@ -258,7 +248,7 @@ class Service:
         """Return whose stream is asked for, if this process may have one more."""
         if self._streams.is_full:
             raise ApiError.of(ErrorCode.UNAVAILABLE, retry_after_s=_STREAM_FULL_RETRY_S)
-        return Player(admission.game.application_id, _user_id(admission))
+        return Player(admission.game.application_id, access.player_of(admission.caller))
 
     def stream_limit(self, player: Player) -> LimitState:
         """Return how many more streams this player may open."""
@@ -307,23 +297,22 @@ class Service:
             ),
             key=lambda entry: entry[1].changed_at_us,
         )
-        visible = [(achievement, held) for achievement, held in changed if is_visible(achievement, held)]
-        if len(visible) > _REPLAY_MAX or any(_may_have_left_the_list(*entry) for entry in changed):
+        events = [(access.missed_event(achievement, held.progress), achievement, held) for achievement, held in changed]
+        visible = [(achievement, held) for event, achievement, held in events if event == wire.USER_ACHIEVEMENT_UPDATE]
+        if len(visible) > _REPLAY_MAX or any(event == wire.RESYNC for event, *_ in events):
             return [resync_event(at_us)]
         return [_event(admission.game.application_id, user_id, achievement.id, held) for achievement, held in visible]
 
     def _announce(self, achievement: Achievement, key: Key, written: Written) -> None:
         """Publish the event of a committed change, if it is one that the player may hear of."""
         before, after = written.before or NOTHING_HELD, written.after or NOTHING_HELD
-        if before.progress.percent == after.progress.percent:
+        name = access.event_of(achievement, before.progress, after.progress)
+        if name is None:
             return
-        if is_visible(achievement, after):
-            event = _event(key.application_id, key.user_id, key.achievement_id, after)
-        elif is_visible(achievement, before):
-            # An unlocked secret was reset: it leaves the player's list, which an event about it could not tell.
+        if name == wire.RESYNC:
             event = resync_event(after.changed_at_us)
         else:
-            return
+            event = _event(key.application_id, key.user_id, key.achievement_id, after)
         self._broker.publish([Notice(Player(key.application_id, key.user_id), event)])
 
     # Reading
@@ -379,32 +368,8 @@ def resync_event(at_us: int) -> bytes:
     return wire.format_event(at_us, wire.RESYNC, {})
 
 
-def path_id(parameters: dict[str, str], name: str) -> int:
-    """Return an id of the path; raises the `ApiError` to answer with."""
-    try:
-        return parse_snowflake(parameters[name])
-    except ValueError as exc:
-        message = f'Value "{parameters[name]:.40}" is not snowflake.'
-        raise field_error((name,), "NUMBER_TYPE_COERCE", message) from exc
-
-
-def _user_id(admission: Admission) -> int:
-    user_id = admission.caller.user_id
-    if user_id is None:
-        raise ApiError.of(ErrorCode.UNAUTHORIZED)
-    return user_id
-
-
 def _known(admission: Admission) -> Achievement:
-    achievement = admission.game.achievements.get(path_id(admission.parameters, "achievement_id"))
-    if achievement is None:
-        raise ApiError.of(ErrorCode.UNKNOWN_ACHIEVEMENT)
-    return achievement
-
-
-def _may_have_left_the_list(achievement: Achievement, held: Held) -> bool:
-    """Tell whether this may be an unlocked secret that was reset; the record does not say how far it had been."""
-    return achievement.secret and held.progress.percent == 0
+    return access.known_achievement(admission.game.achievements, admission.parameters)
 
 
 def _event(application_id: int, user_id: int, achievement_id: int, held: Held) -> bytes:

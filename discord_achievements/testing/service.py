@@ -15,24 +15,16 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from ..client.clock import Clock, SystemClock
 from ..client.net.transport import Request, Response
-from ..domain import routes, wire
+from ..domain import access, routes, wire
+from ..domain.access import Caller, TokenKind
 from ..domain.errors import ApiError, ErrorCode, field_error
-from ..domain.models import Achievement
 from ..domain.ratelimit import LimitState, Window, refusal_headers, write_headers
-from ..domain.routes import Auth, Route
-from ..domain.snowflake import parse_snowflake
-from .state import ServiceState, checked_id, is_visible
+from ..domain.routes import Route, path_id
+from .state import ServiceState, checked_id
 from .streams import ByteStream
 
 MAX_BODY_BYTES = 512 * 1024
 MAX_STREAMS = 5
-
-
-class _Caller(NamedTuple):
-    """Whom a token belongs to; a bot has no user."""
-
-    application_id: int
-    user_id: int | None
 
 
 class _Call(NamedTuple):
@@ -43,7 +35,7 @@ class _Call(NamedTuple):
     route: Route
     parameters: Mapping[str, str]
     shape: wire.Shape
-    caller: _Caller
+    caller: Caller
     limited: dict[str, str]
 
 
@@ -59,19 +51,19 @@ class FakeService(ServiceState):
     ) -> None:
         super().__init__(application_id, clock or SystemClock())
         self._limits = limits
-        self._callers = {f"Bot {bot_token}": _Caller(application_id, None)}
+        self._callers = {f"Bot {bot_token}": Caller(TokenKind.BOT, application_id)}
         self._windows: dict[str, Window] = {}
 
     def add_player(self, token: str, user_id: int, *, application_id: int | None = None) -> None:
         """Have `Bearer <token>` be a player; with another `application_id` it is one of another game."""
         with self._lock:
             game = application_id or self.application_id
-            self._callers[f"Bearer {token}"] = _Caller(game, checked_id("user_id", user_id))
+            self._callers[f"Bearer {token}"] = Caller(TokenKind.BEARER, game, checked_id("user_id", user_id))
 
     def add_bot(self, token: str, application_id: int) -> None:
         """Have `Bot <token>` be the bot of another application."""
         with self._lock:
-            self._callers[f"Bot {token}"] = _Caller(application_id, None)
+            self._callers[f"Bot {token}"] = Caller(TokenKind.BOT, application_id)
 
     def revoke(self, token: str) -> None:
         """Have a token be refused from now on; open streams go on."""
@@ -111,16 +103,11 @@ class FakeService(ServiceState):
         """Read who wants what, and refuse whoever may not even ask; raises `ApiError`."""
         match = routes.match(request.method, path)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        caller = self._callers.get(headers.get("authorization", ""))
-        if caller is None or (match.route.auth is Auth.BOT and caller.user_id is not None):
-            raise ApiError.of(ErrorCode.UNAUTHORIZED)
-        if match.route.auth is Auth.BEARER and caller.user_id is None:
-            raise ApiError.of(ErrorCode.BOTS_NOT_ALLOWED)
-        application_id = _path_id(match.parameters, "application_id")
-        if application_id not in {known.application_id for known in self._callers.values()}:
-            raise ApiError.of(ErrorCode.UNKNOWN_APPLICATION)
-        if not caller.application_id == application_id == self.application_id:
-            raise ApiError.of(ErrorCode.NOT_AUTHORIZED if caller.user_id is None else ErrorCode.APPLICATION_MISMATCH)
+        caller = access.check_route(self._callers.get(headers.get("authorization", "")), match.route)
+        application_id = path_id(match.parameters, "application_id")
+        exists = any(known.application_id == application_id for known in self._callers.values())
+        access.check_application(caller, application_id, exists=exists)
+        access.check_application(caller, self.application_id, exists=True)  # the only one that has achievements here
         return _Call(request, headers, match.route, match.parameters, wire.Shape.of(match.version), caller, limited)
 
     def _perform(self, call: _Call) -> Response | ByteStream:
@@ -129,29 +116,25 @@ class FakeService(ServiceState):
         if call.route is routes.UPDATE_USER_ACHIEVEMENT:
             return self._update(call)
         if call.route is routes.RESET_USER_ACHIEVEMENT:
-            self.reset(_path_id(call.parameters, "user_id"), self._known(call).id)
+            user_id = path_id(call.parameters, "user_id")
+            self.reset(user_id, access.known_achievement(self._definitions, call.parameters).id)
             return Response(204, call.limited)
         if call.route is routes.GET_PLAYER_ACHIEVEMENTS:
-            user_id = _path_id(call.parameters, "user_id")
+            user_id = path_id(call.parameters, "user_id")
             return _json(200, self._listed(call, user_id, hidden=True), call.limited)
         raise ApiError.of(ErrorCode.ROUTE_NOT_FOUND)
 
     def _update(self, call: _Call) -> Response:
-        mine = call.caller.user_id is not None and call.parameters["user_id"] == "@me"
-        user_id = call.caller.user_id if mine else _path_id(call.parameters, "user_id")
-        if user_id is None or call.caller.user_id not in (None, user_id):
-            raise ApiError.of(ErrorCode.MISSING_ACCESS)
-        achievement = self._known(call)
-        if achievement.secure and call.caller.user_id is not None:
-            raise ApiError.of(ErrorCode.NOT_AUTHORIZED)
+        target = access.update_target(call.caller, self._definitions, call.parameters)
+        user_id, achievement, _ = target
         percent, age_s = wire.decode_update(_body(call))
         self._raise_to(user_id, achievement, percent, age_s)
-        told = mine and is_visible(achievement, self._held(user_id, achievement)[0])
-        return _json(200, self._record(user_id, achievement, call.shape) if told else {}, call.limited)
+        progress, _ = self._held(user_id, achievement)
+        body = self._record(user_id, achievement, call.shape) if target.is_shown(progress) else {}
+        return _json(200, body, call.limited)
 
     def _list(self, call: _Call) -> Response:
-        user_id = call.caller.user_id
-        assert user_id is not None  # the route is for bearers only
+        user_id = access.player_of(call.caller)
         answer = _json(200, self._listed(call, user_id))
         etag = f'"{hashlib.md5(answer.body, usedforsecurity=False).hexdigest()}"'
         headers = {"etag": etag, "cache-control": "private, no-cache"}
@@ -167,8 +150,7 @@ class FakeService(ServiceState):
         ]
 
     def _stream(self, call: _Call) -> Response | ByteStream:
-        user_id = call.caller.user_id
-        assert user_id is not None  # the route is for bearers only
+        user_id = access.player_of(call.caller)
         if self._limits and len(self._events.streams(user_id)) >= MAX_STREAMS:
             return _too_many(5.0, {})
         return self._events.open(user_id, call.headers.get("last-event-id"), call.request.timeout_s)
@@ -185,12 +167,6 @@ class FakeService(ServiceState):
         headers = write_headers(state, self._clock.at_us() / 1e6)
         call.limited.update({name.lower(): value for name, value in headers.items()})
         return None if allowed else _too_many(reset_after_s, call.limited)
-
-    def _known(self, call: _Call) -> Achievement:
-        achievement = self._definitions.get(_path_id(call.parameters, "achievement_id"))
-        if achievement is None:
-            raise ApiError.of(ErrorCode.UNKNOWN_ACHIEVEMENT)
-        return achievement
 
 
 def route_name(method: str, path: str) -> str | None:
@@ -210,14 +186,6 @@ def _too_many(retry_after_s: float, headers: Mapping[str, str]) -> Response:
     told = {name.lower(): value for name, value in refusal_headers(retry_after_s).items()}
     body = {"message": "You are being rate limited.", "retry_after": round(retry_after_s, 3), "global": False}
     return _json(429, body, {**headers, **told})
-
-
-def _path_id(parameters: Mapping[str, str], name: str) -> int:
-    try:
-        return parse_snowflake(parameters[name])
-    except ValueError as exc:
-        message = f'Value "{parameters[name]:.40}" is not snowflake.'
-        raise field_error((name,), "NUMBER_TYPE_COERCE", message) from exc
 
 
 def _body(call: _Call) -> object:

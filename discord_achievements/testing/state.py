@@ -10,6 +10,7 @@ from typing import Any
 
 from ..client.clock import Clock
 from ..domain import routes, wire
+from ..domain.access import event_of, is_visible
 from ..domain.errors import TransportError
 from ..domain.models import ACHIEVEMENTS_MAX, Achievement
 from ..domain.progress import COMPLETE, NO_PROGRESS, Progress, is_percent, receive
@@ -129,25 +130,17 @@ class ServiceState:
         if after == before:
             return
         self._records[user_id, achievement.id] = (after, revision + 1)
-        if after.percent == before.percent:
+        event = event_of(achievement, before, after)
+        if event is None:
             return
-        if is_visible(achievement, after):
-            record = wire.Record(achievement.id, user_id, after, revision + 1, None)
-            data = wire.encode_event(self.application_id, user_id, record)
-            self._events.publish(user_id, wire.USER_ACHIEVEMENT_UPDATE, data)
-        elif is_visible(achievement, before):
-            # An unlocked secret was reset: it leaves the player's list, which an event about it could not tell.
-            self._events.publish(user_id, wire.RESYNC, {})
+        record = wire.Record(achievement.id, user_id, after, revision + 1, None)
+        data = {} if event == wire.RESYNC else wire.encode_event(self.application_id, user_id, record)
+        self._events.publish(user_id, event, data)
 
     def _defined(self, achievement_id: int) -> Achievement:
         if achievement_id not in self._definitions:
             raise ValueError(f"there is no achievement {achievement_id}; define it with add_achievement first")
         return self._definitions[achievement_id]
-
-
-def is_visible(achievement: Achievement, progress: Progress) -> bool:
-    """Tell whether a player may know of it."""
-    return not achievement.secret or progress.percent == COMPLETE
 
 
 def checked_id(name: str, value: int) -> int:

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from discord_achievements.domain.access import TokenKind
 from discord_achievements.domain.models import ACHIEVEMENTS_MAX, Achievement
 from discord_achievements.domain.progress import NO_PROGRESS, Progress
 from discord_achievements.server.postgres.connection import PostgresConnection
@@ -33,7 +34,6 @@ from discord_achievements.server.stores.base import (
     Store,
     StoreUnavailable,
     Token,
-    TokenKind,
     TooManyAchievements,
     Write,
     Written,

@@ -13,9 +13,9 @@ from typing import BinaryIO
 
 import pytest
 
+from discord_achievements.domain.access import TokenKind
 from discord_achievements.domain.models import Achievement
 from discord_achievements.server.auth import mint
-from discord_achievements.server.stores.base import TokenKind
 from discord_achievements.server.web.app import open_store
 from tests.support.running import (
     APP,

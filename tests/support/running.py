@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 
 import requests
 
+from discord_achievements.domain.access import TokenKind
 from discord_achievements.domain.models import Achievement
 from discord_achievements.server.auth import mint
 from discord_achievements.server.icons import default_icon
-from discord_achievements.server.stores.base import Application, Store, TokenKind
+from discord_achievements.server.stores.base import Application, Store
 from discord_achievements.server.web.app import open_store
 
 ROOT = Path(__file__).parents[2]

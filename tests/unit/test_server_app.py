@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from discord_achievements.domain.access import TokenKind
 from discord_achievements.domain.models import Achievement
 from discord_achievements.server.auth import mint
 from discord_achievements.server.settings import Settings
@@ -20,7 +21,6 @@ from discord_achievements.server.stores.base import (
     Raise,
     RecordsVersion,
     StoreUnavailable,
-    TokenKind,
 )
 from discord_achievements.server.stores.memory import MemoryStore
 from discord_achievements.server.web.app import App
@@ -174,6 +174,29 @@ def test_header_lines_as_rfc_9110_has_them() -> None:
         lines = [("if-none-match", etag), ("if-none-match", '"another"')]
         assert (await service.call("GET", LIST, service.player, lines=lines)).status == 304
         assert (await service.call("GET", LIST, service.player, lines=lines[::-1])).status == 304
+
+    play(scene)
+
+
+@pytest.mark.parametrize(("user", "achievement", "status"), [("6", WIN, 403), ("@me", 1002, 404), ("x", WIN, 400)])
+def test_an_update_that_is_not_allowed_is_refused_before_its_body_is_read(
+    user: str, achievement: int, status: int
+) -> None:
+    async def scene() -> None:
+        service = Service(MemoryStore())
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            raise AssertionError("nobody asks for the body")
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        path = f"/api/v10/users/{user}/applications/{APP}/achievements/{achievement}"
+        headers = [(b"authorization", service.player.encode()), (b"content-type", b"application/json")]
+        scope = {"type": "http", "method": "PUT", "path": path, "query_string": b"", "headers": headers}
+        await asyncio.wait_for(service.app(scope, receive, send), 20)
+        assert sent[0]["status"] == status
 
     play(scene)
 

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
+from discord_achievements.domain.access import TokenKind
 from discord_achievements.domain.errors import ConfigurationError
 from discord_achievements.domain.routes import Limit
 from discord_achievements.server.auth import Authenticator, mint
 from discord_achievements.server.broker import Notice, Player
 from discord_achievements.server.dsn import sqlite_path
 from discord_achievements.server.settings import PREFIX, Settings
-from discord_achievements.server.stores.base import Key, Raise, StoreUnavailable, Token, TokenKind, Write, Written
+from discord_achievements.server.stores.base import Key, Raise, StoreUnavailable, Token, Write, Written
 from discord_achievements.server.stores.memory import MemoryStore
 from discord_achievements.server.streams import SendBody, Streams
 from discord_achievements.server.writer import Writer

@@ -9,9 +9,9 @@ Progress is only ever read and written by player, and no two players share a row
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from enum import Enum
 from typing import NamedTuple, Protocol
 
+from ...domain.access import TokenKind
 from ...domain.errors import DiscordAchievementsError
 from ...domain.models import ACHIEVEMENTS_MAX, Achievement
 from ...domain.progress import NO_PROGRESS, Progress, receive
@@ -30,14 +30,6 @@ class TooManyAchievements(DiscordAchievementsError):
 
 class AlreadyExists(DiscordAchievementsError):
     """There is an application, or an achievement, with this id already."""
-
-
-class TokenKind(Enum):
-    """Whom a token speaks for."""
-
-    BOT = "bot"  # the application itself
-    BEARER = "bearer"  # a player
-    CLIENT = "client"  # the application by the client credentials grant: no player, no bot
 
 
 class Application(NamedTuple):

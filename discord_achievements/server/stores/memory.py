@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
+from ...domain.access import TokenKind
 from ...domain.models import ACHIEVEMENTS_MAX, Achievement
 from .base import (
     AlreadyExists,
@@ -14,7 +15,6 @@ from .base import (
     Key,
     RecordsVersion,
     Token,
-    TokenKind,
     TooManyAchievements,
     Write,
     Written,

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, up
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from ...domain.access import TokenKind
 from ...domain.models import ACHIEVEMENTS_MAX, Achievement
 from ...domain.progress import Progress
 from . import schema
@@ -30,7 +31,6 @@ from .base import (
     RecordsVersion,
     StoreUnavailable,
     Token,
-    TokenKind,
     TooManyAchievements,
     Write,
     Written,

@@ -15,8 +15,9 @@ from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from ...domain.access import TokenKind
 from ...domain.errors import ConfigurationError
-from .base import Held, Key, RecordsVersion, StoreUnavailable, Token, TokenKind, Written
+from .base import Held, Key, RecordsVersion, StoreUnavailable, Token, Written
 from .migrate import migrate
 from .sql import SqlStore, held
 

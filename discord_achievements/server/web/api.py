@@ -149,8 +149,9 @@ class Api:
         return Answer(204, call.headers)
 
     async def _update_user_achievement(self, call: Call) -> Answer:
-        raw = await self._body(call.request)
-        body = await self._service.update_user_achievement(call.admission, lambda: _json(call, raw), call.shape)
+        target = self._service.update_target(call.admission)
+        data = _json(call, await self._body(call.request))
+        body = await self._service.update_user_achievement(call.admission, target, data, call.shape)
         return json_answer(200, body, call.headers)
 
     async def _reset_user_achievement(self, call: Call) -> Answer:
