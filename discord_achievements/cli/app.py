@@ -13,8 +13,9 @@ from ..domain.errors import DiscordAchievementsError
 from ..domain.snowflake import format_snowflake, make_snowflake
 from ..domain.wire import format_time
 from ..server.auth import mint
+from ..server.catalogue_import import import_catalogue
 from ..server.stores.base import Application
-from .catalogue import define, read_game
+from .catalogue import read_game
 from .common import ID, database_option, json_option, opened, show
 
 _NAME_MAX = 100
@@ -51,7 +52,7 @@ def create(name: str, catalogue: Path | None, database: str | None, as_json: boo
             )
         store.add_application(Application(application_id, name, at_us), minted.token)
         if game is not None:
-            define(store, game)
+            import_catalogue(store, game.catalogue, game.icons)
     _show_bot_token(application_id, name, minted.text, as_json=as_json)
 
 
@@ -71,7 +72,7 @@ def import_(catalogue: Path, database: str | None, as_json: bool) -> None:
             raise DiscordAchievementsError(
                 f"there is no application {application_id}; `app create NAME --catalogue {catalogue}` makes it"
             )
-        outcome = define(store, game)
+        outcome = import_catalogue(store, game.catalogue, game.icons)
     value = {name: list(map(format_snowflake, ids)) for name, ids in outcome._asdict().items()}
     lines = [f"{len(ids):5} {name.replace('_', ' ')}" for name, ids in value.items()]
     if outcome.not_in_file:
