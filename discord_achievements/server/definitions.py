@@ -1,7 +1,7 @@
-"""One game's achievements as they were at one moment, with all that answers are made of prepared once.
+"""An application's achievements as they were at one moment, prepared for answers.
 
-An answer about a player never shows a secret achievement before it is unlocked: not in its list, and not in the
-`ETag` either, which is made of what the player may see and nothing else.
+An answer about a player never shows a secret achievement before it is unlocked: the list leaves it out, and so does
+the list's `ETag`, which is made of what the player may see and of nothing else.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _serials = itertools.count()
 NOTHING_HELD = Held(NO_PROGRESS, 0, 0)
 
 
-class Game:
-    """The definitions of one application; never changes. No two have the same `serial`."""
+class Definitions:
+    """The achievements of one application. Never changes; each has a `serial` of its own."""
 
     def __init__(self, application_id: int, achievements: Iterable[Achievement]) -> None:
         self.serial = next(_serials)
@@ -37,7 +37,7 @@ class Game:
         self._fragments: dict[tuple[int, Shape], bytes] = {}
         self._lists: dict[Shape, bytes] = {}
 
-    def definition(self, achievement: Achievement, shape: Shape) -> bytes:
+    def one(self, achievement: Achievement, shape: Shape) -> bytes:
         """Return an achievement as JSON."""
         fragment = self._fragments.get((achievement.id, shape))
         if fragment is None:
@@ -45,22 +45,24 @@ class Game:
             self._fragments[achievement.id, shape] = fragment
         return fragment
 
-    def definitions(self, shape: Shape) -> bytes:
-        """Return all of them as JSON, secrets included."""
+    def all(self, shape: Shape) -> bytes:
+        """Return all achievements as a JSON list, secret ones included."""
         if shape not in self._lists:
-            definitions = (self.definition(achievement, shape) for achievement in self.achievements.values())
-            self._lists[shape] = _list(definitions)
+            self._lists[shape] = _list(self.one(achievement, shape) for achievement in self.achievements.values())
         return self._lists[shape]
 
     def superset(self, achievement: Achievement, user_id: int, held: Held, shape: Shape) -> bytes:
-        """Return an achievement and the player's progress on it as one JSON object."""
+        """Return an achievement and a player's progress on it as one JSON object."""
         own = _encode(wire.encode_progress(user_id, achievement.id, held.progress, held.revision))
-        return b"%b,%b" % (self.definition(achievement, shape)[:-1], own[1:])
+        return b"%b,%b" % (self.one(achievement, shape)[:-1], own[1:])
 
     def player_list(
         self, user_id: int, records: Mapping[int, Held], shape: Shape, *, started: bool, hidden: bool = False
     ) -> bytes:
-        """Return what a player may see as JSON; `started`: only what has a record, `hidden`: also what is hidden."""
+        """Return a player's list as JSON.
+
+        `started` restricts it to achievements with a record; `hidden` adds what the player may not see.
+        """
         return _list(
             self.superset(achievement, user_id, records.get(achievement.id, NOTHING_HELD), shape)
             for achievement in self.achievements.values()
@@ -69,7 +71,7 @@ class Game:
         )
 
     def etag(self, user_id: int, records: Mapping[int, Held], shape: Shape, *, started: bool) -> str:
-        """Return the tag of that list, without making it."""
+        """Return the `ETag` of that list without making the list."""
         digest = blake2b(self._public_digest, digest_size=16)
         digest.update(b"%d %d %d" % (user_id, shape is Shape.STRINGS, started))
         for achievement_id, held in sorted(records.items()):
@@ -77,7 +79,7 @@ class Game:
             if achievement is not None and is_visible(achievement, held.progress):
                 digest.update(_record(achievement_id, held.revision))
                 if achievement.secret:
-                    digest.update(self.definition(achievement, Shape.STRINGS))
+                    digest.update(self.one(achievement, Shape.STRINGS))
         return f'"{digest.hexdigest()}"'
 
     @cached_property
@@ -85,7 +87,7 @@ class Game:
         digest = blake2b()
         for achievement in self.achievements.values():
             if not achievement.secret:
-                digest.update(self.definition(achievement, Shape.STRINGS))
+                digest.update(self.one(achievement, Shape.STRINGS))
         return digest.digest()
 
 

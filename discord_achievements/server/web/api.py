@@ -166,20 +166,16 @@ class Api:
     async def _get_user_achievements(self, call: Call) -> Answer:
         started = _started(call.request)
         if call.request.if_none_match:
-            etag = await self._service.etag(call.admission, call.shape, started=started)
+            etag = await self._service.current_etag(call.admission, call.shape, started=started)
             if wire.matches_etag(call.request.if_none_match, etag):
                 return Answer(304, [(b"etag", etag.encode()), _PRIVATE])
         await self._count(call)
-        user_id, records = await self._service.records(call.admission)
-        game = call.admission.game
-        etag = game.etag(user_id, records, call.shape, started=started)
-        body = game.player_list(user_id, records, call.shape, started=started)
+        etag, body = await self._service.get_user_achievements(call.admission, call.shape, started=started)
         return json_answer(200, body, [(b"etag", etag.encode()), _PRIVATE, *call.headers])
 
     async def _stream(self, call: Call, send: Send) -> None:
         """Hold an event stream until its client goes, or it is ended."""
-        player = self._service.player(call.admission)
-        limit = self._service.stream_limit(player)
+        limit = self._service.stream_limit(call.admission)
         if not limit.remaining:
             self._tell(call, limit)
             raise rate_limited(limit.reset_after_s)
@@ -190,7 +186,7 @@ class Api:
             await send({"type": "http.response.body", "body": data, "more_body": more})
 
         # First what may fail, since after its beginning an answer cannot become a refusal.
-        stream = await self._service.open_stream(call.admission, player, send_body, call.request.last_event_id)
+        stream = await self._service.open_stream(call.admission, send_body, call.request.last_event_id)
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _STREAM_HEADERS})
             await send({"type": "http.response.body", "body": b"retry: %d\n\n" % _RETRY_MS, "more_body": True})

@@ -13,9 +13,10 @@ from ...domain.errors import ConfigurationError
 from ...domain.ratelimit import LimitState, write_headers
 from ..broker import Broker, ProcessBroker
 from ..dsn import is_postgresql, redacted, sqlite_path
+from ..events import resync_event
 from ..limiter import Limiter, ProcessLimiter
 from ..metrics import Metrics
-from ..service import Service, resync_event
+from ..service import Service
 from ..settings import Settings
 from ..stores.base import Store
 from ..streams import Streams

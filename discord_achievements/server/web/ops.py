@@ -34,7 +34,7 @@ def create_site(service: Service, streams: Streams, metrics: Metrics, *, with_me
         """Ready: the database answers too."""
         try:
             async with asyncio.timeout(_READY_TIMEOUT_S):
-                await service.is_ready()
+                await service.check_ready()
         except (StoreUnavailable, TimeoutError):
             return _error(ErrorCode.UNAVAILABLE, {"retry-after": "1"})
         return JSONResponse({"status": "ready"})

@@ -1,0 +1,41 @@
+"""Remembers the `ETag` of each player's list, so that a poll without news costs the same whatever the list's length."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ..domain.wire import Shape
+from .definitions import Definitions
+from .stores.base import RecordsVersion, Store
+from .stores.calls import StoreCalls
+
+_REMEMBERED_MAX = 20_000
+
+
+class ETags:
+    """Returns the `ETag` of a player's current list. Belongs to the event loop.
+
+    Any process may change the records: a remembered tag holds for one version of them and one of the definitions.
+    """
+
+    def __init__(self, store: Store, calls: StoreCalls) -> None:
+        self._store = store
+        self._calls = calls
+        self._remembered: dict[tuple[int, int, Shape, bool], tuple[int, RecordsVersion, str]] = {}
+
+    async def get(self, definitions: Definitions, user_id: int, shape: Shape, *, started: bool) -> str:
+        """Return the tag that `Definitions.etag` makes of the player's records."""
+        asked = (definitions.application_id, user_id, shape, started)
+        player = (definitions.application_id, user_id)
+        # Read before the records: a tag may be newer than its version, and then the next look finds a change.
+        version = await self._calls.read(partial(self._store.records_version, *player))
+        remembered = self._remembered.get(asked)
+        if remembered is not None and remembered[:2] == (definitions.serial, version):
+            return remembered[2]
+        records = await self._calls.read(partial(self._store.records, *player))
+        etag = definitions.etag(user_id, records, shape, started=started)
+        self._remembered.pop(asked, None)
+        if len(self._remembered) >= _REMEMBERED_MAX:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[asked] = (definitions.serial, version, etag)
+        return etag
