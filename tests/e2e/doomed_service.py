@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from discord_achievements.server.postgres.store import PostgresStore
 from discord_achievements.server.settings import Settings
 from discord_achievements.server.stores.base import Key, Write, Written
-from discord_achievements.server.web.run import serve_store
+from discord_achievements.server.web.process import serve_store
 
 FATAL_PERCENT = 66
 

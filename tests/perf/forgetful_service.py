@@ -11,7 +11,7 @@ from contextlib import closing
 from discord_achievements.server.settings import Settings
 from discord_achievements.server.stores.memory import MemoryStore
 from discord_achievements.server.web.app import open_store
-from discord_achievements.server.web.run import serve_store
+from discord_achievements.server.web.process import serve_store
 
 
 def main(database: str) -> None:
