@@ -23,6 +23,7 @@ from ..streams import Streams
 from ..writer import Writer
 from .api import Api
 from .asgi import ASGIApp, Receive, Scope, Send
+from .call import Bounds
 from .ops import create_site
 
 if TYPE_CHECKING:
@@ -74,8 +75,7 @@ class App:
             self._limiter,
             metrics,
             limits=settings.limits(),
-            max_body_bytes=settings.max_body_bytes,
-            body_timeout_s=settings.body_timeout_s,
+            bounds=Bounds(settings.max_body_bytes, settings.body_timeout_s),
             now=time.monotonic,
             at_s=time.time,
         )

@@ -1,4 +1,4 @@
-"""Answers: what goes out, and how errors become answers."""
+"""Answers of the API, errors included, as they are sent."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from .asgi import Send
 Headers = list[tuple[bytes, bytes]]
 JSON = (b"content-type", b"application/json")
 CLOSE = (b"connection", b"close")
+UNAVAILABLE_RETRY_S = 1.0
+"""Seconds after which a client may repeat what was answered with 503."""
 
 
 class Answer(NamedTuple):
@@ -24,20 +26,15 @@ class Answer(NamedTuple):
     body: bytes = b""
 
 
-def json_answer(status: int, body: bytes, headers: Headers) -> Answer:
-    """Return an answer whose body is JSON already."""
-    return Answer(status, [JSON, *headers], body)
-
-
 def error_answer(error: ApiError, headers: Headers) -> Answer:
-    """Return the answer that tells `error`."""
-    told = [JSON, *headers]
+    """Return the answer for `error`."""
+    written = [JSON, *headers]
     if error.retry_after_s is not None:
         refusal = refusal_headers(error.retry_after_s)
         if error.status != 429:
             del refusal["X-RateLimit-Scope"]  # which only a limit has
-        told.extend((name.lower().encode(), value.encode()) for name, value in refusal.items())
-    return Answer(error.status, told, msgspec.json.encode(wire.encode_error(error)))
+        written.extend((name.lower().encode(), value.encode()) for name, value in refusal.items())
+    return Answer(error.status, written, msgspec.json.encode(wire.encode_error(error)))
 
 
 async def send_answer(answer: Answer, send: Send) -> None:

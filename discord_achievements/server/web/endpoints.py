@@ -1,0 +1,205 @@
+"""The table of the API's endpoints: one row for each route, with all that the server says and does about it.
+
+Dispatch, limits and the description at /openapi.json read the same row. `domain.routes` has what the client needs to
+know too: method, path, kind of token, status of success, documented limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ...domain import routes, wire
+from ...domain.errors import rate_limited
+from ...domain.routes import Route
+from ..service import Service
+from . import messages
+from .call import Call
+
+_RETRY_MS = 5000
+_STREAM_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),  # nginx passes events on at once
+]
+_PRIVATE = (b"cache-control", b"private, no-cache")
+
+
+class Parameter(NamedTuple):
+    """A parameter that is not in the path: its name, where it stands (`query` or `header`), its JSON schema."""
+
+    name: str
+    place: str
+    schema: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """One row: a route, what it is for, what handles it, and the types of what is sent and answered.
+
+    `handle` returns the body of the success, empty for 204, or None if it has answered itself. `is_unchanged` is asked
+    before the request is counted: if it says so the answer is 304, which costs nothing of the limit. `request` is the
+    type of the request's body; `answers` are the types that the answer's body may have.
+    """
+
+    route: Route
+    summary: str
+    handle: Callable[[Service, Call], Awaitable[bytes | None]]
+    is_unchanged: Callable[[Service, Call], Awaitable[bool]] | None = None
+    parameters: tuple[Parameter, ...] = ()
+    request: type | None = None
+    answers: tuple[Any, ...] = ()
+    media_type: str = "application/json"
+
+
+async def _get_achievements(service: Service, call: Call) -> bytes:
+    return service.get_achievements(call.admission, call.shape)
+
+
+async def _get_achievement(service: Service, call: Call) -> bytes:
+    return service.get_achievement(call.admission, call.shape)
+
+
+async def _create_achievement(service: Service, call: Call) -> bytes:
+    return await service.create_achievement(call.admission, await call.data(), call.shape)
+
+
+async def _update_achievement(service: Service, call: Call) -> bytes:
+    return await service.update_achievement(call.admission, await call.data(), call.shape)
+
+
+async def _delete_achievement(service: Service, call: Call) -> bytes:
+    await service.delete_achievement(call.admission)
+    return b""
+
+
+async def _update_user_achievement(service: Service, call: Call) -> bytes:
+    target = service.update_target(call.admission)  # a refusal does not wait for the body
+    return await service.update_user_achievement(call.admission, target, await call.data(), call.shape)
+
+
+async def _reset_user_achievement(service: Service, call: Call) -> bytes:
+    await service.reset_user_achievement(call.admission)
+    return b""
+
+
+async def _get_player_achievements(service: Service, call: Call) -> bytes:
+    return await service.get_player_achievements(call.admission, call.shape, started=call.started)
+
+
+async def _get_user_achievements(service: Service, call: Call) -> bytes:
+    etag, body = await service.get_user_achievements(call.admission, call.shape, started=call.started)
+    call.headers = [(b"etag", etag.encode()), _PRIVATE]
+    return body
+
+
+async def _user_achievements_are_unchanged(service: Service, call: Call) -> bool:
+    if not call.request.if_none_match:
+        return False
+    etag = await service.current_etag(call.admission, call.shape, started=call.started)
+    if not wire.matches_etag(call.request.if_none_match, etag):
+        return False
+    call.headers = [(b"etag", etag.encode()), _PRIVATE]
+    return True
+
+
+async def _user_achievement_events(service: Service, call: Call) -> None:
+    """Hold an event stream until its client disconnects or the stream is ended."""
+    limit = service.stream_limit(call.admission)
+    if not limit.remaining:
+        call.limit = limit
+        raise rate_limited(limit.reset_after_s)
+    send = call.request.send
+    started = asyncio.Event()
+
+    async def send_body(data: bytes, more: bool) -> None:
+        await started.wait()
+        await send({"type": "http.response.body", "body": data, "more_body": more})
+
+    # What may fail comes first: once an answer has begun it cannot become a refusal.
+    stream = await service.open_stream(call.admission, send_body, call.request.last_event_id)
+    try:
+        await send({"type": "http.response.start", "status": call.endpoint.route.status, "headers": _STREAM_HEADERS})
+        await send({"type": "http.response.body", "body": b"retry: %d\n\n" % _RETRY_MS, "more_body": True})
+        started.set()
+        while (await call.request.receive())["type"] != "http.disconnect":
+            pass
+    finally:
+        await service.close_stream(stream)
+
+
+_STARTED = Parameter("started", "query", {"type": "string", "enum": ["true", "false"]})
+
+ENDPOINTS = {
+    endpoint.route.name: endpoint
+    for endpoint in (
+        Endpoint(
+            route=routes.GET_ACHIEVEMENTS,
+            summary="List all achievements of an application, ascending by id, secret ones included",
+            handle=_get_achievements,
+            answers=(list[messages.Achievement],),
+        ),
+        Endpoint(
+            route=routes.GET_ACHIEVEMENT,
+            summary="Get one achievement",
+            handle=_get_achievement,
+            answers=(messages.Achievement,),
+        ),
+        Endpoint(
+            route=routes.CREATE_ACHIEVEMENT,
+            summary="Create an achievement; an application has at most 1000",
+            handle=_create_achievement,
+            request=messages.NewAchievement,
+            answers=(messages.Achievement,),
+        ),
+        Endpoint(
+            route=routes.UPDATE_ACHIEVEMENT,
+            summary="Update the given fields of an achievement, for all players",
+            handle=_update_achievement,
+            request=messages.AchievementChange,
+            answers=(messages.Achievement,),
+        ),
+        Endpoint(
+            route=routes.DELETE_ACHIEVEMENT,
+            summary="Delete an achievement and all progress on it",
+            handle=_delete_achievement,
+        ),
+        Endpoint(
+            route=routes.UPDATE_USER_ACHIEVEMENT,
+            summary="Raise a player's progress; it never goes down",
+            handle=_update_user_achievement,
+            request=messages.ProgressUpdate,
+            answers=(messages.UserAchievement, messages.Nothing),
+        ),
+        Endpoint(
+            route=routes.GET_USER_ACHIEVEMENTS,
+            summary="List what the player may see, with their progress",
+            handle=_get_user_achievements,
+            is_unchanged=_user_achievements_are_unchanged,
+            parameters=(_STARTED, Parameter("If-None-Match", "header", {"type": "string"})),
+            answers=(list[messages.UserAchievement],),
+        ),
+        Endpoint(
+            route=routes.USER_ACHIEVEMENT_EVENTS,
+            summary="Stream each change of the player's progress as a server-sent event",
+            handle=_user_achievement_events,
+            parameters=(Parameter("Last-Event-ID", "header", {"type": "string"}),),
+            answers=(str,),
+            media_type="text/event-stream",
+        ),
+        Endpoint(
+            route=routes.RESET_USER_ACHIEVEMENT,
+            summary="Reset a player's progress to 0",
+            handle=_reset_user_achievement,
+        ),
+        Endpoint(
+            route=routes.GET_PLAYER_ACHIEVEMENTS,
+            summary="List a player's progress on all achievements, secret ones included",
+            handle=_get_player_achievements,
+            parameters=(_STARTED,),
+            answers=(list[messages.UserAchievement],),
+        ),
+    )
+}
