@@ -15,8 +15,6 @@ from typing import NamedTuple
 
 from .stores.base import Key, Store, StoreUnavailable, Write, Written
 
-_ANSWER_WITHIN_S = 8.0
-_CLOSE_WITHIN_S = 3.0
 _log = logging.getLogger(__name__)
 
 Committed = Callable[[Written], None]
@@ -30,16 +28,29 @@ class _Waiting(NamedTuple):
 
 
 class Writer:
-    """The one way to change progress. Belongs to the event loop; only the store's call runs on a thread of its own.
+    """The only way to change progress. Belongs to the event loop; the store's calls run on a thread of their own.
 
-    `at_us` gives the time.
+    `at_us` returns microseconds since the epoch. At most `batch_max` updates share a transaction, and at most
+    `waiting_max` wait for one. A caller gets its answer within `answer_within_s` seconds; `close` gives up after
+    `close_within_s`.
     """
 
-    def __init__(self, store: Store, at_us: Callable[[], int], *, batch_max: int, waiting_max: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        at_us: Callable[[], int],
+        *,
+        batch_max: int,
+        waiting_max: int,
+        answer_within_s: float = 8.0,
+        close_within_s: float = 3.0,
+    ) -> None:
         self._store = store
         self._at_us = at_us
         self._batch_max = batch_max
         self._waiting_max = waiting_max
+        self._answer_within_s = answer_within_s
+        self._close_within_s = close_within_s
         self._waiting: list[_Waiting] = []
         self._last_at_us = 0
         self._running: asyncio.Task[None] | None = None
@@ -48,8 +59,8 @@ class Writer:
     async def write(self, write: Write, committed: Committed) -> Written:
         """Return what the record was and is, once that is durable.
 
-        Raises `StoreUnavailable`, after eight seconds at the latest; the write may then have taken effect or not, or
-        take effect later. One that is still waiting for its transaction to begin never does.
+        Raises `StoreUnavailable`, after `answer_within_s` at the latest; the write may then have taken effect or not,
+        or take effect later. A write that is still waiting for its transaction to begin never takes effect.
 
         Writes to one record that share a transaction are one change: `committed` is called for the first of them.
         """
@@ -60,15 +71,15 @@ class Writer:
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         try:
-            async with asyncio.timeout(_ANSWER_WITHIN_S):
+            async with asyncio.timeout(self._answer_within_s):
                 return await answer
         except TimeoutError as exc:
-            raise StoreUnavailable(f"the database has not answered within {_ANSWER_WITHIN_S:g} s") from exc
+            raise StoreUnavailable(f"the database has not answered within {self._answer_within_s:g} s") from exc
 
     async def close(self) -> None:
         """Return when all that waits is committed, and within seconds if the database does not answer."""
         if self._running is not None:
-            await asyncio.wait([self._running], timeout=_CLOSE_WITHIN_S)
+            await asyncio.wait([self._running], timeout=self._close_within_s)
         self._thread.shutdown(wait=False)
 
     async def _run(self) -> None:

@@ -192,12 +192,11 @@ def test_a_dead_connection_to_tell_by_loses_nothing(postgres: Postgres) -> None:
     asyncio.run(scene())
 
 
-def test_a_listener_that_hears_nothing_any_more_is_a_gap(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("discord_achievements.server.postgres.listener._QUIET_S", 0.5)
+def test_a_listener_that_hears_nothing_any_more_is_a_gap(postgres: Postgres) -> None:
     url = postgres.new_database()
 
     async def scene(line: Line) -> None:
-        async with processes(lambda: NotifyBroker(by_line(url, line)), 1) as (deaf,):
+        async with processes(lambda: NotifyBroker(by_line(url, line), quiet_s=0.5), 1) as (deaf,):
             await eventually(lambda: deaf.gaps == 1, "it is connected")
             line.fall_silent()
             line.heal()
@@ -210,16 +209,13 @@ def test_a_listener_that_hears_nothing_any_more_is_a_gap(postgres: Postgres, mon
         asyncio.run(scene(line))
 
 
-def test_a_teller_whose_connection_fell_silent_tells_by_another(
-    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("discord_achievements.server.postgres.broker._ANSWER_WITHIN_S", 0.5)
+def test_a_teller_whose_connection_fell_silent_tells_by_another(postgres: Postgres) -> None:
     url = postgres.new_database()
 
     async def scene(line: Line) -> None:
         async with (
             processes(lambda: NotifyBroker(url), 1) as (there,),
-            processes(lambda: NotifyBroker(by_line(url, line)), 1) as (here,),
+            processes(lambda: NotifyBroker(by_line(url, line), answer_within_s=0.5), 1) as (here,),
         ):
             await eventually(lambda: there.gaps, "it is connected")
             here.broker.publish([Notice(ME, b"one")])
@@ -249,12 +245,10 @@ def test_a_database_that_is_silent_does_not_keep_the_broker_from_closing(postgre
         asyncio.run(scene(line))
 
 
-def test_redis_that_falls_silent_is_a_gap(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("discord_achievements.server.redis.broker._QUIET_S", 0.3)
-
+def test_redis_that_falls_silent_is_a_gap(redis_server: RedisServer) -> None:
     async def scene(line: Line) -> None:
         def by_way() -> RedisBroker:
-            return RedisBroker(Redis.from_url(by_line(redis_server.url, line), socket_timeout=0.5))
+            return RedisBroker(Redis.from_url(by_line(redis_server.url, line), socket_timeout=0.5), quiet_s=0.3)
 
         async with processes(by_way, 1) as (deaf,):
             await eventually(lambda: deaf.gaps == 1, "it is connected")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -20,12 +18,13 @@ from sqlalchemy import Engine, create_engine, event, inspect, text
 
 from discord_achievements.domain.errors import ConfigurationError
 from discord_achievements.domain.progress import Progress
-from discord_achievements.server.postgres import connection as postgres_connection
+from discord_achievements.server.postgres.connection import Bounds
+from discord_achievements.server.postgres.store import PostgresStore
 from discord_achievements.server.stores import migrate as migrate_module
-from discord_achievements.server.stores import sqlite as sqlite_store
 from discord_achievements.server.stores.base import Held, Key, Raise
 from discord_achievements.server.stores.migrate import configuration, migrate
 from discord_achievements.server.stores.schema import metadata
+from discord_achievements.server.stores.sqlite import SqliteStore
 from discord_achievements.server.web.app import open_store
 from tests.support.databases import Postgres
 from tests.support.running import APP
@@ -94,7 +93,7 @@ def test_there_is_one_line_of_revisions() -> None:
     assert [step.revision for step in script.walk_revisions()][-1] == "0001"
 
 
-def test_a_start_waits_while_another_holds_the_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_waits_while_another_holds_the_new_file(tmp_path: Path) -> None:
     path = tmp_path / "service.sqlite3"
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")  # as one does that is turning it to write-ahead
@@ -105,21 +104,17 @@ def test_a_start_waits_while_another_holds_the_new_file(tmp_path: Path, monkeypa
             if other.in_transaction:
                 other.execute("COMMIT")
 
-        monkeypatch.setattr(sqlite_store, "time", SimpleNamespace(monotonic=time.monotonic, sleep=let_go))
-        with closing(open_store(f"sqlite:///{path.as_posix()}")) as store:
+        with closing(SqliteStore(str(path), sleep=let_go)) as store:
             assert store.applications() == []
         assert waited
 
 
-def test_a_start_waits_for_the_migration_of_another_as_long_as_it_takes(
-    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(postgres_connection, "_BOUNDS", "-c statement_timeout=200ms -c lock_timeout=200ms")
-    monkeypatch.setattr(postgres_connection.PostgresConnection, "answer_within_s", 0.2)
+def test_a_start_waits_for_the_migration_of_another_as_long_as_it_takes(postgres: Postgres) -> None:
+    bounds = Bounds(answer_s=0.2, statement_s=0.2, lock_s=0.2)
     database = postgres.new_database()
     with psycopg.connect(database) as other, ThreadPoolExecutor(1) as thread:
         other.execute("SELECT pg_advisory_xact_lock(%s)", (migrate_module._LOCK,))
-        opening = thread.submit(open_store, database)
+        opening = thread.submit(PostgresStore, database, bounds=bounds)
         other.execute("SELECT pg_sleep(1)")  # five times what a request may take
         other.commit()
         with closing(opening.result(30)) as store:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from discord_achievements.domain.access import TokenKind
 from discord_achievements.domain.models import ACHIEVEMENTS_MAX, Achievement
 from discord_achievements.domain.progress import NO_PROGRESS, Progress
-from discord_achievements.server.postgres.connection import PostgresConnection
+from discord_achievements.server.postgres.connection import Bounds
 from discord_achievements.server.postgres.store import PostgresStore
 from discord_achievements.server.stores.base import (
     AlreadyExists,
@@ -47,6 +48,7 @@ from tests.support.waiting import until
 APP, OTHER = 461618159171141643, 461618159171141644
 AT_US = 1_700_000_000_000_000
 BOT = Token("b" * 12, b"\x00\xff" * 16, TokenKind.BOT, APP, None, AT_US, None)
+DELETED_AT_ONCE = 7  # a few, so that a test with some dozens of records needs several transactions
 ICON = Icon("0" * 32, "image/gif", b"GIF\x00", b"PNG\xff")
 
 Opener = Callable[[], Store]
@@ -61,13 +63,13 @@ def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
         return
     if request.param == "postgresql":
         server: Postgres = request.getfixturevalue("postgres")
-        url = server.new_database()
+        make: Opener = partial(PostgresStore, server.new_database(), deleted_at_once=DELETED_AT_ONCE)
     else:
-        url = f"sqlite:///{tmp_path.as_posix()}/folder/service.sqlite3"
+        make = partial(SqliteStore, str(tmp_path / "folder" / "service.sqlite3"), deleted_at_once=DELETED_AT_ONCE)
     opened: list[Store] = []
 
     def open_one_more() -> Store:
-        opened.append(open_store(url))
+        opened.append(make())
         return opened[-1]
 
     yield open_one_more
@@ -161,8 +163,7 @@ def test_an_id_is_taken_once(store: Store) -> None:
     assert store.icon(APP, 9, ICON.icon_hash) is None
 
 
-def test_deleting_a_definition_of_many_players(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("discord_achievements.server.stores.sql._DELETED_AT_ONCE", 7)
+def test_deleting_a_definition_of_many_players(store: Store) -> None:
     store.add_achievement(achievement(9), None)
     for application in (APP, OTHER):
         for number in (9, 10):
@@ -382,11 +383,9 @@ def test_postgres_unavailable_later_is_told_and_passes(postgres: Postgres) -> No
         assert store.application(APP) is not None
 
 
-def test_postgres_that_falls_silent_is_given_up_and_connected_to_anew(
-    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(PostgresConnection, "answer_within_s", 0.5)
-    with closing(postgres.line()) as line, closing(PostgresStore(by_line(postgres.new_database(), line))) as store:
+def test_postgres_that_falls_silent_is_given_up_and_connected_to_anew(postgres: Postgres) -> None:
+    url, bounds = postgres.new_database(), Bounds(answer_s=0.5)
+    with closing(postgres.line()) as line, closing(PostgresStore(by_line(url, line), bounds=bounds)) as store:
         for connection in range(2):
             store.write([Raise(Key(APP, 5, 9), 10 + connection, 0)], AT_US)
             line.fall_silent()
@@ -397,11 +396,9 @@ def test_postgres_that_falls_silent_is_given_up_and_connected_to_anew(
         assert store.records(APP, 5)[9].progress.percent == 30
 
 
-def test_a_host_that_is_silent_to_all_costs_one_time_out_and_not_one_for_each(
-    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(PostgresConnection, "answer_within_s", 0.2)
-    with closing(postgres.line()) as line, closing(PostgresStore(by_line(postgres.new_database(), line))) as store:
+def test_a_host_that_is_silent_to_all_costs_one_time_out_and_not_one_for_each(postgres: Postgres) -> None:
+    url, bounds = postgres.new_database(), Bounds(answer_s=0.2, connect_s=2)
+    with closing(postgres.line()) as line, closing(PostgresStore(by_line(url, line), bounds=bounds)) as store:
         store.ping()  # from now on there is a connection, which falls silent too
         line.fall_silent()
         with pytest.raises(StoreUnavailable, match="not answered"):
@@ -425,10 +422,9 @@ def test_a_host_that_is_silent_to_all_costs_one_time_out_and_not_one_for_each(
         until(back, "it is tried again")
 
 
-def test_sqlite_that_is_locked_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("discord_achievements.server.stores.sqlite._BUSY_TIMEOUT_S", 0.1)
+def test_sqlite_that_is_locked_is_unavailable(tmp_path: Path) -> None:
     path = tmp_path / "service.sqlite3"
-    with closing(open_store(f"sqlite:///{path.as_posix()}")) as store, closing(sqlite3.connect(path)) as other:
+    with closing(SqliteStore(str(path), busy_timeout_s=0.1)) as store, closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreUnavailable, match="locked"):
             store.write([Raise(Key(APP, 5, 9), 10, 0)], AT_US)

@@ -16,11 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 
 from ..broker import Deliver, Notice, OnGap, Player
-from .connection import PostgresConnection
-from .listener import Listener
+from .connection import Bounds, PostgresConnection
+from .listener import QUIET_S, Listener
 
 CHANNEL = "discord_achievements_events"
-_ANSWER_WITHIN_S = 5.0
 _CLOSE_WITHIN_S = 2.0
 _PAYLOAD_MAX = 7900  # PostgreSQL takes less than 8000 bytes
 _log = logging.getLogger(__name__)
@@ -29,8 +28,10 @@ _log = logging.getLogger(__name__)
 class NotifyBroker:
     """Connects to the database at `url` twice: to hear and to tell."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, answer_within_s: float = 5.0, quiet_s: float = QUIET_S) -> None:
         self._url = url
+        self._bounds = Bounds(answer_s=answer_within_s)
+        self._quiet_s = quiet_s
         self._origin = secrets.token_hex(8)
         self._outgoing: list[Notice] = []
         self._sender: asyncio.Task[None] | None = None
@@ -51,7 +52,7 @@ class NotifyBroker:
         def missed() -> None:
             loop.call_soon_threadsafe(on_gap)
 
-        self._listener = Listener(self._url, CHANNEL, on_message=heard, on_gap=missed)
+        self._listener = Listener(self._url, CHANNEL, on_message=heard, on_gap=missed, quiet_s=self._quiet_s)
         self._listener.start()
 
     def publish(self, notices: Sequence[Notice]) -> None:
@@ -89,9 +90,7 @@ class NotifyBroker:
         for is_last in (False, True):
             try:
                 if self._connection is None:
-                    self._connection = PostgresConnection.open(
-                        self._url, autocommit=True, answer_within_s=_ANSWER_WITHIN_S
-                    )
+                    self._connection = PostgresConnection.open(self._url, autocommit=True, bounds=self._bounds)
                 self._connection.execute(
                     "SELECT pg_notify(%s, payload) FROM unnest(%s::text[]) AS payload",
                     (CHANNEL, list(payloads(self._origin, notices))),

@@ -9,12 +9,13 @@ from collections.abc import Callable
 
 import psycopg
 
-from .connection import PostgresConnection
+from .connection import Bounds, PostgresConnection
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.5  # how soon a stop is noticed
 _RETRY_S = 0.5
-_QUIET_S = 5.0  # after so long without a word the server is asked for one, and has so long to answer
+QUIET_S = 5.0
+"""Seconds without a message after which the server is asked for one, and then has as long to answer."""
 
 
 class Listener:
@@ -25,13 +26,20 @@ class Listener:
     """
 
     def __init__(
-        self, url: str, channel: str, *, on_message: Callable[[str], None], on_gap: Callable[[], None]
+        self,
+        url: str,
+        channel: str,
+        *,
+        on_message: Callable[[str], None],
+        on_gap: Callable[[], None],
+        quiet_s: float = QUIET_S,
     ) -> None:
         self.listening = False
         self._url = url
         self._channel = channel
         self._on_message = on_message
         self._on_gap = on_gap
+        self._quiet_s = quiet_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"LISTEN {channel}", daemon=True)
 
@@ -54,7 +62,8 @@ class Listener:
             self._stopping.wait(_RETRY_S)
 
     def _listen(self) -> None:
-        with PostgresConnection.open(self._url, autocommit=True, answer_within_s=_QUIET_S) as connection:
+        bounds = Bounds(answer_s=self._quiet_s)
+        with PostgresConnection.open(self._url, autocommit=True, bounds=bounds) as connection:
             connection.execute(f'LISTEN "{self._channel}"'.encode())
             self.listening = True
             self._on_gap()
@@ -63,6 +72,6 @@ class Listener:
                 for notification in connection.notifies(timeout=_POLL_S):
                     self._on_message(notification.payload)
                     heard_at = time.monotonic()
-                if time.monotonic() - heard_at >= _QUIET_S:
+                if time.monotonic() - heard_at >= self._quiet_s:
                     connection.execute("SELECT 1")
                     heard_at = time.monotonic()

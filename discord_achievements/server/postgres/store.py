@@ -11,8 +11,8 @@ from sqlalchemy.pool import NullPool
 
 from ..stores.base import Held, Key, Written
 from ..stores.migrate import migrate
-from ..stores.sql import SqlStore, held
-from .connection import Connector, PostgresConnection
+from ..stores.sql import DELETED_AT_ONCE, SqlStore, held
+from .connection import BOUNDS, Bounds, Connector, PostgresConnection
 from .listener import Listener
 
 GENERATION_CHANNEL = "discord_achievements_generation"
@@ -45,11 +45,11 @@ class PostgresStore(SqlStore):
 
     reads_at_once = False
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, bounds: Bounds = BOUNDS, deleted_at_once: int = DELETED_AT_ONCE) -> None:
         engine = create_engine(
-            "postgresql+psycopg://", creator=Connector(url), pool_size=8, max_overflow=8, pool_timeout=5.0
+            "postgresql+psycopg://", creator=Connector(url, bounds), pool_size=8, max_overflow=8, pool_timeout=5.0
         )
-        super().__init__(engine)
+        super().__init__(engine, deleted_at_once=deleted_at_once)
         # A migration of a large table takes its time, and the other processes wait for it.
         patient = create_engine(
             "postgresql+psycopg://", creator=partial(PostgresConnection.open_patient, url), poolclass=NullPool

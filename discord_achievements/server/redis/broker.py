@@ -18,16 +18,19 @@ from ..broker import Deliver, Notice, OnGap, Player
 _log = logging.getLogger(__name__)
 _EVERYBODY = b"discord_achievements:everybody"  # keeps the subscription alive while no player is connected
 _RETRY_S = 0.5
-_QUIET_S = 5.0  # after so long without a word Redis is asked for one, and has so long to answer
 _CONFIRMED_WITHIN_S = 1.0
 _ORIGIN_BYTES = 8
 
 
 class RedisBroker:
-    """Takes over `redis`, a client that does not decode responses."""
+    """Takes over `redis`, a client that does not decode responses.
 
-    def __init__(self, redis: Redis) -> None:
+    After `quiet_s` seconds without a message Redis is asked for one, and then has as long to answer.
+    """
+
+    def __init__(self, redis: Redis, *, quiet_s: float = 5.0) -> None:
         self._redis = redis
+        self._quiet_s = quiet_s
         self._origin = secrets.token_bytes(_ORIGIN_BYTES)
         self._outgoing: list[Notice] = []
         self._sender: asyncio.Task[None] | None = None
@@ -99,12 +102,12 @@ class RedisBroker:
                 self._pubsub = pubsub
                 heard_at = now()
                 while True:
-                    message = await pubsub.get_message(timeout=_QUIET_S)
+                    message = await pubsub.get_message(timeout=self._quiet_s)
                     if message is not None:
                         heard_at = now()
                         self._heard(message["type"], message["channel"], message["data"])
-                    elif now() - heard_at >= 2 * _QUIET_S:
-                        raise RedisConnectionError(f"nothing heard for {2 * _QUIET_S:g} s")
+                    elif now() - heard_at >= 2 * self._quiet_s:
+                        raise RedisConnectionError(f"nothing heard for {2 * self._quiet_s:g} s")
                     else:
                         await pubsub.ping()
             except (RedisError, OSError) as exc:

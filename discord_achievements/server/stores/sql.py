@@ -37,7 +37,9 @@ from .base import (
     fold_all,
 )
 
-_DELETED_AT_ONCE = 20_000  # so many records are looked at, in a transaction of its own
+DELETED_AT_ONCE = 20_000
+"""Records that a deletion goes through in one transaction."""
+
 _ATTEMPTS = 20  # of a batch whose records others keep changing; each one settles at least the records it locked
 
 
@@ -46,8 +48,9 @@ class SqlStore(ABC):
 
     reads_at_once: bool
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, deleted_at_once: int = DELETED_AT_ONCE) -> None:
         self._engine = engine
+        self._deleted_at_once = deleted_at_once
 
     @abstractmethod
     def generation(self) -> int: ...
@@ -199,7 +202,7 @@ class SqlStore(ABC):
             left = (table.c.application_id == application_id) & (table.c.user_id > done_to)
             with self._transaction() as connection:
                 last = connection.execute(
-                    select(table.c.user_id).where(left).order_by(table.c.user_id).offset(_DELETED_AT_ONCE).limit(1)
+                    select(table.c.user_id).where(left).order_by(table.c.user_id).offset(self._deleted_at_once).limit(1)
                 ).scalar_one_or_none()
                 if last is not None:
                     left &= table.c.user_id <= last

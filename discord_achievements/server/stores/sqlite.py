@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,8 @@ from ...domain.access import TokenKind
 from ...domain.errors import ConfigurationError
 from .base import Held, Key, RecordsVersion, StoreUnavailable, Token, Written
 from .migrate import migrate
-from .sql import SqlStore, held
+from .sql import DELETED_AT_ONCE, SqlStore, held
 
-_BUSY_TIMEOUT_S = 5.0
 _BUSY_AGAIN_S = 0.01
 _GENERATION_FOR_S = 0.001
 PRAGMAS = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON")
@@ -48,6 +47,9 @@ _PUT = """
 class SqliteStore(SqlStore):
     """Opens the file at `path`, and makes or migrates its tables.
 
+    A call fails if another process locks the file for `busy_timeout_s`; `sleep` waits between two attempts to set up a
+    new file. `deleted_at_once` is how many records a deletion goes through in one transaction.
+
     A write transaction takes the file's lock at its begin, so that what it reads stays true. Progress is written, and
     the four reads that most requests need are made, on connections of their own without further machinery. Those
     reads take microseconds, whatever the writer does, since readers of a write-ahead log wait for nobody.
@@ -55,12 +57,21 @@ class SqliteStore(SqlStore):
 
     reads_at_once = True
 
-    def __init__(self, path: str) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        busy_timeout_s: float = 5.0,
+        deleted_at_once: int = DELETED_AT_ONCE,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._busy_timeout_s = busy_timeout_s
+        self._sleep = sleep
         _make_private(Path(path))
-        engine = create_engine(URL.create("sqlite", database=path), connect_args={"timeout": _BUSY_TIMEOUT_S})
-        event.listen(engine, "connect", _configure)
+        engine = create_engine(URL.create("sqlite", database=path), connect_args={"timeout": busy_timeout_s})
+        event.listen(engine, "connect", self._configure)
         event.listen(engine, "begin", _begin)
-        super().__init__(engine)
+        super().__init__(engine, deleted_at_once=deleted_at_once)
         migrate(engine)
         self._generation = 0
         self._look_again_at = 0.0
@@ -139,10 +150,29 @@ class SqliteStore(SqlStore):
 
     def _connect(self, path: str) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=16
+            path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False, cached_statements=16
         )
-        _set_up(connection)
+        self._set_up(connection)
         return connection
+
+    def _configure(self, connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        assert isinstance(connection, sqlite3.Connection)
+        # Otherwise the driver begins transactions automatically, and not with IMMEDIATE.
+        connection.isolation_level = None
+        self._set_up(connection)
+
+    def _set_up(self, connection: sqlite3.Connection) -> None:
+        give_up_at = time.monotonic() + self._busy_timeout_s
+        for pragma in PRAGMAS:
+            while True:
+                try:
+                    connection.execute(pragma).close()
+                    break
+                except sqlite3.OperationalError as exc:
+                    # If two connections turn a new file to write-ahead at once, SQLite refuses one without waiting.
+                    if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up_at:
+                        raise
+                self._sleep(_BUSY_AGAIN_S)
 
 
 def _make_private(path: Path) -> None:
@@ -160,27 +190,6 @@ def _make_private(path: Path) -> None:
         pass  # not even opened: closing it would take the locks away that this process may have on it
     except OSError as exc:
         raise ConfigurationError(f"the database {path} cannot be made: {exc.strerror}") from exc
-
-
-def _configure(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    assert isinstance(connection, sqlite3.Connection)
-    # Without this the driver begins transactions by itself, and not with IMMEDIATE.
-    connection.isolation_level = None
-    _set_up(connection)
-
-
-def _set_up(connection: sqlite3.Connection) -> None:
-    give_up_at = time.monotonic() + _BUSY_TIMEOUT_S
-    for pragma in PRAGMAS:
-        while True:
-            try:
-                connection.execute(pragma).close()
-                break
-            except sqlite3.OperationalError as exc:
-                # Of two that turn a new file to write-ahead at once, SQLite refuses one without waiting.
-                if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up_at:
-                    raise
-            time.sleep(_BUSY_AGAIN_S)
 
 
 def _begin(connection: Connection) -> None:
