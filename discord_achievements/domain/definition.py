@@ -1,8 +1,8 @@
-"""What a request to create or change an achievement may say, in every form that any API version has.
+"""Reads the body of a request to create or update an achievement, in the form of any API version.
 
-Bodies come as the tables of Discord's page have them (`name` a string, `name_localizations` beside it) or as its
-samples have them (`name` an object with `default` and `localizations`); each version takes both. Every mistake in a
-body is told at once, each under its own field.
+Discord's page has two forms: in its tables `name` is a string with `name_localizations` beside it, in its samples
+`name` is an object with `default` and `localizations`. Every version accepts both. All mistakes in a body are reported
+together, each under its own field.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ ICON_MAX_PIXELS = 1024  # on either side
 ICON_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 _DATA_URI = re.compile(r"data:([a-z]+/[a-z0-9.+-]+);base64,(.*)", re.DOTALL)
-# NUL cannot be stored in a PostgreSQL text, and half of a surrogate pair not as UTF-8.
+# PostgreSQL cannot store NUL in a string, and half of a surrogate pair has no UTF-8.
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
 class Left(Enum):
-    """The one value that means: the request does not mention it, so it stays as it is."""
+    """The single value for a field that the request does not mention, so that it stays as it is."""
 
     ALONE = "left alone"
 
 
 class Upload(NamedTuple):
-    """An icon as it came: the type that the request claims and the bytes, not yet looked into."""
+    """An icon as it was sent: the type that the request claims, and bytes that are not yet verified."""
 
     media_type: str
     content: bytes
 
 
 class Change(NamedTuple):
-    """What a request wants: new values for fields of `Achievement`, and an icon (None: the default one)."""
+    """What a request asks for: new values for fields of `Achievement`, and an icon (None: the default icon)."""
 
     fields: Mapping[str, Any]
     icon: Upload | Left | None
@@ -53,7 +53,7 @@ def decode_creation(data: object) -> Change:
 
 
 def decode_change(data: object) -> Change:
-    """Read the body of an update request, which may leave out anything; raises the `ApiError` to answer with."""
+    """Read the body of an update request, which may omit any field; raises the `ApiError` to answer with."""
     return _decode(data, required=False)
 
 
@@ -73,14 +73,14 @@ def _decode(data: object, *, required: bool) -> Change:
 
 
 class _Reader(NamedTuple):
-    """Reads one body field by field, and notes what is wrong with it."""
+    """Reads one body field by field, and collects the mistakes in it."""
 
     data: Mapping[str, Any]
     required: bool
     errors: FieldErrors
 
     def text_field(self, name: str, longest: int) -> dict[str, Any]:
-        """Read a text and its translations, in either form; the one that stands beside wins."""
+        """Read a string and its translations in either form; `*_localizations` takes precedence."""
         fields: dict[str, Any] = {}
         if name in self.data:
             value = self.data[name]
@@ -116,14 +116,14 @@ class _Reader(NamedTuple):
             return None
         hit = _DATA_URI.fullmatch(value) if isinstance(value, str) else None
         if hit is None or hit[1] not in ICON_TYPES:
-            allowed = ", ".join(ICON_TYPES)
-            return self._no_icon(f"It has to be a data URI (data:image/png;base64,...) of one of {allowed}.")
+            allowed = ", ".join(ICON_TYPES[:-1]) + f" or {ICON_TYPES[-1]}"
+            return self._no_icon(f"It must be a data URI (data:image/png;base64,...) of type {allowed}.")
         try:
             content = base64.b64decode(hit[2], validate=True)
-        except (binascii.Error, ValueError):  # the second: characters beyond ASCII
-            return self._no_icon("What follows base64, is not base64.")
+        except (binascii.Error, ValueError):  # ValueError: characters outside ASCII
+            return self._no_icon("The data after 'base64,' is not base64.")
         if len(content) > ICON_MAX_BYTES:
-            return self._no_icon(f"It has {len(content)} bytes; allowed are {ICON_MAX_BYTES}.")
+            return self._no_icon(f"It has {len(content)} bytes; the maximum is {ICON_MAX_BYTES}.")
         return Upload(hit[1], content)
 
     def _no_icon(self, reason: str) -> None:
@@ -153,7 +153,7 @@ class _Reader(NamedTuple):
             if locale in LOCALES:
                 texts[locale] = self._text((*path, locale), text, longest)
             else:
-                # The name of a field that a client made up is shortened and made printable before it is repeated.
+                # A field name that the client made up is shortened and made printable before it is repeated.
                 where = (*path, ascii(locale[:20])[1:-1])
                 allowed = ", ".join(sorted(LOCALES))
                 self.errors.add(where, "BASE_TYPE_CHOICES", f"Value must be one of {{{allowed}}}.")

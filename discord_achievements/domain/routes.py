@@ -1,6 +1,8 @@
-"""The route table: the client compiles paths from it, a service mounts its handlers from it.
+"""The route table that client and server share: method, path, kind of token, success status, documented limit.
 
-Source: Discord's Achievements page; the last three routes are additions of this project.
+The client makes paths from it; the server adds handlers and messages (`server.web.endpoints`).
+
+**Source**: Discord's Achievements page; the last three routes are additions of this project.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ class Limit(NamedTuple):
 
 
 class Auth(Enum):
-    """Whose token opens a route."""
+    """The kind of token that opens a route."""
 
     BOT = "bot"
     BEARER = "bearer"
@@ -36,7 +38,10 @@ class Auth(Enum):
 
 @dataclass(frozen=True)
 class Route:
-    """One method of one path; `template` is relative to the API's base and names its parameters in braces."""
+    """One method of one path.
+
+    `template` is relative to the API's base and has its parameters in braces; `status` is that of the success.
+    """
 
     name: str
     method: str
@@ -85,7 +90,7 @@ ROUTES = (
     GET_PLAYER_ACHIEVEMENTS,
 )
 
-# Of the templates that match a path the one with the fewest parameters counts: `@me` is not somebody's id.
+# If several templates match a path, the one with the fewest parameters wins: `@me` is not a player's id.
 _PATHS = sorted({route.template: route.pattern for route in ROUTES}.items(), key=lambda path: path[0].count("{"))
 _BY_METHOD = {
     template: {route.method: route for route in ROUTES if route.template == template} for template, _ in _PATHS
@@ -96,7 +101,7 @@ _ICON = "/app-assets/{application_id}/achievements/{achievement_id}/icons/{icon_
 
 
 class Match(NamedTuple):
-    """What a request asks for: the route, the values in its path, the API version."""
+    """The route that a request asks for, the values in its path, the API version."""
 
     route: Route
     parameters: dict[str, str]
@@ -120,7 +125,7 @@ def match(method: str, path: str) -> Match:
 
 
 def path_id(parameters: Mapping[str, str], name: str) -> int:
-    """Return the id that a path has as its parameter `name`; raises the `ApiError` to answer with."""
+    """Return the id in a path's parameter `name`; raises the `ApiError` to answer with."""
     try:
         return parse_snowflake(parameters[name])
     except ValueError as exc:
@@ -129,13 +134,13 @@ def path_id(parameters: Mapping[str, str], name: str) -> int:
 
 
 def allowed_methods(path: str) -> list[str]:
-    """Return the methods that the table has for `path`, for the `Allow` header of a 405."""
+    """Return the methods that `path` has, for the `Allow` header of a 405."""
     prefix = _VERSION_PREFIX.match(path)
     return sorted(_find(path[prefix.end() :] if prefix else path)[0])
 
 
 def _find(path: str) -> tuple[dict[str, Route], dict[str, str]]:
-    """Return the routes of a path by their method, and the values in it; no routes where there is no such path."""
+    """Return the routes of a path by their method, and the values in the path; both empty if there is no such path."""
     for template, pattern in _PATHS:
         if hit := pattern.fullmatch(path):
             return _BY_METHOD[template], hit.groupdict()
@@ -143,7 +148,7 @@ def _find(path: str) -> tuple[dict[str, Route], dict[str, str]]:
 
 
 def asset_root(base_url: str) -> str:
-    """Return where icons are served: the base URL without its `/api` or `/api/v10`."""
+    """Return the URL below which icons are served: the base URL without its `/api` or `/api/v10`."""
     return re.sub(r"(?<=[^/])/api(/v[0-9]+)?/?$", "", base_url.rstrip("/"))
 
 

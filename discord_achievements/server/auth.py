@@ -1,11 +1,11 @@
-"""Tokens: how they are made, and whom one speaks for.
+"""Tokens: how they are made, and what one acts for.
 
     dabot_4f1c09d27a3b_64 hexadecimal digits        an application's bot
     dauser_4f1c09d27a3b_64 hexadecimal digits       a player
 
-The first part tells scanners for leaked secrets what they have found, `da(bot|user|client)_[0-9a-f]{12}_[0-9a-f]{64}`;
-the second is what the token is looked up by and no secret; the third is 256 bits of randomness. Kept is the SHA-256 of
-the whole: with that much randomness nothing slower is needed.
+The first part tells scanners for leaked secrets what they have found, `da(bot|user|client)_[0-9a-f]{12}_[0-9a-f]{64}`.
+The second is the key by which the token is looked up, and not secret. The third is 256 bits of randomness. The store
+keeps the SHA-256 of the whole token: with that much randomness, a slower hash would add nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ReadToken = Callable[[str], Awaitable[Token | None]]
 
 
 class Minted(NamedTuple):
-    """A new token: `text` is shown to its owner once, `token` is kept."""
+    """A new token: `text` is shown to its owner once, `token` is stored."""
 
     text: str
     token: Token
@@ -38,7 +38,7 @@ class Minted(NamedTuple):
 def mint(
     kind: TokenKind, application_id: int, user_id: int | None, at_us: int, expires_in_s: int | None = None
 ) -> Minted:
-    """Make a token; without `expires_in_s` it does not expire."""
+    """Return a new token, which expires after `expires_in_s` seconds, or never if that is None."""
     key = secrets.token_hex(6)
     text = f"{_PREFIX[kind]}_{key}_{secrets.token_hex(32)}"
     expires_at_us = None if expires_in_s is None else at_us + expires_in_s * 1_000_000
@@ -46,16 +46,16 @@ def mint(
 
 
 def key_of(text: str) -> str | None:
-    """Return what a token is looked up by, from the token or from the key itself; None for what is neither."""
+    """Return the key of a token, given the token or the key itself; None for anything else."""
     hit = _KEY.fullmatch(text)
     return None if hit is None else hit[1]
 
 
 class Authenticator:
-    """Tells who is asking from the `Authorization` header.
+    """Identifies callers by the `Authorization` header. Belongs to the event loop.
 
-    Tokens are remembered for as long as the store's generation stays, so a rotated or revoked one ends at once,
-    everywhere.
+    Tokens are remembered while the store's generation stays the same, so a rotated or revoked token stops working at
+    once, in every process.
     """
 
     def __init__(self, generation: Callable[[], int], read_token: ReadToken, at_us: Callable[[], int]) -> None:
@@ -66,7 +66,7 @@ class Authenticator:
         self._remembered: dict[str, Token] = {}
 
     async def identify(self, authorization: str) -> Caller | None:
-        """Return who sent this header; None for no token, a malformed, unknown, expired or ended one."""
+        """Return who sent this header; None if its token is missing, malformed, unknown, expired or revoked."""
         hit = _TOKEN.fullmatch(authorization)
         if hit is None:
             return None
@@ -81,7 +81,7 @@ class Authenticator:
             token = await self._read_token(key)
             if token is None:
                 return None
-            remembered[key] = token  # of the generation that was current before the read
+            remembered[key] = token  # in the dict of the generation that was current before the read
         if not hmac.compare_digest(token.sha256, _sha256(text)):
             return None
         if token.expires_at_us is not None and token.expires_at_us <= self._at_us():

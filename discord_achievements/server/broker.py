@@ -1,8 +1,9 @@
-"""How what one process commits reaches the event streams that other processes hold.
+"""Brings the events of one process to the event streams that other processes hold.
 
-Three ways, one interface: within the process, by PostgreSQL's NOTIFY (`notify_broker`), or by publish and subscribe of
-Redis (`redis_broker`), where a process hears only of players connected to it. A process hears itself at once. All are
-best effort: where something may have been missed, `on_gap` is called, and the streams tell their clients to fetch.
+One interface, three implementations: within this process (here), by PostgreSQL's NOTIFY (`postgres.broker`), and by
+Redis' publish and subscribe (`redis.broker`), where a process receives only events of players connected to it. A
+process delivers its own events at once. All are best effort: if events may have been missed, `on_gap` is called, and
+the streams make their clients refetch.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 
 class Player(NamedTuple):
-    """Whose events: one player of one game."""
+    """One player of one application."""
 
     application_id: int
     user_id: int
@@ -33,23 +34,23 @@ class Broker(Protocol):
     """Belongs to the event loop, on which it calls back."""
 
     async def start(self, deliver: Deliver, on_gap: OnGap) -> None:
-        """Have `deliver` called with what any process publishes, and `on_gap` when some of it may be lost."""
+        """Call `deliver` with what any process publishes, and `on_gap` whenever some of it may have been lost."""
 
     def publish(self, notices: Sequence[Notice]) -> None:
-        """Tell all processes; never raises, never waits."""
+        """Send events to all processes; never raises, never waits."""
 
     async def subscribe(self, player: Player) -> None:
-        """This process has a stream of `player` from now on; return when it hears of them."""
+        """Receive the events of `player` from now on; return once that is certain, or after a short wait."""
 
     async def unsubscribe(self, player: Player) -> None:
-        """It has none any more."""
+        """Stop receiving the events of `player`."""
 
     async def close(self) -> None:
-        """Let go of everything."""
+        """Release all resources."""
 
 
 class ProcessBroker:
-    """For a single process."""
+    """The broker of a single process."""
 
     async def start(self, deliver: Deliver, on_gap: OnGap) -> None:
         self._deliver = deliver

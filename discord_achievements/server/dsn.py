@@ -1,4 +1,4 @@
-"""The URLs of databases and of Redis: which are understood, and how one is shown."""
+"""The URLs of databases and of Redis: which ones are accepted, and how one is shown without its password."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ _HOST = r"(?:\[[0-9A-Fa-f:.%]+\]|[^\[\]:,/?#@\s]*)(?::[0-9]*)?"
 _AUTHORITY = rf"//(?:[^\[\]/?#@\s]*@)?{_HOST}(?:,{_HOST})*"  # PostgreSQL takes several hosts
 _POSTGRESQL = re.compile(rf"postgresql:{_AUTHORITY}(?:[/?][^#\s]*)?")
 _REDIS = re.compile(rf"rediss?:{_AUTHORITY}(?:[/?][^#\s]*)?|unix://[^#\s]+")
-_ESCAPES = "in a password, @ : / ? # [ ] and % are written %40 %3A %2F %3F %23 %5B %5D and %25"
+_ESCAPES = "in a password, write @ : / ? # [ ] % as %40 %3A %2F %3F %23 %5B %5D %25"
 
 _PASSWORD = re.compile(r"^([^:/?#]+://[^:/?#@]*):.*@", re.DOTALL)
 _PASSWORD_PARAMETER = re.compile(r"([?&]\w*password=)[^&]*", re.IGNORECASE)
 
 
 def sqlite_url(path: str) -> str:
-    """Return the URL of a SQLite file; `path` has slashes."""
+    """Return the URL of a SQLite file; `path` is separated by slashes."""
     return f"sqlite:///{quote(path, safe='/:')}"
 
 
 def sqlite_path(url: str) -> str:
-    """Return the path of a SQLite file; raises `ValueError` with what is allowed."""
+    """Return the path of a SQLite file; raises `ValueError` with what was expected."""
     path = unquote(url.removeprefix("sqlite:///"))
     if not url.startswith("sqlite:///") or not path or path == ":memory:" or "\0" in path:
-        raise ValueError(f"{SQLITE} of a file")
+        raise ValueError(f"{SQLITE} with the path of a file")
     if "?" in url or "#" in url:
-        raise ValueError(f"{SQLITE}, without parameters; in a path, ? and # are written %3F and %23")
+        raise ValueError(f"{SQLITE} without parameters; in a path, write ? and # as %3F and %23")
     return path
 
 
 def is_postgresql(url: str) -> bool:
-    """Tell which of the two kinds of databases it is."""
+    """Tell whether the URL is PostgreSQL's; otherwise it is SQLite's."""
     return url.startswith("postgresql:")
 
 
 def check_database(url: str) -> None:
-    """Raise `ValueError` with what is allowed, unless the URL can be one of a database."""
+    """Raise `ValueError` with what was expected, unless the URL can be a database's."""
     if url.startswith("sqlite:"):
         sqlite_path(url)
     elif not is_postgresql(url):
@@ -50,11 +50,11 @@ def check_database(url: str) -> None:
 
 
 def check_redis(url: str) -> None:
-    """Raise `ValueError` with what is allowed, unless the URL can be one of Redis."""
+    """Raise `ValueError` with what was expected, unless the URL can be Redis's."""
     if not _REDIS.fullmatch(url):
         raise ValueError(f"{REDIS}; {_ESCAPES}")
 
 
 def redacted(url: str) -> str:
-    """Return a URL, or what was meant to be one, without its passwords."""
+    """Return a URL, or what was meant to be one, with its passwords masked."""
     return _PASSWORD_PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1:***@", url))

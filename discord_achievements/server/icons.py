@@ -1,7 +1,7 @@
-"""Whether an uploaded icon is a picture, and the picture that stands in where there is none.
+"""Verifies uploaded icons, and draws the default icon.
 
-What a client uploads is decoded completely, every frame of it, before any of it is kept. Sizes are read from the
-header first and bound all that follows, so that a small file which unpacks to gigabytes is refused unopened.
+An upload is decoded completely, with every frame, before it is stored. The size is read from the header first and
+bounds everything that follows, so a small file that unpacks to gigabytes is refused without decoding it.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ EXTENSIONS = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gi
 
 
 def verify(upload: Upload) -> Icon:
-    """Return an upload as an icon; raises the `ApiError` to answer with. **Blocks** while it decodes."""
+    """Return an upload as an icon; raises the `ApiError` to answer with. **Blocks** while decoding."""
     try:
         png = _decode(upload)
-    except Exception as exc:  # decoders of hostile files raise whatever they stumble over
+    except Exception as exc:  # a decoder may raise anything on a hostile file
         reason = str(exc) if isinstance(exc, _Refused) else f"it cannot be decoded as {upload.media_type}."
         raise field_error(("icon",), "IMAGE_INVALID", f"Invalid image: {reason}") from exc
     return Icon(_hash(upload.content), upload.media_type, upload.content, png)
@@ -34,7 +34,7 @@ def verify(upload: Upload) -> Icon:
 
 @cache
 def default_icon() -> Icon:
-    """Return the icon of achievements that have none: a cup."""
+    """Return the icon of achievements without one of their own: a cup."""
     image = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
     draw = ImageDraw.Draw(image)
     gold, dark = (240, 178, 50, 255), (150, 100, 20, 255)
@@ -49,20 +49,22 @@ def default_icon() -> Icon:
 
 
 class _Refused(ValueError):
-    """A picture that can be decoded, but not what was asked for."""
+    """The picture can be decoded but breaks one of our limits."""
 
 
 def _decode(upload: Upload) -> bytes:
-    """Decode all of an upload, and return its first frame as PNG."""
+    """Decode an upload completely; return its first frame as PNG."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with Image.open(io.BytesIO(upload.content), formats=[_FORMATS[upload.media_type]]) as image:
             width, height = image.size
             if not (1 <= width <= ICON_MAX_PIXELS and 1 <= height <= ICON_MAX_PIXELS):
-                raise _Refused(f"it is {width} x {height} pixels; allowed are {ICON_MAX_PIXELS} x {ICON_MAX_PIXELS}.")
+                raise _Refused(
+                    f"it has {width} x {height} pixels; the maximum is {ICON_MAX_PIXELS} x {ICON_MAX_PIXELS}."
+                )
             frames = getattr(image, "n_frames", 1)
             if frames * width * height > _ALL_FRAMES_MAX_PIXELS:
-                raise _Refused(f"its {frames} frames of {width} x {height} pixels are too much.")
+                raise _Refused(f"its {frames} frames of {width} x {height} pixels are too many.")
             image.load()
             first = image.convert("RGBA")
             for frame in range(1, frames):

@@ -1,4 +1,4 @@
-"""Counts requests against their limits: here for this process, in `redis_limiter` for all processes together."""
+"""Counts requests against their limits: here in this process, in `redis.limiter` for all processes together."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from ..domain.routes import Limit
 
 
 class Hit(NamedTuple):
-    """Whether a request may pass, and what its answer says of the limit."""
+    """Whether a request is allowed, and the state of its limit for the answer's headers."""
 
     allowed: bool
     state: LimitState
 
 
 class Limiter(Protocol):
-    """Counts one request. `name` tells the limit's buckets apart."""
+    """Counts requests. Belongs to the event loop."""
 
     async def hit(self, name: str, limit: Limit) -> Hit:
-        """Count a request."""
+        """Count one request in the bucket `name`."""
 
     async def close(self) -> None:
-        """Let go of everything."""
+        """Release all resources."""
 
 
 class ProcessLimiter:
-    """Counts in this process; `now` gives monotonic seconds."""
+    """Counts in this process; `now` returns monotonic seconds."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -44,7 +44,11 @@ class ProcessLimiter:
         return Hit(allowed, LimitState(limit.requests, left, reset_after_s, name))
 
     def _forget_some(self, now: float) -> None:
-        """Look at two windows, all in turn: of those that are over, about as many are kept as of those that are not."""
+        """Look at the next two windows and drop those that are over.
+
+        Each new window takes this step, so the windows kept although they are over are about as many as the open ones,
+        and no request pays for all of them.
+        """
         for _ in range(min(2, len(self._windows))):
             name, window = self._windows.popitem(last=False)
             if not window.is_over(now):

@@ -1,4 +1,4 @@
-"""What an operator can watch at GET /metrics."""
+"""Counts requests and streams for GET /metrics, in Prometheus' format."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
-    """The counts of one process; with several workers, each answers for all of them together.
+    """The counts of one process; with several workers, each of them reports the sum over all.
 
-    A request only adds to plain numbers, which `flush` passes on: prometheus_client takes a lock for each.
+    A request only adds to plain numbers, which `flush` passes on: prometheus_client takes a lock for each number.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Metrics:
         )
         self._seconds = Counter(
             "discord_achievements_request_seconds",
-            "Time from requests' headers to their answers, all together",
+            "Total time from requests' headers to their answers",
             ["route"],
             registry=self._registry,
         )
@@ -41,12 +41,12 @@ class Metrics:
         self._timed: defaultdict[str, float] = defaultdict(float)
 
     def count(self, route: str, status: int, seconds: float) -> None:
-        """Count an answer."""
+        """Count one answer; `seconds` is how long it took."""
         self._counted[route, status] += 1
         self._timed[route] += seconds
 
     def flush(self, streams: int) -> None:
-        """Pass on what was counted, and how many event streams are open."""
+        """Pass on what was counted, and the number of open event streams."""
         for (route, status), count in self._counted.items():
             self._requests.labels(route, str(status)).inc(count)
         for route, seconds in self._timed.items():
@@ -56,7 +56,7 @@ class Metrics:
         self._streams.set(streams)
 
     def text(self) -> bytes:
-        """Return all that was passed on, in Prometheus' format."""
+        """Return everything that was passed on, in Prometheus' format."""
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self._registry)
         together = CollectorRegistry()

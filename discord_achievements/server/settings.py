@@ -1,7 +1,7 @@
-"""Every setting of the service, in one place: its name, its default, what it does.
+"""Every setting of the service: its name, its default, its meaning.
 
-Each is read from the environment variable `DISCORD_ACHIEVEMENTS_` + its name in capitals; what the command line says
-wins. `discord-achievements serve --show-settings` prints them all.
+Each is read from the environment variable `DISCORD_ACHIEVEMENTS_` + its name in capitals; an option of the command line
+takes precedence. `discord-achievements serve --show-settings` prints them all.
 """
 
 from __future__ import annotations
@@ -42,38 +42,37 @@ def _setting(default: Any, help: str) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How a service is to run. Build it with `from_environment`; times are seconds, sizes bytes."""
+    """How the service runs. Usually made by `from_environment`; times are in seconds, sizes in bytes.
 
-    host: str = _setting("127.0.0.1", "address to listen on")
-    port: int = _setting(8000, "port to listen on; 0 takes a free one")
-    workers: int = _setting(1, "processes on that port; more than one needs PostgreSQL or Redis")
+    Raises `ConfigurationError` if a value cannot be used.
+    """
+
+    host: str = _setting("127.0.0.1", "Address to listen on.")
+    port: int = _setting(8000, "Port to listen on; 0 takes a free one.")
+    workers: int = _setting(1, "Processes on that port; more than 1 needs PostgreSQL or Redis.")
     database: str = field(
         default_factory=default_database,
-        metadata={"help": "sqlite:///path or postgresql://user:password@host/name"},
+        metadata={"help": "sqlite:///path or postgresql://user:password@host/name."},
     )
-    redis: str = _setting("", "redis://host:port/0 (Redis or Valkey): shares limits, carries events; empty: none")
-    rate_limits: str = _setting(
-        "", "off, or limits that differ from the documented ones: route=requests/seconds, separated by commas"
-    )
-    cors_origins: str = _setting("", "web pages that may call, separated by commas: https://play.example.com, or *")
-    max_body_bytes: int = _setting(512 * 1024, "largest request body")
-    header_timeout_s: float = _setting(10.0, "a client has to send a request's headers within this")
-    body_timeout_s: float = _setting(15.0, "and its body within this")
-    write_timeout_s: float = _setting(30.0, "a client that takes nothing of its answer for so long is cut off")
-    keep_alive_s: float = _setting(75.0, "an idle connection is kept for so long")
-    max_connections: int = _setting(20_000, "open connections in one process; beyond them the answer is 503")
-    streams_per_user: int = _setting(5, "event streams of one player in one process; with several processes, in each")
-    streams_total: int = _setting(10_000, "event streams in one process")
-    stream_comment_s: float = _setting(15.0, "an idle event stream carries a comment this often")
-    stream_resync_s: float = _setting(
-        600.0, "and has its client fetch the list this often: for so long at most, a lost event goes unnoticed"
-    )
-    replay_s: float = _setting(7 * 86400.0, "a stream resumes after so long an absence; later it says RESYNC")
-    graceful_timeout_s: float = _setting(10.0, "on SIGTERM, requests under way have so long to finish")
-    write_batch_max: int = _setting(500, "updates in one transaction; 1 commits each by itself")
-    writes_waiting_max: int = _setting(5000, "updates that may wait for their commit; beyond them the answer is 503")
-    metrics: bool = _setting(True, "whether GET /metrics answers")
-    log_level: str = _setting("info", "debug, info, warning or error")
+    redis: str = _setting("", "redis://host:port/0 (or Valkey) for shared limits and events.")
+    rate_limits: str = _setting("", "off, or changed limits: route=requests/seconds, comma-separated.")
+    cors_origins: str = _setting("", "Web origins allowed to call, comma-separated, or *.")
+    max_body_bytes: int = _setting(512 * 1024, "Largest request body in bytes.")
+    header_timeout_s: float = _setting(10.0, "Seconds a client may take to send a request's headers.")
+    body_timeout_s: float = _setting(15.0, "Seconds a client may take to send a request body.")
+    write_timeout_s: float = _setting(30.0, "Seconds a client may take no data of its answer before it is cut off.")
+    keep_alive_s: float = _setting(75.0, "Seconds an idle connection is kept open.")
+    max_connections: int = _setting(20_000, "Open connections per process; beyond, the answer is 503.")
+    streams_per_user: int = _setting(5, "Event streams of one player in each process.")
+    streams_total: int = _setting(10_000, "Event streams of all players in each process.")
+    stream_comment_s: float = _setting(15.0, "Seconds between comments on an idle event stream.")
+    stream_resync_s: float = _setting(600.0, "Seconds between forced refetches, which make up for lost events.")
+    replay_s: float = _setting(7 * 86400.0, "Longest absence in seconds after which a stream can resume.")
+    graceful_timeout_s: float = _setting(10.0, "Seconds that requests may take to finish after SIGTERM.")
+    write_batch_max: int = _setting(500, "Updates in one transaction; 1 commits each on its own.")
+    writes_waiting_max: int = _setting(5000, "Updates waiting for their commit; beyond, the answer is 503.")
+    metrics: bool = _setting(True, "Whether GET /metrics answers.")
+    log_level: str = _setting("info", "Lowest level logged: debug, info, warning or error.")
 
     def __post_init__(self) -> None:
         _check_choice("log_level", self.log_level, ("debug", "info", "warning", "error"))
@@ -83,23 +82,25 @@ class Settings:
             if setting.name != "port" and isinstance(value, int | float) and not isinstance(value, bool):
                 _check_range(setting.name, value, 0.001 if isinstance(value, float) else 1, 10**9)
         if not self.host.strip():
-            raise _wrong("host", self.host, "an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all it has")
+            raise _wrong(
+                "host", self.host, "an address of this machine such as 127.0.0.1, or 0.0.0.0 for all its addresses"
+            )
         _check_url("database", self.database, check_database)
         if self.redis:
             _check_url("redis", self.redis, check_redis)
         for origin in self.origins():
             if origin != "*" and not _ORIGIN.fullmatch(origin):
-                raise _wrong("cors_origins", origin, "*, or scheme://host[:port] in lower case and without a path")
+                raise _wrong("cors_origins", origin, "*, or scheme://host[:port] in lower case without a path")
         if self.workers > 1 and not is_postgresql(self.database) and not self.redis:
             raise ConfigurationError(
-                f"{self.workers} workers on SQLite cannot tell one another what changed; "
-                f"use PostgreSQL, set {PREFIX}REDIS, or leave it at 1"
+                f"{PREFIX}WORKERS: expected 1 with SQLite, got {self.workers}: the processes could not notify one"
+                f" another of changes. Use PostgreSQL, set {PREFIX}REDIS, or set it to 1"
             )
-        self.limits()  # raises where they are wrong
+        self.limits()  # raises if they are wrong
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], **given: Any) -> Settings:
-        """Return the settings that `environment` and, above it, those of `given` that are not None make."""
+        """Return the settings of `environment`; values in `given` that are not None take precedence."""
         values: dict[str, Any] = {}
         for setting in fields(cls):
             text = environment.get(PREFIX + setting.name.upper())
@@ -110,15 +111,15 @@ class Settings:
         return cls(**values)
 
     def limits(self) -> dict[str, Limit]:
-        """Return the rate limit of each limited route by its name; none where they are off."""
+        """Return the rate limit of each limited route by the route's name; an empty dict if limits are off."""
         if self.rate_limits.strip().lower() == "off":
             return {}
         limits = dict(_LIMITED)
         for part in filter(None, (part.strip() for part in self.rate_limits.split(","))):
             hit = _LIMIT.fullmatch(part)
             if hit is None or hit[1] not in limits or not int(hit[2]) or not float(hit[3]):
-                allowed = f"off, or route=requests/seconds with a route of {', '.join(limits)}"
-                raise _wrong("rate_limits", part, allowed)
+                expected = f"off, or route=requests/seconds with a route of {', '.join(limits)}"
+                raise _wrong("rate_limits", part, expected)
             limits[hit[1]] = Limit(int(hit[2]), float(hit[3]))
         return limits
 
@@ -127,11 +128,11 @@ class Settings:
         return [origin.strip() for origin in self.cors_origins.split(",") if origin.strip()]
 
     def to_environment(self) -> dict[str, str]:
-        """Return the environment that makes these settings again, for a worker process."""
+        """Return the environment from which a worker process gets the same settings."""
         return {PREFIX + setting.name.upper(): str(getattr(self, setting.name)) for setting in fields(self)}
 
     def show(self) -> str:
-        """Return all settings as lines of `VARIABLE=value  # meaning`; passwords are left out."""
+        """Return all settings as lines of `VARIABLE=value  # meaning`; passwords are masked."""
         lines = []
         for setting in fields(self):
             value = getattr(self, setting.name)
@@ -145,8 +146,8 @@ def _parse(name: str, kind: str, text: str) -> Any:
     try:
         return parsers[kind](text)
     except ValueError as exc:
-        allowed = {"int": "a whole number", "float": "a number", "bool": "true or false"}[kind]
-        raise _wrong(name, text, allowed) from exc
+        expected = {"int": "an integer", "float": "a number", "bool": "true or false"}[kind]
+        raise _wrong(name, text, expected) from exc
 
 
 def _parse_bool(text: str) -> bool:
@@ -155,9 +156,9 @@ def _parse_bool(text: str) -> bool:
     return _BOOLS[text.lower()]
 
 
-def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise _wrong(name, value, ", ".join(allowed))
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise _wrong(name, value, f"one of {', '.join(choices)}")
 
 
 def _check_url(name: str, url: str, check: Callable[[str], None]) -> None:
@@ -169,8 +170,8 @@ def _check_url(name: str, url: str, check: Callable[[str], None]) -> None:
 
 def _check_range(name: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:
-        raise _wrong(name, str(value), f"numbers from {least} to {most}")
+        raise _wrong(name, str(value), f"a number from {least} to {most}")
 
 
-def _wrong(name: str, value: str, allowed: str) -> ConfigurationError:
-    return ConfigurationError(f"{PREFIX}{name.upper()} is {value!r}; allowed is {allowed}")
+def _wrong(name: str, value: str, expected: str) -> ConfigurationError:
+    return ConfigurationError(f"{PREFIX}{name.upper()}: expected {expected}, got {value!r}")

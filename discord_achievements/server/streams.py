@@ -1,7 +1,7 @@
-"""The open event streams of this process: who has one, what goes to which, what is sent when nothing is.
+"""The open event streams of this process: delivers events to them, keeps idle ones alive, ends them in time.
 
-A stream costs one waiting task. What is pushed to it is buffered, and sent by a task that lives only as long as there
-is something to send. A client that does not take its events in time has its stream ended, and resumes with a new one.
+A stream costs one waiting task. Pushed data is buffered, and sent by a task that lives only while there is something
+to send. If a client does not take its events in time, its stream is ended, and the client resumes with a new one.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _COMMENT = b": \n\n"
 _BUFFERED_MAX = 256 * 1024
 
 SendBody = Callable[[bytes, bool], Awaitable[None]]
-"""Sends a part of a response's body; the second argument tells whether more will come."""
+"""Sends a part of a response's body; the second argument says whether more will follow."""
 
 
 class Stream:
-    """One client's stream, which is to end at `ends_at` (monotonic seconds). Belongs to the event loop."""
+    """One client's stream, to be ended at `ends_at` (monotonic seconds). Belongs to the event loop."""
 
     def __init__(self, player: Player, send: SendBody, sent: Callable[[Stream], None], ends_at: float) -> None:
         self.player = player
@@ -34,7 +34,7 @@ class Stream:
         self._sender: asyncio.Task[None] | None = None
 
     def push(self, data: bytes) -> None:
-        """Send `data` as soon as the client takes it."""
+        """Send `data` as soon as the client accepts it."""
         if self._ending:
             return
         self._buffer += data
@@ -44,13 +44,13 @@ class Stream:
         self._wake()
 
     def end(self) -> None:
-        """End the stream once what is buffered is sent."""
+        """End the stream after the buffered data is sent."""
         if not self._ending:
             self._ending = True
             self._wake()
 
     def close(self) -> None:
-        """Forget what is buffered: the client is gone."""
+        """Drop the buffered data: the client has gone."""
         self._ending = True
         if self._sender is not None:
             self._sender.cancel()
@@ -72,9 +72,10 @@ class Stream:
 
 
 class Streams:
-    """All of them, at most `per_player` of one player and `total` in all.
+    """All streams of this process: `per_player` of one player and `total` in all. Belongs to the event loop.
 
-    `now` gives monotonic seconds, `resync_event` the event that has a client fetch its list.
+    `now` returns monotonic seconds, `resync_event` the event that makes a client refetch its list. An idle stream gets
+    a comment every `comment_every_s` seconds, and each stream a `resync_event` every `resync_every_s`.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class Streams:
         self._comment_every_s = comment_every_s
         self._resync_every_s = resync_every_s
         self._of_player: dict[Player, list[Stream]] = {}
-        # When it was sent something, and when it was opened or its client had to fetch; both in the order of time.
+        # When a stream was last sent anything, and when it was opened or last sent a `resync_event`; in order of time.
         self._last_sent: OrderedDict[Stream, float] = OrderedDict()
         self._last_resync: OrderedDict[Stream, float] = OrderedDict()
         self._closing = False
@@ -104,11 +105,11 @@ class Streams:
 
     @property
     def is_full(self) -> bool:
-        """Whether there may be no more streams, whosever."""
+        """Whether the process is at its stream limit."""
         return len(self) >= self._total
 
     def left(self, player: Player) -> int:
-        """Return how many more streams this player may open."""
+        """Return how many more streams this player may open here."""
         return max(0, self.per_player - len(self._of_player.get(player, ())))
 
     def open(self, player: Player, send: SendBody, lasts_s: float = math.inf) -> Stream:
@@ -121,7 +122,7 @@ class Streams:
         return stream
 
     def close(self, stream: Stream) -> bool:
-        """Forget a stream whose client is gone; tell whether it was the player's last."""
+        """Forget a stream whose client has gone; return whether it was the player's last."""
         stream.close()
         self._last_sent.pop(stream, None)
         self._last_resync.pop(stream, None)
@@ -138,20 +139,20 @@ class Streams:
                 stream.push(event)
 
     def resync(self) -> None:
-        """Have every client fetch its list: something may have been missed."""
+        """Make every client refetch its list, because events may have been missed."""
         self._resync(list(self._last_resync))
 
     def end_all(self) -> None:
-        """End every stream, and those that are opened later."""
+        """End every stream, also those that are opened later."""
         self._closing = True
         for stream in self._last_sent:
             stream.end()
 
     async def keep(self) -> None:
-        """Keep idle streams alive, end those whose time is up, and have each client fetch its list from time to time.
+        """Keep idle streams alive, end those whose time is up, and make each client refetch from time to time.
 
-        A process may die after it has committed a change and before it has told of it: then nobody else knows that
-        something is missing.
+        Runs until it is cancelled. The refetch is for changes that a process has committed but not published before it
+        died: no other process can know that their events are missing.
         """
         while True:
             now = self._now()
@@ -175,5 +176,5 @@ class Streams:
 
 
 def _until(times: OrderedDict[Stream, float], end: float) -> list[Stream]:
-    """Return the streams whose time is not after `end`; they are in the order of their times."""
+    """Return the streams whose time is not after `end`; `times` is in ascending order."""
     return [stream for stream, _ in takewhile(lambda entry: entry[1] <= end, times.items())]

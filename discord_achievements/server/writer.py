@@ -1,8 +1,8 @@
-"""Commits progress: all that waits, in one transaction, answered when it is on disk.
+"""Commits progress: all waiting updates in one transaction, each answered when it is on disk.
 
-While one transaction commits, the updates that come meanwhile gather for the next. So under load a commit is shared by
-many, and alone an update waits for nobody. An update that the database refuses takes nobody with it: its batch is
-tried again one by one.
+While one transaction commits, new updates gather for the next. So under load many updates share a commit, and a single
+update waits for no other. If the database refuses an update, its batch is tried again one by one, and the others
+succeed.
 """
 
 from __future__ import annotations
@@ -57,15 +57,16 @@ class Writer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
 
     async def write(self, write: Write, committed: Committed) -> Written:
-        """Return what the record was and is, once that is durable.
+        """Apply a write; return what the record was and is, once that is durable.
 
         Raises `StoreUnavailable`, after `answer_within_s` at the latest; the write may then have taken effect or not,
         or take effect later. A write that is still waiting for its transaction to begin never takes effect.
 
-        Writes to one record that share a transaction are one change: `committed` is called for the first of them.
+        `committed` is called on the event loop after the commit. Writes to one record that share a transaction are
+        one change: it is called for the first of them only.
         """
         if len(self._waiting) >= self._waiting_max:
-            raise StoreUnavailable(f"{len(self._waiting)} updates wait for their commit already")
+            raise StoreUnavailable(f"{len(self._waiting)} updates are waiting for their commit, the maximum")
         answer: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(write, committed, answer))
         if self._running is None:
@@ -77,7 +78,7 @@ class Writer:
             raise StoreUnavailable(f"the database has not answered within {self._answer_within_s:g} s") from exc
 
     async def close(self) -> None:
-        """Return when all that waits is committed, and within seconds if the database does not answer."""
+        """Return when all waiting updates are committed, after `close_within_s` at the latest."""
         if self._running is not None:
             await asyncio.wait([self._running], timeout=self._close_within_s)
         self._thread.shutdown(wait=False)
@@ -88,9 +89,9 @@ class Writer:
             while self._waiting:
                 wanted = [waiting for waiting in self._waiting if not waiting.answer.done()]
                 batch, self._waiting = wanted[: self._batch_max], wanted[self._batch_max :]
-                if not batch:  # whoever asked is gone
+                if not batch:  # all callers have given up
                     continue
-                # Each change gets a time of its own, later than all before: event ids are made of it.
+                # Each change gets a time of its own, later than all before, because event ids are made from it.
                 at_us = max(self._at_us(), self._last_at_us + 1)
                 self._last_at_us = at_us + len(batch)
                 outcomes = await loop.run_in_executor(
@@ -106,19 +107,19 @@ class Writer:
             return [written[write.key] for write in writes]
         except StoreUnavailable as exc:
             return [exc] * len(writes)
-        except Exception as exc:  # whatever one update did to its batch, the others are not to blame
+        except Exception as exc:  # one bad update must not fail the others of its batch
             if len(writes) == 1:
                 return [exc]
-            _log.exception("a batch of %d updates failed; trying them one by one", len(writes))
+            _log.exception("a batch of %d updates failed; retrying them one by one", len(writes))
             return [outcome for number, write in enumerate(writes) for outcome in self._commit([write], at_us + number)]
 
     def _settle(self, batch: Sequence[_Waiting], outcomes: Sequence[_Outcome]) -> None:
-        told: set[tuple[Key, Written]] = set()
+        announced: set[tuple[Key, Written]] = set()
         for (write, committed, answer), outcome in zip(batch, outcomes, strict=True):
-            if isinstance(outcome, Written) and (write.key, outcome) not in told:
-                told.add((write.key, outcome))
+            if isinstance(outcome, Written) and (write.key, outcome) not in announced:
+                announced.add((write.key, outcome))
                 committed(outcome)
-            if answer.done():  # whoever asked is gone
+            if answer.done():  # the caller has given up
                 continue
             if isinstance(outcome, Written):
                 answer.set_result(outcome)

@@ -1,4 +1,4 @@
-"""The service's stream of events: who gets which one, and what somebody who comes back has missed."""
+"""The fake service's events: sends them to the players' streams, and again to clients that resume."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Event(NamedTuple):
 
 
 class EventLog:
-    """Keeps the last `kept` events and the open streams. Not thread-safe: its owner has a lock."""
+    """Keeps the last `kept` events and the open streams. Not thread-safe: its owner holds a lock."""
 
     def __init__(self, kept: int = 1000) -> None:
         self._last_id = 0
@@ -39,7 +39,7 @@ class EventLog:
             stream.push(encoded)
 
     def open(self, user_id: int, last_event_id: str | None, timeout_s: float) -> ByteStream:
-        """Return a new stream; it starts with what came after `last_event_id`, with `RESYNC` if that is forgotten."""
+        """Return a new stream; it begins with the events after `last_event_id`, or `RESYNC` if they are gone."""
         stream = ByteStream(Response(200, _HEADERS), timeout_s=timeout_s, comment_every_s=COMMENT_EVERY_S)
         stream.push(f"retry: {RETRY_MS}\n\n".encode())
         if last_event_id:

@@ -1,8 +1,8 @@
 """A whole achievements service in memory: the routes about players, the events and the icons.
 
-It answers as the real one does, byte for byte, by means of the same rules (`domain`). What it lacks is the
-administration of definitions over HTTP: a test adds them with `add_achievement`. Who comes back to the event stream
-gets every event that was missed, from the real one the last of each achievement.
+It answers byte for byte like the real service, by the same rules in `domain`. It lacks the administration of
+definitions over HTTP: a test adds them with `add_achievement`. A client that resumes the event stream gets every event
+it has missed; from the real service it gets the last one of each achievement.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_STREAMS = 5
 
 
 class _Call(NamedTuple):
-    """One request, understood: who wants what. `limited` are the rate limit's headers, which errors carry too."""
+    """One admitted request. `limited` are the rate limit's headers, which errors carry too."""
 
     request: Request
     headers: Mapping[str, str]
@@ -40,10 +40,12 @@ class _Call(NamedTuple):
 
 
 class FakeService(ServiceState):
-    """The service of one application. All methods may be called from any thread.
+    """The service of one application.
 
     `clock` gives the times of unlocks and limits; a `ManualClock` makes both exact. `limits=True` switches the
     documented rate limits on. `bot_token` is the application's own token.
+
+    **Thread**: all methods may be called from any thread.
     """
 
     def __init__(
@@ -55,24 +57,24 @@ class FakeService(ServiceState):
         self._windows: dict[str, Window] = {}
 
     def add_player(self, token: str, user_id: int, *, application_id: int | None = None) -> None:
-        """Have `Bearer <token>` be a player; with another `application_id` it is one of another game."""
+        """Accept `Bearer <token>` as a player's token, of this application or of another one."""
         with self._lock:
-            game = application_id or self.application_id
-            self._callers[f"Bearer {token}"] = Caller(TokenKind.BEARER, game, checked_id("user_id", user_id))
+            owner = application_id or self.application_id
+            self._callers[f"Bearer {token}"] = Caller(TokenKind.BEARER, owner, checked_id("user_id", user_id))
 
     def add_bot(self, token: str, application_id: int) -> None:
-        """Have `Bot <token>` be the bot of another application."""
+        """Accept `Bot <token>` as the bot token of another application."""
         with self._lock:
             self._callers[f"Bot {token}"] = Caller(TokenKind.BOT, application_id)
 
     def revoke(self, token: str) -> None:
-        """Have a token be refused from now on; open streams go on."""
+        """Refuse a token from now on; open streams continue."""
         with self._lock:
             for kind in ("Bearer", "Bot"):
                 self._callers.pop(f"{kind} {token}", None)
 
     def handle(self, request: Request) -> Response:
-        """Return the answer to `request`; of the event stream its headers only."""
+        """Return the answer to `request`; for the event stream only its headers."""
         answer = self._answer(request)
         if isinstance(answer, Response):
             return answer
@@ -80,7 +82,7 @@ class FakeService(ServiceState):
         return answer.response
 
     def open_events(self, request: Request) -> ByteStream:
-        """Return the answer to a request for the event stream, which may be a refusal."""
+        """Return the answer to a request for the event stream; it may be a refusal."""
         answer = self._answer(request)
         return answer if isinstance(answer, ByteStream) else ByteStream(answer)
 
@@ -91,23 +93,23 @@ class FakeService(ServiceState):
             if path in self._icons and request.method == "GET":
                 return Response(200, {"content-type": "image/png"}, self._icons[path])
             try:
-                call = self._understand(request, path, limited)
+                call = self._admit(request, path, limited)
                 if call.route is routes.GET_USER_ACHIEVEMENTS:
-                    return self._list(call)  # it counts for itself: a 304 costs nothing
+                    return self._list(call)  # it is counted there, because a 304 costs nothing
                 return self._count(call) or self._perform(call)
             except ApiError as error:
                 headers = {"allow": ", ".join(routes.allowed_methods(path))} if error.status == 405 else {}
                 return _json(error.status, wire.encode_error(error), headers | limited)
 
-    def _understand(self, request: Request, path: str, limited: dict[str, str]) -> _Call:
-        """Read who wants what, and refuse whoever may not even ask; raises `ApiError`."""
+    def _admit(self, request: Request, path: str, limited: dict[str, str]) -> _Call:
+        """Return the call if the caller's token opens the route; raises `ApiError`."""
         match = routes.match(request.method, path)
         headers = {name.lower(): value for name, value in request.headers.items()}
         caller = access.check_route(self._callers.get(headers.get("authorization", "")), match.route)
         application_id = path_id(match.parameters, "application_id")
         exists = any(known.application_id == application_id for known in self._callers.values())
         access.check_application(caller, application_id, exists=exists)
-        access.check_application(caller, self.application_id, exists=True)  # the only one that has achievements here
+        access.check_application(caller, self.application_id, exists=True)  # only this one has achievements here
         return _Call(request, headers, match.route, match.parameters, wire.Shape.of(match.version), caller, limited)
 
     def _perform(self, call: _Call) -> Response | ByteStream:
@@ -156,10 +158,10 @@ class FakeService(ServiceState):
         return self._events.open(user_id, call.headers.get("last-event-id"), call.request.timeout_s)
 
     def _count(self, call: _Call) -> Response | None:
-        """Count a call for its limit; return the refusal if it is one too many."""
+        """Count a call for its limit; return the refusal if there are too many."""
         if not self._limits or call.route.limit is None:
             return None
-        # A hash, so that nobody takes it to mean anything.
+        # A hash, so that nobody reads a meaning into it.
         bucket = hashlib.md5(repr((call.route.name, call.caller)).encode(), usedforsecurity=False).hexdigest()[:16]
         window = self._windows.setdefault(bucket, Window(call.route.limit))
         allowed, left, reset_after_s = window.hit(self._clock.now())
@@ -170,7 +172,7 @@ class FakeService(ServiceState):
 
 
 def route_name(method: str, path: str) -> str | None:
-    """Return the name of the route that `method` and the decoded `path` ask for, if there is one."""
+    """Return the name of the route that `method` and the decoded `path` ask for, None if there is none."""
     try:
         return routes.match(method, path).route.name
     except ApiError:
@@ -183,9 +185,9 @@ def _json(status: int, data: object, headers: Mapping[str, str] | None = None) -
 
 
 def _too_many(retry_after_s: float, headers: Mapping[str, str]) -> Response:
-    told = {name.lower(): value for name, value in refusal_headers(retry_after_s).items()}
+    refusal = {name.lower(): value for name, value in refusal_headers(retry_after_s).items()}
     body = {"message": "You are being rate limited.", "retry_after": round(retry_after_s, 3), "global": False}
-    return _json(429, body, {**headers, **told})
+    return _json(429, body, {**headers, **refusal})
 
 
 def _body(call: _Call) -> object:

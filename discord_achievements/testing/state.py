@@ -1,4 +1,4 @@
-"""What a service remembers: the definitions, every player's progress, the events."""
+"""The fake service's memory: definitions, every player's progress, events."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _ICON = base64.b64decode(
 
 
 class ServiceState:
-    """One application's achievements and its players. All methods without underscore may be called from any thread."""
+    """One application's achievements and its players.
+
+    **Thread**: all public methods may be called from any thread.
+    """
 
     def __init__(self, application_id: int, clock: Clock) -> None:
         self.application_id = application_id
@@ -47,7 +50,10 @@ class ServiceState:
         name_localizations: Mapping[str, str] | None = None,
         description_localizations: Mapping[str, str] | None = None,
     ) -> Achievement:
-        """Define an achievement, or define it anew; `icon` is the content of a PNG file."""
+        """Define or redefine an achievement; `icon` is the content of a PNG file.
+
+        Raises `ValueError` for an id out of range, and for more than 1000 achievements.
+        """
         icon_hash = hashlib.md5(icon, usedforsecurity=False).hexdigest()
         achievement = Achievement(
             application_id=self.application_id,
@@ -62,7 +68,7 @@ class ServiceState:
         )
         with self._lock:
             if achievement_id not in self._definitions and len(self._definitions) >= ACHIEVEMENTS_MAX:
-                raise ValueError(f"there are {ACHIEVEMENTS_MAX} achievements already, and that is the maximum")
+                raise ValueError(f"there are already {ACHIEVEMENTS_MAX} achievements, the maximum")
             self._definitions[achievement_id] = achievement
             self._icons[routes.icon_path(self.application_id, achievement_id, icon_hash)] = icon
         return achievement
@@ -76,20 +82,20 @@ class ServiceState:
             return list(range(first, first + count))
 
     def grant(self, user_id: int, achievement_id: int, percent: int = COMPLETE) -> None:
-        """Raise a player's progress, as the game's own server does it; `secure` ones too."""
+        """Raise a player's progress as a bot may, on `secure` achievements too; raises `ValueError`."""
         if not is_percent(percent):
-            raise ValueError(f"percent is {percent!r}; allowed are whole numbers from 0 to 100")
+            raise ValueError(f"percent: expected an integer from 0 to 100, got {percent!r}")
         with self._lock:
             self._raise_to(user_id, self._defined(achievement_id), percent)
 
     def reset(self, user_id: int, achievement_id: int) -> None:
-        """Take a player's progress on one achievement away."""
+        """Reset a player's progress on one achievement to 0; raises `ValueError`."""
         with self._lock:
             achievement = self._defined(achievement_id)
             self._change(user_id, achievement, NO_PROGRESS)
 
     def progress(self, user_id: int) -> dict[int, Progress]:
-        """Return what the service holds of a player, by achievement id."""
+        """Return a player's progress by achievement id."""
         with self._lock:
             return {
                 achievement_id: progress
@@ -98,14 +104,14 @@ class ServiceState:
             }
 
     def end_streams(self, error: TransportError | None = None) -> None:
-        """End all open event streams, or have them break with `error`."""
+        """End all open event streams, or break them with `error`."""
         with self._lock:
             self._events.end_streams(error)
 
     def _visible(self, user_id: int, *, started: bool, hidden: bool = False) -> list[Achievement]:
         """Return what a player may see, ascending by id.
 
-        `started`: only what has a record; `hidden`: also what the player may not see, for the game's server.
+        `started` restricts it to achievements with a record; `hidden` adds what the player may not see.
         """
         return [
             achievement
@@ -125,7 +131,7 @@ class ServiceState:
         self._change(user_id, achievement, receive(before, percent, age_s, self._clock.at_us()))
 
     def _change(self, user_id: int, achievement: Achievement, after: Progress) -> None:
-        """Store a record's new value, and publish what the player may hear of it."""
+        """Store a record's new value, and publish the event that the player may get."""
         before, revision = self._held(user_id, achievement)
         if after == before:
             return
@@ -139,12 +145,12 @@ class ServiceState:
 
     def _defined(self, achievement_id: int) -> Achievement:
         if achievement_id not in self._definitions:
-            raise ValueError(f"there is no achievement {achievement_id}; define it with add_achievement first")
+            raise ValueError(f"achievement {achievement_id} is not defined; call add_achievement first")
         return self._definitions[achievement_id]
 
 
 def checked_id(name: str, value: int) -> int:
-    """Return `value` if it is an id; raises `ValueError`."""
+    """Return `value` if it is an id; otherwise raise `ValueError` with the argument's `name`."""
     if not is_snowflake(value):
-        raise ValueError(f"{name} is {value!r}; allowed are whole numbers from 1 to 2^63-1")
+        raise ValueError(f"{name}: expected an integer from 1 to 2**63-1, got {value!r}")
     return value

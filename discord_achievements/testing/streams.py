@@ -1,4 +1,4 @@
-"""A stream without a connection: what one thread pushes into it, another one reads."""
+"""A stream without a connection: one thread pushes data, another reads it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from ..domain.errors import TransportError
 
 
 class ByteStream:
-    """An answer that goes on, as `client.transport.Stream` has it; all its methods may be called from any thread.
+    """An answer whose body arrives bit by bit, as in `client.net.transport.Stream`.
 
-    Its reader gets a `TransportError` after `timeout_s` seconds without anything. With `comment_every_s` a comment
-    of the server-sent events' format comes after that much silence, as a service sends it to keep a stream alive.
+    Its reader gets a `TransportError` after `timeout_s` seconds without data. After `comment_every_s` seconds of
+    silence it gets a comment of the server-sent events' format, as a service sends it to keep a stream alive.
+
+    **Thread**: all methods may be called from any thread.
     """
 
     def __init__(self, response: Response, *, timeout_s: float = math.inf, comment_every_s: float = math.inf) -> None:
@@ -26,33 +28,33 @@ class ByteStream:
         self._queue: Queue[bytes | TransportError | None] = Queue()
         self._is_read = False
         if response.status != 200:
-            self._closed.set()  # a refusal has nothing to bring
+            self._closed.set()  # a refusal has no body to wait for
 
     @property
     def closed(self) -> bool:
-        """Whether it has ended."""
+        """Whether the stream has ended."""
         return self._closed.is_set()
 
     @property
     def is_drained(self) -> bool:
-        """Whether its reader has taken in all that was pushed, and waits for more."""
+        """Whether its reader has processed everything that was pushed and is waiting for more."""
         return self._is_read and not self.closed and not self._queue.unfinished_tasks
 
     def push(self, data: bytes) -> None:
-        """Have the reader get `data`."""
+        """Send `data` to the reader."""
         self._queue.put(data)
 
     def end(self, error: TransportError | None = None) -> None:
-        """Have it end after what has been pushed, or break with `error`."""
+        """End the stream after the pushed data, or break it with `error`."""
         self._queue.put(error)
 
     def close(self) -> None:
-        """End it at once."""
+        """End the stream at once."""
         self._closed.set()
         self._queue.put(None)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield what was pushed, until the end. Raises `TransportError`."""
+        """Yield what was pushed, until the stream ends. **Blocks**; raises `TransportError`."""
         wait_s = min(self._timeout_s, self._comment_every_s)
         self._is_read = True
         while not self._closed.is_set():

@@ -329,7 +329,7 @@ def test_another_process_that_is_faster_is_told_in_one_line(
     monkeypatch.setattr(SqliteStore, look, lambda *_: sees)
     done = CliRunner().invoke(cli, ["app", *arguments, str(file), "--database", database])
     assert done.exit_code == 1
-    assert re.fullmatch(r"Error: there is an .+ already.*\n", done.stderr)
+    assert re.fullmatch(r"Error: .+ already exists.*\n", done.stderr)
 
 
 def test_every_wrong_icon_of_a_catalogue_is_told_and_nothing_is_made(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""What needs PostgreSQL: its store, and events between processes by NOTIFY."""
+"""Everything that needs PostgreSQL: its store, and events between processes by NOTIFY."""

@@ -1,6 +1,6 @@
-"""The broker by PostgreSQL's NOTIFY: every process hears of every player.
+"""The broker by PostgreSQL's NOTIFY: every process receives the events of every player.
 
-One statement tells of a whole batch, after its commit and outside of its transaction: PostgreSQL lets transactions
+One statement sends a whole batch, after its commit and outside its transaction, because PostgreSQL lets transactions
 that notify commit only one after another.
 """
 
@@ -26,7 +26,11 @@ _log = logging.getLogger(__name__)
 
 
 class NotifyBroker:
-    """Connects to the database at `url` twice: to hear and to tell."""
+    """Connects to the database at `url` twice: to listen and to notify.
+
+    A NOTIFY that is not answered within `answer_within_s` is repeated on a new connection. `quiet_s` is as in
+    `Listener`.
+    """
 
     def __init__(self, url: str, *, answer_within_s: float = 5.0, quiet_s: float = QUIET_S) -> None:
         self._url = url
@@ -43,16 +47,16 @@ class NotifyBroker:
         self._deliver = deliver
         loop = asyncio.get_running_loop()
 
-        def heard(payload: str) -> None:
+        def receive(payload: str) -> None:
             origin, entries = json.loads(payload)
             if origin != self._origin:
                 notices = [Notice(Player(*player), event.encode()) for *player, event in entries]
                 loop.call_soon_threadsafe(deliver, notices)
 
-        def missed() -> None:
+        def miss() -> None:
             loop.call_soon_threadsafe(on_gap)
 
-        self._listener = Listener(self._url, CHANNEL, on_message=heard, on_gap=missed, quiet_s=self._quiet_s)
+        self._listener = Listener(self._url, CHANNEL, on_message=receive, on_gap=miss, quiet_s=self._quiet_s)
         self._listener.start()
 
     def publish(self, notices: Sequence[Notice]) -> None:
@@ -68,7 +72,7 @@ class NotifyBroker:
         pass
 
     async def close(self) -> None:
-        """Return when all is told, and within seconds if the database does not answer."""
+        """Return when all events are sent, or after two seconds if the database does not answer."""
         if self._sender is not None:
             await asyncio.wait([self._sender], timeout=_CLOSE_WITHIN_S)
         if self._listener is not None:
@@ -86,7 +90,7 @@ class NotifyBroker:
             self._sender = None
 
     def _notify(self, notices: Sequence[Notice]) -> None:
-        # Only this connection may be broken or silent, so there is a second try. What is told twice does no harm.
+        # Only this connection may be broken or silent, so there is a second try. Sending an event twice is harmless.
         for is_last in (False, True):
             try:
                 if self._connection is None:
@@ -99,9 +103,9 @@ class NotifyBroker:
             except psycopg.Error as exc:
                 self._disconnect()
                 if is_last:
-                    # Whoever listens has lost its connection too, and will be told to fetch when it is back.
+                    # The listeners have lost their connections too; their clients refetch when these are back.
                     reason = str(exc).partition("\n")[0]
-                    _log.warning("other processes were not told of %d events: %s", len(notices), reason)
+                    _log.warning("%d events were not sent to other processes: %s", len(notices), reason)
 
     def _disconnect(self) -> None:
         if self._connection is not None:
@@ -110,7 +114,7 @@ class NotifyBroker:
 
 
 def payloads(origin: str, notices: Sequence[Notice]) -> Iterator[str]:
-    """Yield what to notify: as few texts as PostgreSQL's limit of their length allows."""
+    """Yield the payloads to send: as few as PostgreSQL's limit of their length allows."""
     head = f'["{origin}",['
     parts: list[str] = []
     size = 0

@@ -1,8 +1,8 @@
-"""How this program connects to PostgreSQL: so that nobody waits for it for ever.
+"""Connects to PostgreSQL in such a way that no wait for it is endless.
 
-A server ends its own statements when they take too long, and the operating system notices a host that acknowledges
-nothing. What is left is one that acknowledges and never answers: a stalled disk, a paused pooler, a proxy that has lost
-the other side. So each wait for an answer is bounded here as well, by a little more than the server's own bound.
+The server ends statements that take too long, and the operating system notices a host that acknowledges nothing. What
+remains is a host that acknowledges and never answers: a stalled disk, a paused pooler, a proxy that has lost its other
+side. So each wait for an answer is bounded here as well, by a little more than the server's own bound.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from psycopg.conninfo import make_conninfo
 
 T = TypeVar("T")
 
-_AWAY_S = 1.0  # the database is left alone for so long after a connection failed
+_RETRY_S = 1.0  # after a failed connection, seconds without another attempt
 _OPTIONS: dict[str, str | int] = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -30,9 +30,9 @@ _OPTIONS: dict[str, str | int] = {
 
 
 class Bounds(NamedTuple):
-    """How long is waited for PostgreSQL, in seconds: `answer_s` here, `statement_s` and `lock_s` by the server itself.
+    """Seconds to wait for PostgreSQL: `answer_s` is measured here, `statement_s` and `lock_s` by the server.
 
-    `connect_s` is whole seconds, at least 2, for each address of the host.
+    `connect_s` is an integer of at least 2, and counts for each address of the host.
     """
 
     answer_s: float = 10.0
@@ -66,7 +66,7 @@ class PostgresConnection(psycopg.Connection[Any]):
 
     @classmethod
     def open_patient(cls, url: str) -> Self:
-        """Connect for what may take minutes: statements and waits for others have no bound. **Blocks** as above."""
+        """Connect for work that may take minutes: only connecting is bounded. **Blocks** like `open`."""
         connection = cls.connect(make_conninfo(url, connect_timeout=BOUNDS.connect_s, **_OPTIONS))
         connection.answer_s = math.inf
         return connection
@@ -75,7 +75,7 @@ class PostgresConnection(psycopg.Connection[Any]):
         return super().wait(self._bounded(gen), *args, **kwargs)
 
     def _bounded(self, gen: PQGen[T]) -> Generator[Any, Any, T]:
-        """Do what `gen` does, which is resumed ten times a second also when nothing has come, for so long at most."""
+        """Run `gen` until it ends or the time is up; psycopg resumes it ten times a second even if nothing has come."""
         deadline = time.monotonic() + self.answer_s
         try:
             wanted = next(gen)
@@ -93,8 +93,8 @@ class PostgresConnection(psycopg.Connection[Any]):
 class Connector:
     """Connects to the database at `url`, from any thread.
 
-    After a failure the others fail at once for a second, and while one tries again: a host that is silent would
-    otherwise take five seconds of each thread, one request after the other.
+    For a second after a failure, and while one thread then tries again, all others fail at once: otherwise a silent
+    host would cost each thread the whole time-out, one request after the other.
     """
 
     def __init__(self, url: str, bounds: Bounds = BOUNDS) -> None:
@@ -116,7 +116,7 @@ class Connector:
         except psycopg.Error as exc:
             with self._lock:
                 self._failure = str(exc)
-                self._try_again_at = time.monotonic() + _AWAY_S
+                self._try_again_at = time.monotonic() + _RETRY_S
             raise
         self._failure = None
         return connection

@@ -1,4 +1,4 @@
-"""PostgreSQL's NOTIFY, heard on a thread of its own."""
+"""Receives PostgreSQL's NOTIFY on a thread of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psycopg
 from .connection import Bounds, PostgresConnection
 
 _log = logging.getLogger(__name__)
-_POLL_S = 0.5  # how soon a stop is noticed
+_POLL_S = 0.5  # after which a stop is noticed
 _RETRY_S = 0.5
 QUIET_S = 5.0
 """Seconds without a message after which the server is asked for one, and then has as long to answer."""
@@ -21,8 +21,9 @@ QUIET_S = 5.0
 class Listener:
     """Calls `on_message` with the payload of each NOTIFY on `channel`, on its own thread.
 
-    A broken connection is made again; since what was told meanwhile is lost, `on_gap` is called each time it is up,
-    the first time too. `listening` tells whether it is. One that has gone silent is found out within ten seconds.
+    A broken connection is replaced. Since messages sent in between are lost, `on_gap` is called each time a connection
+    is up, also the first time. `listening` tells whether it is up. A connection that has gone silent is noticed within
+    `2 * quiet_s` seconds.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Listener:
         self._thread.start()
 
     def stop(self) -> None:
-        """End it. **Blocks** for half a second at most."""
+        """End the thread. **Blocks** for a second at most."""
         self._stopping.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(2 * _POLL_S)
@@ -57,7 +58,7 @@ class Listener:
             try:
                 self._listen()
             except psycopg.Error as exc:
-                _log.warning("not listening to PostgreSQL for now: %s", str(exc).strip().partition("\n")[0])
+                _log.warning("not listening to PostgreSQL; reconnecting: %s", str(exc).strip().partition("\n")[0])
             self.listening = False
             self._stopping.wait(_RETRY_S)
 

@@ -17,7 +17,7 @@ from .listener import Listener
 
 GENERATION_CHANNEL = "discord_achievements_generation"
 
-# A batch travels as one array for each column; its rows meet the table's by the primary key.
+# A batch is sent as one array for each column; its rows are joined with the table by the primary key.
 _READ = """
     SELECT application_id, user_id, achievement_id, percent, unlocked_at_us, revision, changed_at_us
     FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS wanted (application_id, user_id, achievement_id)
@@ -37,10 +37,11 @@ _PUT = """
 
 
 class PostgresStore(SqlStore):
-    """Connects to `url`, and makes or migrates the tables.
+    """Connects to `url`, and creates or migrates the tables.
 
-    Which generation it is, other processes tell by NOTIFY, in the transaction that changes it. While that cannot be
-    heard, each call answers with a new one, so that nothing is taken from a memory that may be old.
+    A process that changes the generation notifies the others by NOTIFY in the same transaction. While this process
+    cannot listen, each call of `generation` returns a new number, so that nothing is served from an old cache.
+    `deleted_at_once` is how many records a deletion goes through in one transaction.
     """
 
     reads_at_once = False
@@ -50,7 +51,7 @@ class PostgresStore(SqlStore):
             "postgresql+psycopg://", creator=Connector(url, bounds), pool_size=8, max_overflow=8, pool_timeout=5.0
         )
         super().__init__(engine, deleted_at_once=deleted_at_once)
-        # A migration of a large table takes its time, and the other processes wait for it.
+        # Migrating a large table may take minutes, and the other processes wait for it.
         patient = create_engine(
             "postgresql+psycopg://", creator=partial(PostgresConnection.open_patient, url), poolclass=NullPool
         )
@@ -74,7 +75,7 @@ class PostgresStore(SqlStore):
         self._generation += 1
 
     def _redefined(self) -> None:
-        self._next_generation()  # at once, not when the NOTIFY comes back
+        self._next_generation()  # at once, rather than when the NOTIFY comes back
 
     def _bump_generation(self, connection: Connection) -> None:
         connection.exec_driver_sql("UPDATE generation SET value = value + 1")

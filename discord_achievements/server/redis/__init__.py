@@ -1,1 +1,1 @@
-"""What needs Redis: events between processes, and rate limits that they share."""
+"""Everything that needs Redis: events between processes, and rate limits that they share."""

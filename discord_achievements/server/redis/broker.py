@@ -1,4 +1,4 @@
-"""The broker by Redis or Valkey: a channel for each player, so that a process hears only of those connected to it."""
+"""The broker by Redis or Valkey: a channel for each player, so a process receives only what its own streams need."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RedisBroker:
         self._origin = secrets.token_bytes(_ORIGIN_BYTES)
         self._outgoing: list[Notice] = []
         self._sender: asyncio.Task[None] | None = None
-        self._hearer: asyncio.Task[None] | None = None
+        self._listener: asyncio.Task[None] | None = None
         self._pubsub: PubSub | None = None
         self._players: dict[bytes, Player] = {}
         self._confirmed: dict[bytes, asyncio.Event] = {}
@@ -42,7 +42,7 @@ class RedisBroker:
     async def start(self, deliver: Deliver, on_gap: OnGap) -> None:
         self._deliver = deliver
         self._on_gap = on_gap
-        self._hearer = asyncio.create_task(self._hear())
+        self._listener = asyncio.create_task(self._listen())
 
     def publish(self, notices: Sequence[Notice]) -> None:
         self._deliver(notices)
@@ -53,8 +53,8 @@ class RedisBroker:
     async def subscribe(self, player: Player) -> None:
         channel = _channel(player)
         self._players[channel] = player
-        confirmed = self._confirmed.setdefault(channel, asyncio.Event())  # several streams may wait for one
-        # While Redis is away there is nothing to wait for: when it is back, every stream is told to fetch.
+        confirmed = self._confirmed.setdefault(channel, asyncio.Event())  # several streams may wait for the same one
+        # While Redis is unreachable there is nothing to wait for: afterwards every stream makes its client refetch.
         with suppress(RedisError, OSError, TimeoutError):
             if self._pubsub is not None:
                 await self._pubsub.subscribe(channel)
@@ -72,10 +72,10 @@ class RedisBroker:
     async def close(self) -> None:
         if self._sender is not None:
             await asyncio.wait([self._sender])
-        if self._hearer is not None:
-            self._hearer.cancel()
+        if self._listener is not None:
+            self._listener.cancel()
             with suppress(asyncio.CancelledError):
-                await self._hearer
+                await self._listener
         await self._redis.aclose()
 
     async def _send(self) -> None:
@@ -88,12 +88,12 @@ class RedisBroker:
                         pipeline.publish(_channel(player), self._origin + event)
                     await pipeline.execute()
                 except (RedisError, OSError) as exc:
-                    _log.warning("other processes were not told of %d events: %s", len(outgoing), exc)
+                    _log.warning("%d events were not sent to other processes: %s", len(outgoing), exc)
         finally:
             self._sender = None
 
-    async def _hear(self) -> None:
-        """Listen for ever; after a break, or a silence, subscribe to everybody anew and tell of the gap."""
+    async def _listen(self) -> None:
+        """Listen until cancelled; after a break or a silence, subscribe to all channels again and report the gap."""
         now = asyncio.get_running_loop().time
         while True:
             pubsub = self._redis.pubsub()
@@ -105,22 +105,22 @@ class RedisBroker:
                     message = await pubsub.get_message(timeout=self._quiet_s)
                     if message is not None:
                         heard_at = now()
-                        self._heard(message["type"], message["channel"], message["data"])
+                        self._received(message["type"], message["channel"], message["data"])
                     elif now() - heard_at >= 2 * self._quiet_s:
-                        raise RedisConnectionError(f"nothing heard for {2 * self._quiet_s:g} s")
+                        raise RedisConnectionError(f"no message for {2 * self._quiet_s:g} s")
                     else:
                         await pubsub.ping()
             except (RedisError, OSError) as exc:
-                _log.warning("not listening to Redis for now: %s", exc)
+                _log.warning("not listening to Redis; reconnecting: %s", exc)
             finally:
                 self._pubsub = None
                 with suppress(RedisError, OSError):
                     await pubsub.aclose()  # type: ignore[no-untyped-call]
             await asyncio.sleep(_RETRY_S)
 
-    def _heard(self, kind: str, channel: bytes, data: bytes) -> None:
+    def _received(self, kind: str, channel: bytes, data: bytes) -> None:
         if kind == "subscribe" and channel == _EVERYBODY:
-            self._on_gap()  # also when the client has connected again by itself
+            self._on_gap()  # also after the client has reconnected automatically
         elif kind == "subscribe" and channel in self._confirmed:
             self._confirmed[channel].set()
         elif kind == "message" and channel in self._players and not data.startswith(self._origin):

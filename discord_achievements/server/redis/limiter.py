@@ -1,4 +1,4 @@
-"""Counts requests against their limits in Redis or Valkey, for all processes together. Needs the extra [redis]."""
+"""Counts requests against their limits in Redis or Valkey, for all processes together."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from ...domain.routes import Limit
 from ..limiter import Hit, ProcessLimiter
 
 _log = logging.getLogger(__name__)
-_AWAY_S = 1.0  # Redis is left alone for so long after it failed
+_RETRY_S = 1.0  # after a failure of Redis, seconds without another attempt
+_AT_ONCE = 50  # the client has at most 100 connections, and reports an outage if it needs one more
 
-_AT_ONCE = 50  # the client has 100 connections at most, and says that Redis is away when it needs one more
-
-# A window opens with its first request, as in `domain.ratelimit.Window`; Redis closes it.
+# As in `domain.ratelimit.Window`, a window opens with its first request; Redis closes it.
 _HIT = """
 local used = redis.call('INCR', KEYS[1])
 if used == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
@@ -28,13 +27,16 @@ return {used, redis.call('PTTL', KEYS[1])}
 
 
 class RedisLimiter:
-    """Counts in Redis. While that is away each process counts for itself, so that no request waits for it."""
+    """Counts in Redis. While Redis is unavailable each process counts for itself, so that no request waits for it.
+
+    `now` returns monotonic seconds.
+    """
 
     def __init__(self, redis: Redis, now: Callable[[], float]) -> None:
         self._redis = redis
         self._now = now
         self._alone = ProcessLimiter(now)
-        self._away_until = float("-inf")
+        self._retry_at = float("-inf")
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._script = redis.register_script(_HIT)
 
@@ -49,16 +51,16 @@ class RedisLimiter:
         return Hit(used <= limit.requests, state)
 
     async def _count(self, name: str, limit: Limit) -> tuple[int, int] | None:
-        """Return how many requests the window has had, and the milliseconds that it has left; None without Redis."""
-        if self._now() < self._away_until:
+        """Return the window's requests so far and its remaining milliseconds; None while Redis is unavailable."""
+        if self._now() < self._retry_at:
             return None
         try:
             answer: Any = await self._script(
                 keys=[f"discord_achievements:limit:{name}"], args=[int(limit.per_s * 1000)]
             )
         except (RedisError, OSError) as exc:
-            self._away_until = self._now() + _AWAY_S
-            _log.warning("Redis does not count; limits are per process for now: %s", exc)
+            self._retry_at = self._now() + _RETRY_S
+            _log.warning("Redis is unavailable; rate limits are per process until it is back: %s", exc)
             return None
         return int(answer[0]), int(answer[1])
 

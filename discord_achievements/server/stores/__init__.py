@@ -1,1 +1,1 @@
-"""The stores: what is kept, behind one interface."""
+"""The stores: what the service remembers, behind one interface."""

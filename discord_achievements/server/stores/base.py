@@ -1,9 +1,9 @@
-"""What the service remembers, and the one interface that memory, SQLite and PostgreSQL keep.
+"""What the service remembers, and the interface that memory, SQLite and PostgreSQL implement.
 
 All methods may be called from any thread and may block. They raise `StoreUnavailable` when the database cannot be
 reached or does not answer in time; the request may then have taken effect or not, and repeating it is harmless.
 
-Progress is only ever read and written by player, and no two players share a row.
+Progress is only read and written by player, and no two players share a row.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ class StoreUnavailable(DiscordAchievementsError):
 
 
 class TooManyAchievements(DiscordAchievementsError):
-    """The application has as many achievements as one may have."""
+    """The application has the maximum number of achievements."""
 
     def __init__(self, application_id: int) -> None:
-        super().__init__(f"application {application_id} has {ACHIEVEMENTS_MAX} achievements, as many as one may have")
+        super().__init__(f"application {application_id} has {ACHIEVEMENTS_MAX} achievements, the maximum")
 
 
 class AlreadyExists(DiscordAchievementsError):
-    """There is an application, or an achievement, with this id already."""
+    """An application or achievement with this id exists."""
 
 
 class Application(NamedTuple):
-    """A game."""
+    """An application, which is Discord's word for a game."""
 
     id: int
     name: str
@@ -41,7 +41,7 @@ class Application(NamedTuple):
 
 
 class Token(NamedTuple):
-    """A token as it is kept: never its text, which cannot be found from `sha256`. `key` is what it is looked up by."""
+    """A token as it is stored, looked up by `key`. Its text is not stored and cannot be found from `sha256`."""
 
     key: str
     sha256: bytes
@@ -53,7 +53,7 @@ class Token(NamedTuple):
 
 
 class Icon(NamedTuple):
-    """A verified picture: as it was uploaded, and as PNG, which every client can show."""
+    """A verified picture: as it was uploaded, and as a PNG, which every client can show."""
 
     icon_hash: str
     media_type: str
@@ -62,7 +62,7 @@ class Icon(NamedTuple):
 
 
 class Key(NamedTuple):
-    """Which record: one player's progress on one achievement."""
+    """Identifies a record: one player's progress on one achievement."""
 
     application_id: int
     user_id: int
@@ -70,7 +70,7 @@ class Key(NamedTuple):
 
 
 class Held(NamedTuple):
-    """One record: `revision` rises by one with each change, `changed_at_us` with each change too."""
+    """One record. With each change `revision` rises by one, and `changed_at_us` rises too."""
 
     progress: Progress
     revision: int
@@ -78,7 +78,7 @@ class Held(NamedTuple):
 
 
 class Raise(NamedTuple):
-    """The player is at `percent`; if that is 100, has been for `age_s` seconds."""
+    """The player has reached `percent`; if that is 100, it was `age_s` seconds ago."""
 
     key: Key
     percent: int
@@ -86,7 +86,7 @@ class Raise(NamedTuple):
 
 
 class Reset(NamedTuple):
-    """The player's progress is taken away. The record stays, so that its revision goes on rising."""
+    """The player's progress goes back to 0. The record stays, so that its revision keeps rising."""
 
     key: Key
 
@@ -102,47 +102,47 @@ class RecordsVersion(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What a record was before a batch of writes and is after it; None: there is none."""
+    """A record before and after a batch of writes; None if there is no record."""
 
     before: Held | None
     after: Held | None
 
 
 class Store(Protocol):
-    """See the module's text."""
+    """See the module's docstring."""
 
     reads_at_once: bool
-    """Whether `generation`, `records`, `records_version` and `token` are so quick that they need no thread."""
+    """Whether `generation`, `records`, `records_version` and `token` take microseconds, and so need no thread."""
 
     def generation(self) -> int:
-        """Return a number that changes with each change of applications, tokens or definitions, by whomever."""
+        """Return a number that changes whenever any process changes applications, tokens or definitions."""
 
     def ping(self) -> None:
-        """Return if the database answers."""
+        """Do nothing but check that the database answers."""
 
     def close(self) -> None:
-        """Let go of everything; idempotent."""
+        """Release all resources; idempotent."""
 
     def add_application(self, application: Application, bot_token: Token) -> None:
         """Add an application with its bot's token; raises `AlreadyExists`."""
 
     def application(self, application_id: int) -> Application | None:
-        """Return an application."""
+        """Return an application, None if there is none with this id."""
 
     def applications(self) -> list[Application]:
         """Return all applications, ascending by id."""
 
     def token(self, key: str) -> Token | None:
-        """Return the token with this key."""
+        """Return the token with this key, None if there is none."""
 
     def add_token(self, token: Token) -> None:
         """Add a token."""
 
     def remove_token(self, key: str) -> bool:
-        """End the token with this key, in every process; False where there is none."""
+        """Revoke the token with this key, in every process; return False if there is none."""
 
     def rotate_bot_token(self, token: Token) -> bool:
-        """Put a bot's new token in the place of all its old ones; False where there is no such application."""
+        """Replace all of a bot's tokens by a new one; return False if there is no such application."""
 
     def achievements(self, application_id: int) -> list[Achievement]:
         """Return the definitions, ascending by id."""
@@ -153,35 +153,35 @@ class Store(Protocol):
     def change_achievement(
         self, application_id: int, achievement_id: int, change: Callable[[Achievement], Achievement], icon: Icon | None
     ) -> Achievement | None:
-        """Replace a definition by what `change` makes of it, and return that; None where there is none.
+        """Replace a definition by what `change` makes of it, and return that; None if there is no such achievement.
 
-        The stored icon goes when the new `icon_hash` differs, and `icon` takes its place.
+        If the new `icon_hash` differs, the stored icon is replaced by `icon`.
         """
 
     def delete_achievement(self, application_id: int, achievement_id: int) -> bool:
-        """Delete all progress on an achievement, its definition and its icon; False where there is none.
+        """Delete all progress on an achievement, its definition and its icon; return False if there is none.
 
-        Not in one transaction: after a failure some progress may be gone, and the rest goes when it is tried again.
+        This takes several transactions. If it is interrupted, some progress may be deleted; run it again to finish.
         """
 
     def icon(self, application_id: int, achievement_id: int, icon_hash: str) -> Icon | None:
-        """Return the stored icon if it has this hash; a wrong one costs the same whether there is an icon or not."""
+        """Return the stored icon if it has this hash; a wrong hash takes as long whether there is an icon or not."""
 
     def records(self, application_id: int, user_id: int) -> dict[int, Held]:
         """Return a player's records by achievement id."""
 
     def records_version(self, application_id: int, user_id: int) -> RecordsVersion:
-        """Return what differs after each change of a player's records, without reading them all out.
+        """Return a value that differs after each change of a player's records, without reading them all.
 
-        It may be the same again once an achievement is deleted, which changes the generation.
+        It may be the same again after an achievement was deleted, which changes the generation.
         """
 
     def write(self, writes: Sequence[Write], at_us: int) -> dict[Key, Written]:
-        """Apply `writes` in their order in one transaction; return when it is durable."""
+        """Apply `writes` in order in one transaction; return when it is durable."""
 
 
 def fold(before: Held | None, writes: Iterable[Write], at_us: int, changed_at_us: int) -> Held | None:
-    """Return what a record is after `writes`: the progress rule, and one more revision if anything changed."""
+    """Return a record after `writes`, by the progress rule; if it changed, its revision is one higher."""
     progress = before.progress if before else NO_PROGRESS
     for write in writes:
         progress = receive(progress, write.percent, write.age_s, at_us) if isinstance(write, Raise) else NO_PROGRESS
@@ -192,7 +192,7 @@ def fold(before: Held | None, writes: Iterable[Write], at_us: int, changed_at_us
 
 
 def fold_all(before: Mapping[Key, Held], writes: Sequence[Write], at_us: int) -> dict[Key, Written]:
-    """Apply `fold` to each record that `writes` are about, ascending by key, each with a time of change of its own."""
+    """Apply `fold` to each record of `writes`, ascending by key; each gets its own time of change."""
     of_key: dict[Key, list[Write]] = {}
     for write in writes:
         of_key.setdefault(write.key, []).append(write)

@@ -1,4 +1,4 @@
-"""A store that forgets everything at its end: for tests, and to measure what durability costs."""
+"""A store in memory, for tests and to measure what durability costs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class MemoryStore:
     def add_application(self, application: Application, bot_token: Token) -> None:
         with self._lock:
             if application.id in self._applications:
-                raise AlreadyExists(f"there is an application {application.id} already")
+                raise AlreadyExists(f"application {application.id} already exists")
             self._applications[application.id] = application
             self._tokens[bot_token.key] = bot_token
             self._generation += 1
@@ -93,7 +93,7 @@ class MemoryStore:
             if len(defined) >= ACHIEVEMENTS_MAX:
                 raise TooManyAchievements(achievement.application_id)
             if achievement.id in defined:
-                raise AlreadyExists(f"there is an achievement {achievement.id} already")
+                raise AlreadyExists(f"achievement {achievement.id} already exists")
             defined[achievement.id] = achievement
             self._set_icon(achievement, icon)
             self._generation += 1

@@ -1,4 +1,4 @@
-"""Brings a database to the newest schema, whichever it has; many processes may start at once."""
+"""Migrates a database from any older schema to the newest; many processes may start at once."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from ...domain.errors import ConfigurationError
 from .base import StoreUnavailable
 
-_LOCK = 0x64615F6D  # any number that only this program takes
+_LOCK = 0x64615F6D  # an arbitrary number that no other program uses
 HEAD = "head"
 
 
 def migrate(engine: Engine, revision: str = HEAD) -> None:
-    """Make or migrate the tables, in one transaction that others wait for.
+    """Create or migrate the tables in one transaction, for which other processes wait. **Blocks**.
 
-    Raises `StoreUnavailable`, and `ConfigurationError` for a database that is not this program's; then no connection
-    is left open.
+    Raises `StoreUnavailable`, and `ConfigurationError` for a database that is not this program's; in both cases no
+    connection is left open.
     """
     try:
         _upgrade(engine, revision)
@@ -41,7 +41,9 @@ def _upgrade(engine: Engine, revision: str) -> None:
     except DBAPIError as exc:
         raise ConfigurationError(f"the database cannot be used: {_reason(exc)}") from exc
     except CommandError as exc:
-        raise ConfigurationError(f"the database is of a newer version than this program: {exc}") from exc
+        raise ConfigurationError(
+            f"the database was written by a newer version; upgrade discord-achievements: {exc}"
+        ) from exc
 
 
 def _reason(exc: DBAPIError) -> str:
@@ -49,7 +51,7 @@ def _reason(exc: DBAPIError) -> str:
 
 
 def configuration(connection: Connection) -> Config:
-    """Return Alembic's configuration for one connection, within whose transaction it works."""
+    """Return Alembic's configuration for one connection, in whose transaction it works."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection

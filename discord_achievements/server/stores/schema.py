@@ -1,8 +1,8 @@
-"""The tables. Migrations make them; a test holds both equal.
+"""The tables. Migrations create them; a test checks that both agree.
 
 `progress` is keyed by player first and refers to nothing, so that an engine that shards by `user_id` can take it, and
-no unlock locks a row that players share (a foreign key would: PostgreSQL marks the row that it points to). What is
-left of a deleted achievement is seen again only if a catalogue brings back its id.
+no unlock locks a row that players share (with a foreign key it would: PostgreSQL locks the row that it points to).
+Progress on a deleted achievement is visible again only if a catalogue brings back its id.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ tokens = Table(
     Index(None, "application_id", "kind"),
 )
 
-# Translations are JSON as text: they are only ever read whole, and SQLite has no type for them.
+# Translations are stored as JSON text: they are only read whole, and SQLite has no type for them.
 achievements = Table(
     "achievements",
     metadata,
@@ -92,7 +92,7 @@ progress = Table(
     sqlite_with_rowid=False,
 )
 
-# One row, whose value changes with each change of the tables above `progress`; see `Store.generation`.
+# One row, whose value changes with each change of the other tables except `progress`; see `Store.generation`.
 generation = Table(
     "generation",
     metadata,

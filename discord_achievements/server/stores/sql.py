@@ -1,9 +1,9 @@
-"""The store on a database: what SQLite and PostgreSQL have in common.
+"""What the stores on SQLite and on PostgreSQL have in common.
 
-Definitions and tokens go through SQLAlchemy Core; they change rarely. Progress goes through two statements of the
-driver that take a whole batch each: read the records that the batch is about, and put those that changed, on condition
-that each still has the revision that was read. What became of a record is decided in between, by the one progress rule
-in `domain`, so that no database repeats it. A record that another process changed meanwhile is simply tried again.
+Definitions and tokens, which change rarely, go through SQLAlchemy Core. Progress goes through two statements of the
+driver that each take a whole batch: one reads the batch's records, the other writes those that changed, on condition
+that each still has the revision that was read. In between, the progress rule in `domain` decides what becomes of a
+record, so that no database has to repeat it. A record that another process has changed in the meantime is tried again.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from .base import (
 DELETED_AT_ONCE = 20_000
 """Records that a deletion goes through in one transaction."""
 
-_ATTEMPTS = 20  # of a batch whose records others keep changing; each one settles at least the records it locked
+_ATTEMPTS = 20  # at a batch whose records others keep changing; each attempt settles at least the records it locked
 
 
 class SqlStore(ABC):
@@ -59,30 +59,30 @@ class SqlStore(ABC):
     def _bump_generation(self, connection: Connection) -> None:
         """Change the generation within a transaction."""
 
-    def _redefined(self) -> None:  # noqa: B027 - most need nothing more
-        """Do what is to be done once such a transaction is committed."""
+    def _redefined(self) -> None:  # noqa: B027 - optional to override
+        """Called after a transaction that changed the generation was committed."""
 
     @abstractmethod
     def _writing(self) -> AbstractContextManager[Any]:
-        """Give what `_read_held` and `_put_held` work on: a transaction for progress."""
+        """Begin a transaction for progress; give what `_read_held` and `_put_held` work on."""
 
     @abstractmethod
     def _read_held(self, transaction: Any, keys: Sequence[Key]) -> dict[Key, Held]:
-        """Return those of the records that there are."""
+        """Return the records that exist."""
 
     @abstractmethod
     def _put_held(self, transaction: Any, changed: Mapping[Key, Written]) -> set[Key]:
-        """Put each record's `after` where its revision still is that of `before`; return the keys where it was."""
+        """Write each record's `after` if its revision is still that of `before`; return the keys that were written."""
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
-        """Give a connection for single reads, each of which sees what is committed."""
+        """Give a connection for single reads; each sees what is committed."""
         with _translated(), self._engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        """Give a connection for writes that take effect together, or not at all if the body raises."""
+        """Give a connection for writes, which take effect together, or not at all if the body raises."""
         with _translated(), self._engine.begin() as connection:
             yield connection
 
@@ -103,7 +103,7 @@ class SqlStore(ABC):
 
     def add_application(self, application: Application, bot_token: Token) -> None:
         with self._redefining() as connection:
-            with _unique(f"there is an application {application.id} already"):
+            with _unique(f"application {application.id} already exists"):
                 connection.execute(insert(schema.applications).values(application._asdict()))
             connection.execute(insert(schema.tokens).values(_token_row(bot_token)))
 
@@ -125,7 +125,7 @@ class SqlStore(ABC):
         return None if row is None else _token(row)
 
     def add_token(self, token: Token) -> None:
-        with self._transaction() as connection:  # a token that nobody has seen yet changes nothing for anybody
+        with self._transaction() as connection:  # nobody can have asked for a token that did not exist
             connection.execute(insert(schema.tokens).values(_token_row(token)))
 
     def remove_token(self, key: str) -> bool:
@@ -153,11 +153,11 @@ class SqlStore(ABC):
         table = schema.achievements
         counted = select(func.count()).where(table.c.application_id == achievement.application_id)
         with self._redefining() as connection:
-            # Creates of one application wait for one another here, so that none counts past another.
+            # Creations in one application wait for each other here, so that together they cannot exceed the maximum.
             self._lock_application(connection, achievement.application_id)
             if connection.execute(counted).scalar_one() >= ACHIEVEMENTS_MAX:
                 raise TooManyAchievements(achievement.application_id)
-            with _unique(f"there is an achievement {achievement.id} already"):
+            with _unique(f"achievement {achievement.id} already exists"):
                 connection.execute(insert(table).values(_achievement_row(achievement)))
             _set_icon(connection, achievement, icon)
 
@@ -195,7 +195,7 @@ class SqlStore(ABC):
             return bool(connection.execute(delete(table).where(this)).rowcount)
 
     def _delete_progress(self, application_id: int, achievement_id: int) -> None:
-        """Go through the application's records by player: however many there are, no statement takes long."""
+        """Go through the application's records by player, so that no statement takes long however many there are."""
         table = schema.progress
         done_to = 0
         while True:
@@ -255,10 +255,10 @@ class SqlStore(ABC):
                 if not lost:
                     return written
                 keys = sorted(lost)
-        raise StoreUnavailable(f"{len(keys)} records were changed by others in each of {_ATTEMPTS} attempts")
+        raise StoreUnavailable(f"{len(keys)} records were changed by other processes in each of {_ATTEMPTS} attempts")
 
     def _lock_application(self, connection: Connection, application_id: int) -> bool:
-        """Have other changes of this application's definitions wait until the transaction ends."""
+        """Make other changes of this application's definitions wait until the transaction ends."""
         table = schema.applications
         query = select(table.c.id).where(table.c.id == application_id).with_for_update()
         return connection.execute(query).one_or_none() is not None
@@ -271,7 +271,7 @@ def held(percent: int, unlocked_at_us: int | None, revision: int, changed_at_us:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Raise `StoreUnavailable` for what the database's being away, or busy for too long, looks like."""
+    """Raise `StoreUnavailable` if the database is unreachable or busy for too long."""
     try:
         yield
     except IntegrityError:
@@ -286,7 +286,7 @@ def _translated() -> Iterator[None]:
 
 @contextmanager
 def _unique(otherwise: str) -> Iterator[None]:
-    """Raise `AlreadyExists` where the database refuses a row."""
+    """Raise `AlreadyExists` if the database refuses a row."""
     try:
         yield
     except IntegrityError as exc:
@@ -294,7 +294,7 @@ def _unique(otherwise: str) -> Iterator[None]:
 
 
 def _first_line(exc: Exception) -> str:
-    """Return what happened, without the statement and its parameters."""
+    """Return the error without the statement and its parameters."""
     origin = getattr(exc, "orig", None) or exc
     return f"{type(origin).__name__}: {str(origin).strip().partition(chr(10))[0]}"
 

@@ -1,4 +1,4 @@
-"""The store on SQLite: one file, write-ahead log, every commit on disk before it is answered."""
+"""The store on SQLite: one file with a write-ahead log; every commit is on disk before it is answered."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ _PUT = """
 
 
 class SqliteStore(SqlStore):
-    """Opens the file at `path`, and makes or migrates its tables.
+    """Opens the file at `path`, and creates or migrates its tables.
 
     A call fails if another process locks the file for `busy_timeout_s`; `sleep` waits between two attempts to set up a
     new file. `deleted_at_once` is how many records a deletion goes through in one transaction.
 
-    A write transaction takes the file's lock at its begin, so that what it reads stays true. Progress is written, and
-    the four reads that most requests need are made, on connections of their own without further machinery. Those
-    reads take microseconds, whatever the writer does, since readers of a write-ahead log wait for nobody.
+    A write transaction takes the file's lock when it begins, so that what it reads stays true. Writing progress and the
+    four reads that most requests need go through connections of their own, without SQLAlchemy. Those reads take
+    microseconds whatever the writer does, since readers of a write-ahead log wait for nobody.
     """
 
     reads_at_once = True
@@ -87,7 +87,7 @@ class SqliteStore(SqlStore):
         super().close()
 
     def generation(self) -> int:
-        # Under load many requests share one look. Another process's change is seen a thousandth of a second late.
+        # Under load many requests share one read. Another process's change is seen up to a millisecond late.
         now = time.monotonic()
         if now >= self._look_again_at:
             self._generation = int(self._read("SELECT value FROM generation")[0][0])
@@ -146,7 +146,7 @@ class SqliteStore(SqlStore):
             if entry.after
         ]
         transaction.executemany(_PUT, rows)
-        return set(changed)  # nobody else can have written since the transaction began
+        return set(changed)  # no other process can have written since the transaction began
 
     def _connect(self, path: str) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -176,20 +176,20 @@ class SqliteStore(SqlStore):
 
 
 def _make_private(path: Path) -> None:
-    """Make the file, and its folder, if there is none: for this user only, since it says what players have done.
+    """Create the file and its folder if missing, readable only by this user, since it holds what players have done.
 
-    SQLite gives the files beside it the same rights. On Windows both inherit theirs from the folder above.
+    SQLite gives the files beside it the same permissions. On Windows both inherit theirs from the folder above.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as exc:
-        raise ConfigurationError(f"the folder of the database {path} cannot be made: {exc}") from exc
+        raise ConfigurationError(f"cannot create the folder of the database {path}: {exc}") from exc
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:
-        pass  # not even opened: closing it would take the locks away that this process may have on it
+        pass  # do not even open it: closing it would release the locks that this process may hold on it
     except OSError as exc:
-        raise ConfigurationError(f"the database {path} cannot be made: {exc.strerror}") from exc
+        raise ConfigurationError(f"cannot create the database {path}: {exc.strerror}") from exc
 
 
 def _begin(connection: Connection) -> None:

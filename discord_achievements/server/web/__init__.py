@@ -1,1 +1,1 @@
-"""The service's HTTP."""
+"""The service's HTTP: the API, everything beside it, and the processes that serve them."""

@@ -1,4 +1,4 @@
-"""Puts the service together from its settings."""
+"""Puts the service together from its settings, as one ASGI application."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def open_store(database: str) -> Store:
     try:
         path = sqlite_path(database)
     except ValueError as exc:
-        raise ConfigurationError(f"the database is {database!r}; allowed is {exc}") from None
+        raise ConfigurationError(f"the database: expected {exc}, got {redacted(database)!r}") from None
     return SqliteStore(path)
 
 
 class App:
-    """The whole service as an ASGI application; takes over `store`."""
+    """The whole service as an ASGI application; takes over `store`, which it closes at its end."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
@@ -89,25 +89,25 @@ class App:
             path = scope["path"]
             if path.startswith("/api/") or path == "/api":
                 await self._api(scope, receive, send)
-            else:  # which tolerates a trailing slash as the API does
+            else:  # tolerating a trailing slash, as the API does
                 await self._site({**scope, "path": path.removesuffix("/")}, receive, send)
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
 
     def end_streams(self) -> None:
-        """End all event streams, so that the server can stop; their clients connect to another process."""
+        """End all event streams so that the server can stop; their clients connect to another process."""
         self._streams.end_all()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         await self._broker.start(self._streams.deliver, self._streams.resync)
-        chores = [asyncio.create_task(self._streams.keep()), asyncio.create_task(self._count())]
+        tasks = [asyncio.create_task(self._streams.keep()), asyncio.create_task(self._count())]
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        for chore in chores:
-            chore.cancel()
+        for task in tasks:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await chore
+                await task
         await self._service.close()
         await self._broker.close()
         await self._limiter.close()
@@ -115,7 +115,7 @@ class App:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _count(self) -> None:
-        """Pass on what was counted, for ever: where several processes count, the one that is asked tells for all."""
+        """Pass on what was counted, until cancelled: with several workers, the one that is asked reports for all."""
         while True:
             await asyncio.sleep(_COUNT_S)
             self._metrics.flush(len(self._streams))
@@ -157,7 +157,7 @@ def _redis(settings: Settings) -> Redis:
             health_check_interval=10,
         )
     except ValueError as exc:
-        raise ConfigurationError(f"the URL of Redis is not understood: {redacted(settings.redis)}") from exc
+        raise ConfigurationError(f"cannot use the URL of Redis: {redacted(settings.redis)!r}") from exc
 
 
 def _with_cors(application: ASGIApp, origins: list[str]) -> ASGIApp:

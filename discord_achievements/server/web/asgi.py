@@ -1,4 +1,4 @@
-"""The words of ASGI, as this package uses them."""
+"""ASGI's types, as this package uses them."""
 
 from __future__ import annotations
 

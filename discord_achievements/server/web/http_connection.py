@@ -1,4 +1,4 @@
-"""One HTTP connection, which no slow or endless client can hold or fill for ever."""
+"""One HTTP connection, with bounds on how long a client may hold it and how much it may send before an answer."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-_PIPELINED_MAX = 100  # requests that wait for the one before; each takes kilobytes, whether its answer is read or not
-_HEAD_MAX_BYTES = 64 * 1024  # of a request's target and headers; trailers count too
+_PIPELINED_MAX = 100  # waiting requests; each takes kilobytes, whether or not its answer is read
+_HEAD_MAX_BYTES = 64 * 1024  # of a request's target and headers, trailers included
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's connection, which remembers since when it waits for its client, and how much the client has said.
+    """uvicorn's connection, which also knows since when it waits for its client and how much the client has sent.
 
-    `reading_since` is when a request's first byte was awaited or came, None once its headers are complete;
-    `writing_since` is since when the client has taken nothing although it has something to take. Both are in the event
-    loop's time. Somebody has to call `cut_if_slow` from time to time: a timer in each connection would cost more.
+    `reading_since` is when the wait for a request began, or when its first byte came; None once its headers are
+    complete. `writing_since` is when the client stopped taking data that is ready for it. Both are in the event loop's
+    time. The server calls `cut_if_slow` from time to time, since a timer in each connection would cost more.
 
-    A request whose target and headers are too large has its connection broken.
+    The connection is closed if a request's target and headers are too large.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -26,7 +26,7 @@ class Connection(HttpToolsProtocol):
         self.reading_since: float | None = None
         self.writing_since: float | None = None
         self._head_bytes = 0
-        self._unparsed_bytes = 0  # received since the parser last told of anything: it keeps what is incomplete
+        self._unparsed_bytes = 0  # received since the parser's last callback; it keeps incomplete elements
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -34,7 +34,7 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self.reading_since is None and self.cycle.response_complete:
-            # uvicorn's keep-alive timer ends with any byte. Whatever this is, a request has to come of it.
+            # Any byte stops uvicorn's keep-alive timer. Whatever this byte is, a request must follow.
             self.reading_since = self.loop.time()
         self._unparsed_bytes += len(data)
         super().data_received(data)
@@ -73,7 +73,7 @@ class Connection(HttpToolsProtocol):
         super().resume_writing()
 
     def cut_if_slow(self, header_timeout_s: float, write_timeout_s: float) -> None:
-        """Break the connection if its client is too slow."""
+        """Close the connection if its client is too slow."""
         now = self.loop.time()
         too_slow = (self.reading_since is not None and now - self.reading_since > header_timeout_s) or (
             self.writing_since is not None and now - self.writing_since > write_timeout_s

@@ -1,4 +1,7 @@
-"""The messages' types, for the description of the API. Tests hold them equal to what is sent."""
+"""The types of the messages, for the description of the API; tests compare them with what is sent.
+
+They are apart from `openapi` because the table of endpoints needs them, and `openapi` needs that table.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,19 @@ from msgspec import Meta
 
 from ...domain.models import DESCRIPTION_MAX, NAME_MAX
 
-Snowflake = Annotated[str, Meta(pattern="^[1-9][0-9]{0,18}$", description="an id, from 1 to 2^63-1")]
-Hash = Annotated[str, Meta(pattern="^[0-9a-f]{32}$", description="MD5 of the icon's bytes")]
+Snowflake = Annotated[str, Meta(pattern="^[1-9][0-9]{0,18}$", description="An id from 1 to 2^63-1")]
+Hash = Annotated[str, Meta(pattern="^[0-9a-f]{32}$", description="The MD5 of the icon's bytes")]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Name = Annotated[str, Meta(min_length=1, max_length=NAME_MAX)]
 Description = Annotated[str, Meta(min_length=1, max_length=DESCRIPTION_MAX)]
 DataUri = Annotated[
-    str, Meta(pattern="^data:image/(png|jpeg|gif|webp);base64,", description="at most 256 KiB and 1024 x 1024 pixels")
+    str, Meta(pattern="^data:image/(png|jpeg|gif|webp);base64,", description="At most 256 KiB and 1024 x 1024 pixels")
 ]
 Time = Annotated[str, Meta(description="ISO 8601 in UTC, with microseconds")]
 
 
 class Text(msgspec.Struct, omit_defaults=True):
-    """A text and its translations, as API versions 6 to 9 have it."""
+    """A string and its translations, in the shape of API versions 6 to 9."""
 
     default: str
     localizations: dict[str, str] | None = None
@@ -56,7 +59,7 @@ class Nothing(msgspec.Struct):
 
 
 class NewAchievement(msgspec.Struct):
-    """What creates an achievement."""
+    """The body that creates an achievement."""
 
     name: Name | Text
     description: Description | Text
@@ -68,7 +71,7 @@ class NewAchievement(msgspec.Struct):
 
 
 class AchievementChange(msgspec.Struct):
-    """What changes an achievement: what is left out stays."""
+    """The body that updates an achievement; omitted fields stay as they are."""
 
     name: Name | Text = ""
     description: Description | Text = ""
@@ -80,14 +83,14 @@ class AchievementChange(msgspec.Struct):
 
 
 class ProgressUpdate(msgspec.Struct):
-    """How far a player is. A late unlock says how old it is."""
+    """A player's progress; a late unlock carries its age in seconds."""
 
     percent_complete: Percent
     seconds_since_unlock: float = 0
 
 
 class Error(msgspec.Struct):
-    """What every refusal but 429 says."""
+    """The body of every refusal except 429."""
 
     message: str
     code: int
@@ -95,7 +98,7 @@ class Error(msgspec.Struct):
 
 
 class RateLimited(msgspec.Struct):
-    """What a 429 says."""
+    """The body of a 429."""
 
     message: str
     retry_after: float

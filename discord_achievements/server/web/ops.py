@@ -1,4 +1,4 @@
-"""What the service answers beside the API: icons, health, metrics, the description of the API."""
+"""Everything outside /api: icons, health, metrics, the description of the API."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from ..streams import Streams
 from .openapi import describe
 
 _READY_TIMEOUT_S = 3.0
-_FOR_EVER = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
+_IMMUTABLE = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
 
 
 def create_site(service: Service, streams: Streams, metrics: Metrics, *, with_metrics: bool) -> Starlette:
-    """Return the application for all that is not under /api."""
+    """Return the ASGI application for everything outside /api."""
     document = describe()
 
     async def health(_: Request) -> Response:
-        """Live: the process answers."""
+        """The process answers."""
         return JSONResponse({"status": "ok"})
 
     async def ready(_: Request) -> Response:
-        """Ready: the database answers too."""
+        """The process and the database answer."""
         try:
             async with asyncio.timeout(_READY_TIMEOUT_S):
                 await service.check_ready()
@@ -58,7 +58,7 @@ def create_site(service: Service, streams: Streams, metrics: Metrics, *, with_me
             return _error(ErrorCode.ROUTE_NOT_FOUND)
         except StoreUnavailable:
             return _error(ErrorCode.UNAVAILABLE, {"retry-after": "1"})
-        return Response(content, media_type=media_type, headers=_FOR_EVER)
+        return Response(content, media_type=media_type, headers=_IMMUTABLE)
 
     async def not_found(_: Request, __: Exception) -> Response:
         return _error(ErrorCode.ROUTE_NOT_FOUND)
@@ -75,7 +75,7 @@ def create_site(service: Service, streams: Streams, metrics: Metrics, *, with_me
     if with_metrics:
         routes.append(Route("/metrics", show_metrics))
     site = Starlette(routes=routes, exception_handlers={404: not_found, 405: wrong_method})
-    site.router.redirect_slashes = False  # to wherever the request's Host header says
+    site.router.redirect_slashes = False  # a redirect would lead wherever the request's Host header says
     return site
 
 

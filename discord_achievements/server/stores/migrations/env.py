@@ -1,4 +1,4 @@
-"""Alembic runs this; the connection, and the transaction that it is in, come from `server.migrate`."""
+"""Run by Alembic; the connection and its transaction come from `stores.migrate`."""
 
 from __future__ import annotations
 

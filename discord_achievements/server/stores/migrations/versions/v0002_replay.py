@@ -1,4 +1,4 @@
-"""When each record changed, so that an event stream can resume: what changed since is what was missed."""
+"""The time of each record's last change: a resumed event stream finds there what it has missed."""
 
 from __future__ import annotations
 
