@@ -108,7 +108,7 @@ def is_visible(achievement: Achievement, progress: Progress) -> bool:
 
 
 def event_of(achievement: Achievement, before: Progress, after: Progress) -> str | None:
-    """Return the event that tells the player of a change: an update, a `RESYNC`, or None.
+    """Return the name of the event that a player gets for a change: an update, a `RESYNC`, or None.
 
     A reset takes an unlocked secret out of the player's list. An update could not say so without naming the secret.
     """
@@ -120,7 +120,7 @@ def event_of(achievement: Achievement, before: Progress, after: Progress) -> str
 
 
 def missed_event(achievement: Achievement, after: Progress) -> str | None:
-    """Return the event that makes up for a missed change to `after`, when the progress before it is not known."""
+    """Return the name of the event for a missed change to `after`; the progress before it is not known."""
     if is_visible(achievement, after):
         return USER_ACHIEVEMENT_UPDATE
     return RESYNC if not after.percent else None  # at 0 it may be an unlocked secret that was reset

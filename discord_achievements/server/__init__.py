@@ -11,7 +11,7 @@ The life of one update, from the socket to the player's other device:
 finds the route, `auth` the caller, `definition_cache` the application's achievements; `domain.access` decides whether
 the caller may. `limiter` counts the request. The handler in `web.endpoints` reads the body and calls `service`, which
 hands the write to `writer`. The writer's thread commits all waiting writes in one transaction; the progress rule in
-`domain.progress` decides what each record becomes. After the commit `events` publishes what the player may hear to the
+`domain.progress` decides what each record becomes. After the commit `events` publishes what the player may know to the
 `broker`, and the request is answered. Each process delivers the event to the `streams` it holds of that player.
 
 Threads. Each process has one event loop, which owns everything here except what is listed next. A thread of the
@@ -25,7 +25,7 @@ Processes share the database and nothing else. Each keeps in memory what it has 
     service            what each route does, without HTTP
     definitions        an application's achievements, prepared for answers; definition_cache keeps the current ones
     etags              the `ETag` of each player's list, so that a poll without news is cheap
-    events             what players hear of changes, and what a resumed stream has missed
+    events             sends players the events of changes, also those that a resumed stream has missed
     streams            the open event streams of this process
     broker             brings events to the streams of other processes
     writer             commits progress, many updates in one transaction

@@ -57,4 +57,4 @@ class DefinitionCache:
         if self._loading.get(application_id, (0, None))[1] is task:
             del self._loading[application_id]
         if not task.cancelled():
-            task.exception()  # marks it as seen: requests that still wait raise it, and if none do, nobody has to know
+            task.exception()  # marks it as seen: requests that still wait raise it, and without any it does not matter

@@ -1,4 +1,4 @@
-"""What players hear of changes: the event of a committed change, and the events that a resumed stream has missed.
+"""Sends players the events of changes: when they are committed, and when a resumed stream has missed them.
 
 There is no log of events: the records say when they changed last, whichever process changed them.
 """
@@ -47,7 +47,7 @@ class Events:
         self._replay_us = replay_us
 
     def announce(self, achievement: Achievement, key: Key, written: Written) -> None:
-        """Publish the event of a committed change, if the player may hear of it."""
+        """Publish the event of a committed change, if the player may know of it."""
         before, after = written.before or NOTHING_HELD, written.after or NOTHING_HELD
         event = event_of(achievement, before.progress, after.progress)
         if event is not None:
@@ -86,7 +86,7 @@ class Events:
             await self._broker.unsubscribe(stream.player)
 
     async def _missed(self, player: Player, achievements: Mapping[int, Achievement], last_event_id: str) -> list[bytes]:
-        """Return the events since `last_event_id`, which is the time of the last change that the client has heard of.
+        """Return the events since `last_event_id`, which is the time of the last change that the client received.
 
         Clocks of two hosts differ and commits may be slightly out of order, so a few events are sent twice. Too many
         events, or a change that no event can describe, become one `RESYNC`.

@@ -1,4 +1,4 @@
-"""Calls a store from the event loop: directly where that takes microseconds, otherwise on a thread."""
+"""Calls a store from the event loop: directly if that takes microseconds, otherwise on a thread."""
 
 from __future__ import annotations
 

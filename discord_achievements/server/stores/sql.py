@@ -40,7 +40,7 @@ from .base import (
 DELETED_AT_ONCE = 20_000
 """Records that a deletion goes through in one transaction."""
 
-_ATTEMPTS = 20  # at a batch whose records others keep changing; each attempt settles at least the records it locked
+_ATTEMPTS = 20  # at a batch whose records other processes keep changing; each settles at least the records it locked
 
 
 class SqlStore(ABC):
@@ -125,7 +125,9 @@ class SqlStore(ABC):
         return None if row is None else _token(row)
 
     def add_token(self, token: Token) -> None:
-        with self._transaction() as connection:  # nobody can have asked for a token that did not exist
+        with (
+            self._transaction() as connection
+        ):  # a new token changes no answer that was given before, so the generation stays
             connection.execute(insert(schema.tokens).values(_token_row(token)))
 
     def remove_token(self, key: str) -> bool:
@@ -173,7 +175,7 @@ class SqlStore(ABC):
                 return None
             before = _achievement(row)
             after = change(before)
-            if after == before:  # and nobody has to read his definitions again
+            if after == before:  # the generation stays, so no process reads its definitions again
                 return after
             connection.execute(update(table).where(this).values(_achievement_row(after)))
             if after.icon_hash != before.icon_hash:

@@ -28,7 +28,7 @@ _PRIVATE = (b"cache-control", b"private, no-cache")
 
 
 class Parameter(NamedTuple):
-    """A parameter that is not in the path: its name, where it stands (`query` or `header`), its JSON schema."""
+    """A parameter that is not in the path: its name, its place (`query` or `header`), its JSON schema."""
 
     name: str
     place: str
@@ -40,7 +40,7 @@ class Endpoint:
     """One row: a route, what it is for, what handles it, and the types of what is sent and answered.
 
     `handle` returns the body of the success, empty for 204, or None if it has answered itself. `is_unchanged` is asked
-    before the request is counted: if it says so the answer is 304, which costs nothing of the limit. `request` is the
+    before the request is counted: if it returns True the answer is 304, which costs nothing of the limit. `request` is the
     type of the request's body; `answers` are the types that the answer's body may have.
     """
 
