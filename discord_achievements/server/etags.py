@@ -25,14 +25,14 @@ class ETags:
 
     async def get(self, definitions: Definitions, user_id: int, shape: Shape, *, started: bool) -> str:
         """Return the tag that `Definitions.etag` makes of the player's records."""
-        asked = (definitions.application_id, user_id, shape, started)
-        player = (definitions.application_id, user_id)
+        application_id = definitions.application_id
+        asked = (application_id, user_id, shape, started)
         # Read before the records: a tag may be newer than its version, and then the next look finds a change.
-        version = await self._calls.read(partial(self._store.records_version, *player))
+        version = await self._calls.read(partial(self._store.records_version, application_id, user_id))
         remembered = self._remembered.get(asked)
         if remembered is not None and remembered[:2] == (definitions.serial, version):
             return remembered[2]
-        records = await self._calls.read(partial(self._store.records, *player))
+        records = await self._calls.read(partial(self._store.records, application_id, user_id))
         etag = definitions.etag(user_id, records, shape, started=started)
         self._remembered.pop(asked, None)
         if len(self._remembered) >= _REMEMBERED_MAX:

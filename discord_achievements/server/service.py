@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -200,10 +200,9 @@ class Service:
         etag = definitions.etag(user_id, records, shape, started=started)
         return etag, definitions.player_list(user_id, records, shape, started=started)
 
-    async def current_etag(self, admission: Admission, shape: Shape, *, started: bool) -> str:
+    def current_etag(self, admission: Admission, shape: Shape, *, started: bool) -> Awaitable[str]:
         """Return the `ETag` of the player's own list, usually without reading the list."""
-        user_id = access.player_of(admission.caller)
-        return await self._etags.get(admission.definitions, user_id, shape, started=started)
+        return self._etags.get(admission.definitions, access.player_of(admission.caller), shape, started=started)
 
     async def get_player_achievements(self, admission: Admission, shape: Shape, *, started: bool) -> bytes:
         """Return any player's list for the application's bot as JSON, hidden achievements included."""

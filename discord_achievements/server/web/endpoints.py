@@ -40,8 +40,8 @@ class Endpoint:
     """One row: a route, what it is for, what handles it, and the types of what is sent and answered.
 
     `handle` returns the body of the success, empty for 204, or None if it has answered itself. `is_unchanged` is asked
-    before the request is counted: if it returns True the answer is 304, which costs nothing of the limit. `request` is the
-    type of the request's body; `answers` are the types that the answer's body may have.
+    before the request is counted: if it returns True the answer is 304, which costs nothing of the limit. `request` is
+    the type of the request's body; `answers` are the types that the answer's body may have.
     """
 
     route: Route
