@@ -35,6 +35,9 @@ MEETS_THE_WORKER = {
     f"{CLIENT}.lifetime": {f"{WORKER}.thread"},
 }
 BELOW_THE_WORKER = {f"{CLIENT}.disk", f"{CLIENT}.net"}
+SERVER_WEB = f"{PACKAGE}.server.web"
+SERVER_SERVICE = f"{PACKAGE}.server.service"
+SERVER_BELOW = {f"{PACKAGE}.server.{folder}" for folder in ("stores", "postgres", "redis")}
 SEES_THE_SERVER = {"server", "cli", "testing"}
 SEES_TOOLS = {"cli", "testing", "pytest_plugin", "__main__"}
 
@@ -76,6 +79,10 @@ def objection(module: str, target: str) -> str | None:
         return "domain knows nobody"
     if here == "server" and there not in {"domain", "server"}:
         return "the server knows domain only"
+    if here == "server" and is_within(target, {SERVER_WEB}) and not is_within(module, {SERVER_WEB}):
+        return "the service does not know HTTP"
+    if is_within(module, SERVER_BELOW) and is_within(target, {SERVER_SERVICE}):
+        return "stores, brokers and limiters do not know the service"
     if there == "server" and here not in SEES_THE_SERVER:
         return "a game never loads the server"
     if there == DRAWS != here:
@@ -133,6 +140,10 @@ def test_the_package_keeps_its_arrows() -> None:
         ("client/manager.py", "from urllib3 import PoolManager"),
         ("server/service.py", "from ..client.worker.schedule import Schedule"),
         ("server/web/app.py", "from ...client import worker"),
+        ("server/service.py", "from .web.endpoints import ENDPOINTS"),
+        ("server/stores/sql.py", "from ..web import app"),
+        ("server/stores/base.py", "from ..service import Service"),
+        ("server/redis/broker.py", "from .. import service"),
         ("__init__.py", "from .server import app"),
         ("__init__.py", "from . import testing"),
         ("gamesdk.py", "import discord_achievements.server.app"),
@@ -163,6 +174,7 @@ def test_a_wrong_arrow_is_found(path: str, source: str) -> None:
         ("client/net/requests_transport.py", "import requests, urllib3"),
         ("client/manager.py", "import threading\nfrom .net.requests_transport import RequestsTransport"),
         ("server/web/app.py", "from ...domain.routes import ROUTES\nfrom ..stores.base import Store"),
+        ("server/web/api.py", "from ..service import Service\nfrom .endpoints import ENDPOINTS"),
         ("testing/world.py", "from ..client import worker\nfrom ..server import app"),
         ("cli/main.py", "from ..server import app\nfrom ..testing import FaultServer"),
         ("__main__.py", "from .cli import main"),
