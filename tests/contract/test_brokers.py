@@ -1,4 +1,4 @@
-"""One contract over the ways by which events travel."""
+"""One contract for the brokers: in the process, by PostgreSQL's NOTIFY, by Redis."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MakeBroker = Callable[[], Broker]
 
 
 class Process:
-    """A broker and what it has heard."""
+    """A broker and what it has delivered."""
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
@@ -43,7 +43,7 @@ class Process:
 async def eventually(condition: Callable[[], T], what: str) -> T:
     deadline = asyncio.get_running_loop().time() + 20
     while not (value := condition()):
-        assert asyncio.get_running_loop().time() < deadline, f"this did not happen: {what}"
+        assert asyncio.get_running_loop().time() < deadline, f"did not happen in time: {what}"
         await asyncio.sleep(0.01)
     return value
 
@@ -74,7 +74,7 @@ def make(request: pytest.FixtureRequest) -> MakeBroker:
 
 @pytest.fixture(params=["notify", "redis"])
 def make_shared(request: pytest.FixtureRequest) -> MakeBroker:
-    """Only those that reach other processes."""
+    """Make brokers that reach other processes."""
     if request.param == "notify":
         postgres: Postgres = request.getfixturevalue("postgres")
         url = postgres.new_database()
@@ -90,7 +90,7 @@ def test_a_process_hears_itself_at_once_and_once(make: MakeBroker) -> None:
             here.broker.publish([Notice(ME, b"one"), Notice(YOU, b"two")])
             assert here.heard == [Notice(ME, b"one"), Notice(YOU, b"two")]
             here.broker.publish([Notice(ME, b"three")])
-        assert len(here.heard) == 3, "not a second time by the way round"
+        assert len(here.heard) == 3, "not a second time by the database"
 
     asyncio.run(scene())
 
@@ -104,14 +104,14 @@ def test_other_processes_hear_it_in_order(make_shared: MakeBroker) -> None:
             for notice in sent[:100]:
                 here.broker.publish([notice])
             here.broker.publish(sent[100:])
-            await eventually(lambda: len(there.heard) >= 200, "the other process hears all")
+            await eventually(lambda: len(there.heard) >= 200, "the other process receives all events")
             assert there.heard == sent
             await there.broker.unsubscribe(ME)
 
     asyncio.run(scene())
 
 
-def test_nobody_is_told_before_somebody_listens(make: MakeBroker) -> None:
+def test_subscribing_twice_is_harmless(make: MakeBroker) -> None:
     async def scene() -> None:
         async with processes(make, 1) as (here,):
             await here.broker.subscribe(ME)
@@ -121,19 +121,19 @@ def test_nobody_is_told_before_somebody_listens(make: MakeBroker) -> None:
     asyncio.run(scene())
 
 
-def test_redis_tells_a_process_only_of_its_players(redis_server: RedisServer) -> None:
+def test_redis_sends_a_process_only_the_events_of_its_players(redis_server: RedisServer) -> None:
     async def scene() -> None:
         async with processes(lambda: RedisBroker(Redis.from_url(redis_server.url)), 2) as (here, there):
             await eventually(lambda: here.gaps and there.gaps, "both are connected")
             await there.broker.subscribe(ME)
             here.broker.publish([Notice(YOU, b"not for there"), Notice(ME, b"for there")])
-            await eventually(lambda: there.heard, "the other process hears")
+            await eventually(lambda: there.heard, "the other process receives the event")
             assert there.heard == [Notice(ME, b"for there")]
 
     asyncio.run(scene())
 
 
-def test_redis_away_is_a_gap_and_then_goes_on(redis_server: RedisServer) -> None:
+def test_an_outage_of_redis_is_a_gap_after_which_events_arrive(redis_server: RedisServer) -> None:
     async def scene() -> None:
         async with processes(lambda: RedisBroker(Redis.from_url(redis_server.url)), 2) as (here, there):
             await eventually(lambda: here.gaps == 1 and there.gaps == 1, "both are connected")
@@ -143,42 +143,42 @@ def test_redis_away_is_a_gap_and_then_goes_on(redis_server: RedisServer) -> None
             assert here.heard == [Notice(ME, b"lost for there")]
             await there.broker.subscribe(YOU)
             await asyncio.to_thread(redis_server.start)
-            await eventually(lambda: here.gaps == 2 and there.gaps == 2, "both are connected again, and say so")
+            await eventually(lambda: here.gaps == 2 and there.gaps == 2, "both have reconnected and reported the gap")
             here.broker.publish([Notice(ME, b"again"), Notice(YOU, b"you too")])
-            await eventually(lambda: len(there.heard) == 2, "the other process hears again")
+            await eventually(lambda: len(there.heard) == 2, "the other process receives events again")
             assert there.heard == [Notice(ME, b"again"), Notice(YOU, b"you too")]
 
     asyncio.run(scene())
 
 
-def test_postgres_away_is_a_gap_and_then_goes_on(postgres: Postgres) -> None:
+def test_an_outage_of_postgres_is_a_gap_after_which_events_arrive(postgres: Postgres) -> None:
     url = postgres.new_database()
 
     async def scene() -> None:
         async with processes(lambda: NotifyBroker(url), 2) as (here, there):
             await eventually(lambda: here.gaps == 1 and there.gaps == 1, "both are connected")
             here.broker.publish([Notice(ME, b"one")])
-            await eventually(lambda: there.heard, "the other process hears")
+            await eventually(lambda: there.heard, "the other process receives the event")
             await asyncio.to_thread(postgres.restart)
-            await eventually(lambda: here.gaps >= 2 and there.gaps >= 2, "both are connected again, and say so")
+            await eventually(lambda: here.gaps >= 2 and there.gaps >= 2, "both have reconnected and reported the gap")
 
             def hears_again() -> bool:
                 here.broker.publish([Notice(ME, b"again")])
                 return there.heard[-1].event == b"again"
 
-            await eventually(hears_again, "the other process hears again")
+            await eventually(hears_again, "the other process receives events again")
 
     asyncio.run(scene())
 
 
-def test_a_dead_connection_to_tell_by_loses_nothing(postgres: Postgres) -> None:
+def test_a_dead_connection_for_notify_loses_nothing(postgres: Postgres) -> None:
     url = postgres.new_database()
 
     async def scene() -> None:
         async with processes(lambda: NotifyBroker(url), 2) as (here, there):
             await eventually(lambda: here.gaps and there.gaps, "both are connected")
             here.broker.publish([Notice(ME, b"one")])
-            await eventually(lambda: there.heard, "the other process hears")
+            await eventually(lambda: there.heard, "the other process receives the event")
             with psycopg.connect(url, autocommit=True) as connection:
                 killed = connection.execute(
                     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
@@ -186,13 +186,13 @@ def test_a_dead_connection_to_tell_by_loses_nothing(postgres: Postgres) -> None:
                 ).fetchall()
             assert killed == [(True,)]
             here.broker.publish([Notice(ME, b"two")])
-            await eventually(lambda: Notice(ME, b"two") in there.heard, "the other process hears the next event")
+            await eventually(lambda: Notice(ME, b"two") in there.heard, "the other process receives the next event")
             assert there.gaps == 1
 
     asyncio.run(scene())
 
 
-def test_a_listener_that_hears_nothing_any_more_is_a_gap(postgres: Postgres) -> None:
+def test_a_connection_for_listen_that_falls_silent_is_a_gap(postgres: Postgres) -> None:
     url = postgres.new_database()
 
     async def scene(line: Line) -> None:
@@ -200,16 +200,16 @@ def test_a_listener_that_hears_nothing_any_more_is_a_gap(postgres: Postgres) -> 
             await eventually(lambda: deaf.gaps == 1, "it is connected")
             line.fall_silent()
             line.heal()
-            await eventually(lambda: deaf.gaps == 2, "it has noticed, and is connected again")
+            await eventually(lambda: deaf.gaps == 2, "it has noticed and reconnected")
             async with processes(lambda: NotifyBroker(url), 1) as (other,):
                 other.broker.publish([Notice(ME, b"again")])
-                await eventually(lambda: deaf.heard, "it hears again")
+                await eventually(lambda: deaf.heard, "it receives events again")
 
     with closing(postgres.line()) as line:
         asyncio.run(scene(line))
 
 
-def test_a_teller_whose_connection_fell_silent_tells_by_another(postgres: Postgres) -> None:
+def test_a_connection_for_notify_that_falls_silent_is_replaced(postgres: Postgres) -> None:
     url = postgres.new_database()
 
     async def scene(line: Line) -> None:
@@ -219,12 +219,12 @@ def test_a_teller_whose_connection_fell_silent_tells_by_another(postgres: Postgr
         ):
             await eventually(lambda: there.gaps, "it is connected")
             here.broker.publish([Notice(ME, b"one")])
-            await eventually(lambda: there.heard, "the other process hears")
+            await eventually(lambda: there.heard, "the other process receives the event")
             line.fall_silent()
             line.heal()
             here.broker.publish([Notice(ME, b"two")])
-            # The first is told once more if only the answer to its NOTIFY was lost.
-            await eventually(lambda: Notice(ME, b"two") in there.heard, "the other process hears that too")
+            # The first event is sent again if only the answer to its NOTIFY was lost.
+            await eventually(lambda: Notice(ME, b"two") in there.heard, "the other process receives that event too")
 
     with closing(postgres.line()) as line:
         asyncio.run(scene(line))
@@ -238,7 +238,7 @@ def test_a_database_that_is_silent_does_not_keep_the_broker_from_closing(postgre
             line.fall_silent()
             here.broker.publish([Notice(ME, b"two")])
             began = time.monotonic()
-        assert time.monotonic() - began < 4.5, "less than it waits for answers"
+        assert time.monotonic() - began < 4.5, "less than the wait for an answer"
 
     url = postgres.new_database()
     with closing(postgres.line()) as line:
@@ -260,10 +260,10 @@ def test_redis_that_falls_silent_is_a_gap(redis_server: RedisServer) -> None:
             assert deaf.gaps == 1, "quiet is not silent"
             line.fall_silent()
             line.heal()
-            await eventually(lambda: deaf.gaps == 2, "it has noticed, and is connected again")
+            await eventually(lambda: deaf.gaps == 2, "it has noticed and reconnected")
             async with processes(lambda: RedisBroker(Redis.from_url(redis_server.url)), 1) as (other,):
                 other.broker.publish([Notice(ME, b"again")])
-                await eventually(lambda: deaf.heard, "it hears again")
+                await eventually(lambda: deaf.heard, "it receives events again")
 
     with closing(Line(redis_server.port)) as line:
         asyncio.run(asyncio.wait_for(scene(line), 60))
@@ -273,7 +273,7 @@ def test_streams_of_one_player_that_open_together_do_not_hold_one_another_up(red
     async def scene() -> None:
         async with processes(lambda: RedisBroker(Redis.from_url(redis_server.url)), 1) as (here,):
             await eventually(lambda: here.gaps, "it is connected")
-            async with asyncio.timeout(0.9):  # less than it waits for a confirmation that does not come
+            async with asyncio.timeout(0.9):  # less than the wait for a confirmation that does not come
                 await asyncio.gather(*(here.broker.subscribe(ME) for _ in range(4)))
 
     asyncio.run(scene())
@@ -292,7 +292,7 @@ def test_a_connection_that_redis_closes_is_a_gap(redis_server: RedisServer) -> N
         ):
             await eventually(lambda: here.gaps == 1, "it is connected")
             await client.client_kill_filter(_type="pubsub")
-            await eventually(lambda: here.gaps == 2, "it is connected again, and says so")
+            await eventually(lambda: here.gaps == 2, "it has reconnected and reported the gap")
 
     asyncio.run(scene())
 

@@ -1,4 +1,4 @@
-"""One contract over counting in the process and in Redis."""
+"""One contract for the limiters: in the process and in Redis."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_window_lets_so_many_through_and_opens_again(make: Callable[[], Limite
         assert [hit.allowed for hit in hits] == [True, True, True, False, False]
         assert [hit.state.remaining for hit in hits] == [2, 1, 0, 0, 0]
         assert all(hit.state.limit == 3 and 0 < hit.state.reset_after_s <= 0.5 for hit in hits)
-        assert (await limiter.hit(next(names), limit)).allowed, "another name is another count"
+        assert (await limiter.hit(next(names), limit)).allowed, "each name is counted separately"
         await asyncio.sleep(hits[-1].state.reset_after_s + 0.01)
         again = await limiter.hit(name, limit)
         assert (again.allowed, again.state.remaining) == (True, 2)
@@ -60,12 +60,12 @@ def test_windows_that_are_over_are_forgotten_a_few_at_a_time(monkeypatch: pytest
         limiter, limit = ProcessLimiter(lambda: now), Limit(1, 50)
         most = 0
         for player in range(5000):
-            now += 0.1  # so 500 windows are open
+            now += 0.1  # so that 500 windows are open
             looks = 0
             assert (await limiter.hit(str(player), limit)).allowed
             assert not (await limiter.hit(str(max(0, player - 490)), limit)).allowed, "an open window is kept"
             most = max(most, looks)
-        assert most <= 4, "no request pays for all"
+        assert most <= 4, "no request looks at all windows"
         assert len(limiter._windows) <= 1100
 
     asyncio.run(scene())
@@ -92,7 +92,7 @@ def test_hundreds_at_once_are_counted_together(redis_server: RedisServer, caplog
         await limiter.close()
 
     asyncio.run(scene())
-    assert caplog.text == "", "and Redis is not taken to be away"
+    assert caplog.text == "", "Redis is not reported as unavailable"
 
 
 def test_without_redis_each_process_counts_for_itself(redis_server: RedisServer) -> None:
@@ -108,7 +108,7 @@ def test_without_redis_each_process_counts_for_itself(redis_server: RedisServer)
         deadline = time.monotonic() + 20
         fresh = next(names)
         other = RedisLimiter(Redis.from_url(redis_server.url), time.monotonic)
-        while (await limiter.hit(fresh, Limit(1000, 30))).state.remaining:  # until both count together again
+        while (await limiter.hit(fresh, Limit(1000, 30))).state.remaining:  # until both count in Redis again
             if (await other.hit(fresh, Limit(1000, 30))).state.remaining < 997:
                 break
             assert time.monotonic() < deadline

@@ -1,4 +1,4 @@
-"""Every schema that there has been becomes the newest one, and keeps its data."""
+"""Every earlier schema is migrated to the newest one and keeps its data."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def engine_of(database: str) -> Engine:
 
 
 def schema_of(engine: Engine) -> dict[str, object]:
-    """Return tables, columns, keys and indexes as the database tells them."""
+    """Return tables, columns, keys and indexes as the database reports them."""
     inspector = inspect(engine)
     return {
         table: (
@@ -96,7 +96,7 @@ def test_there_is_one_line_of_revisions() -> None:
 def test_a_start_waits_while_another_holds_the_new_file(tmp_path: Path) -> None:
     path = tmp_path / "service.sqlite3"
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")  # as one does that is turning it to write-ahead
+        other.execute("BEGIN IMMEDIATE")  # as a process does that is turning it to write-ahead
         waited = []
 
         def let_go(seconds: float) -> None:
@@ -115,7 +115,7 @@ def test_a_start_waits_for_the_migration_of_another_as_long_as_it_takes(postgres
     with psycopg.connect(database) as other, ThreadPoolExecutor(1) as thread:
         other.execute("SELECT pg_advisory_xact_lock(%s)", (migrate_module._LOCK,))
         opening = thread.submit(PostgresStore, database, bounds=bounds)
-        other.execute("SELECT pg_sleep(1)")  # five times what a request may take
+        other.execute("SELECT pg_sleep(1)")  # five times longer than a request may take
         other.commit()
         with closing(opening.result(30)) as store:
             assert store.applications() == []

@@ -1,4 +1,4 @@
-"""One contract over memory, SQLite and PostgreSQL."""
+"""One contract for the stores in memory, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from tests.support.waiting import until
 APP, OTHER = 461618159171141643, 461618159171141644
 AT_US = 1_700_000_000_000_000
 BOT = Token("b" * 12, b"\x00\xff" * 16, TokenKind.BOT, APP, None, AT_US, None)
-DELETED_AT_ONCE = 7  # a few, so that a test with some dozens of records needs several transactions
+DELETED_AT_ONCE = 7  # so few that a test with some dozens of records needs several transactions
 ICON = Icon("0" * 32, "image/gif", b"GIF\x00", b"PNG\xff")
 
 Opener = Callable[[], Store]
@@ -56,7 +56,7 @@ Opener = Callable[[], Store]
 
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
-    """Open one and the same store, again and again, as several processes would."""
+    """Open the same store again and again, as several processes would."""
     if request.param == "memory":
         memory = MemoryStore()
         yield lambda: memory
@@ -174,7 +174,7 @@ def test_deleting_a_definition_of_many_players(store: Store) -> None:
         assert list(store.records(OTHER, user)) == ([9, 10] if user % 3 else [])
 
 
-def test_deleting_a_definition_takes_all_that_belongs_to_it(store: Store) -> None:
+def test_deleting_a_definition_deletes_its_icon_and_progress(store: Store) -> None:
     store.add_achievement(achievement(9), ICON)
     store.add_achievement(achievement(10), None)
     store.write([Raise(Key(APP, 5, 9), 50, 0), Raise(Key(APP, 5, 10), 60, 0)], AT_US)
@@ -185,7 +185,7 @@ def test_deleting_a_definition_takes_all_that_belongs_to_it(store: Store) -> Non
     assert list(store.records(APP, 5)) == [10]
 
 
-def test_the_generation_tells_of_every_change_of_what_is_remembered(opener: Opener, store: Store) -> None:
+def test_the_generation_changes_with_everything_that_is_cached(opener: Opener, store: Store) -> None:
     another = opener()
     changes: list[Callable[[], object]] = [
         lambda: store.add_application(Application(OTHER, "B", AT_US), BOT._replace(key="c" * 12)),
@@ -198,16 +198,16 @@ def test_the_generation_tells_of_every_change_of_what_is_remembered(opener: Open
     for change in changes:
         here, there = store.generation(), another.generation()
         change()
-        assert store.generation() != here, "where the change was made it is known at once"
+        assert store.generation() != here, "the process that made the change knows at once"
         until(lambda there=there: another.generation() != there, "another process hears of it")  # type: ignore[misc]
     quiet = store.generation()
     for percent in range(1, 51):
         store.write([Raise(Key(APP, 5, 9), percent, 0)], AT_US)
-    # A database may tell a process late of what it has changed itself above, but that is no more than those changes.
-    assert store.generation() - quiet <= len(changes), "progress is not remembered, so it changes nothing"
+    # PostgreSQL may still notify a process of its own changes above, but of no more than those.
+    assert store.generation() - quiet <= len(changes), "progress is not cached, so it does not change the generation"
 
 
-def test_a_change_that_changes_nothing_has_nobody_read_again(store: Store) -> None:
+def test_a_change_without_effect_keeps_the_generation(store: Store) -> None:
     store.add_achievement(achievement(9), None)
     changed = store.change_achievement(APP, 9, lambda before: replace(before, name="New"), None)
     other = Application(OTHER, "B", AT_US)
@@ -215,11 +215,11 @@ def test_a_change_that_changes_nothing_has_nobody_read_again(store: Store) -> No
     before = store.generation()
     for _ in range(20):
         assert store.change_achievement(APP, 9, lambda before: replace(before, name="New"), None) == changed
-    # A database may still be telling of the three changes above.
+    # PostgreSQL may still be notifying of the three changes above.
     assert store.generation() - before <= 3
 
 
-def test_the_records_version_tells_of_every_change(opener: Opener, store: Store) -> None:
+def test_the_records_version_differs_after_every_change(opener: Opener, store: Store) -> None:
     another = opener()
     store.add_achievement(achievement(9), None)
     seen = [store.records_version(APP, 5)]
@@ -234,7 +234,7 @@ def test_the_records_version_tells_of_every_change(opener: Opener, store: Store)
         assert (version in seen) is (another.records(APP, 5) == before)
         seen.append(version)
     store.write([Raise(Key(APP, 6, 9), 50, 0), Raise(Key(OTHER, 5, 9), 50, 0)], AT_US)
-    assert store.records_version(APP, 5) == seen[-1], "another player's, or game's, are none of it"
+    assert store.records_version(APP, 5) == seen[-1], "records of another player or application do not count"
 
 
 def test_there_are_at_most_1000_achievements_however_many_create_at_once(opener: Opener, store: Store) -> None:
@@ -310,7 +310,7 @@ def test_what_is_written_is_there_for_others(opener: Opener, store: Store) -> No
 
 
 def test_writers_that_race_for_records_lose_nothing(opener: Opener, store: Store) -> None:
-    """Each of four writes rising values into the same ten records; none may be lost, none applied twice."""
+    """Four threads write rising values into the same ten records; none may be lost or applied twice."""
     stores = [store, opener(), store, opener()]
     ready = threading.Barrier(4)
 
@@ -326,7 +326,7 @@ def test_writers_that_race_for_records_lose_nothing(opener: Opener, store: Store
     records = store.records(APP, 5)
     assert {held.progress.percent for held in records.values()} == {100}
     for held in records.values():
-        assert held.revision <= 100, "at most one revision for each value that there can be"
+        assert held.revision <= 100, "at most one revision for each possible value"
         assert held.progress.unlocked_at_us in range(AT_US + 1000, AT_US + 1004)
 
 
@@ -367,7 +367,7 @@ def test_no_postgres_is_unavailable(tmp_path: Path) -> None:
         open_store(f"postgresql://postgres@/x?host={tmp_path}")
 
 
-def test_postgres_unavailable_later_is_told_and_passes(postgres: Postgres) -> None:
+def test_an_outage_of_postgres_is_reported_and_passes(postgres: Postgres) -> None:
     with closing(open_store(postgres.new_database())) as store:
         store.add_application(Application(APP, "A", AT_US), BOT)
         postgres.restart()
@@ -383,7 +383,7 @@ def test_postgres_unavailable_later_is_told_and_passes(postgres: Postgres) -> No
         assert store.application(APP) is not None
 
 
-def test_postgres_that_falls_silent_is_given_up_and_connected_to_anew(postgres: Postgres) -> None:
+def test_a_silent_connection_to_postgres_is_replaced(postgres: Postgres) -> None:
     url, bounds = postgres.new_database(), Bounds(answer_s=0.5)
     with closing(postgres.line()) as line, closing(PostgresStore(by_line(url, line), bounds=bounds)) as store:
         for connection in range(2):
@@ -399,7 +399,7 @@ def test_postgres_that_falls_silent_is_given_up_and_connected_to_anew(postgres: 
 def test_a_host_that_is_silent_to_all_costs_one_time_out_and_not_one_for_each(postgres: Postgres) -> None:
     url, bounds = postgres.new_database(), Bounds(answer_s=0.2, connect_s=2)
     with closing(postgres.line()) as line, closing(PostgresStore(by_line(url, line), bounds=bounds)) as store:
-        store.ping()  # from now on there is a connection, which falls silent too
+        store.ping()  # opens a connection, which falls silent too
         line.fall_silent()
         with pytest.raises(StoreUnavailable, match="not answered"):
             store.ping()
@@ -409,7 +409,7 @@ def test_a_host_that_is_silent_to_all_costs_one_time_out_and_not_one_for_each(po
         for _ in range(10):
             with pytest.raises(StoreUnavailable, match="timeout"):
                 store.ping()
-        assert time.monotonic() - began < 4, "they did not try"
+        assert time.monotonic() - began < 4, "the later ones fail without trying"
         line.heal()
 
         def back() -> bool:
@@ -419,7 +419,7 @@ def test_a_host_that_is_silent_to_all_costs_one_time_out_and_not_one_for_each(po
                 return False
             return True
 
-        until(back, "it is tried again")
+        until(back, "the store connects again")
 
 
 def test_sqlite_that_is_locked_is_unavailable(tmp_path: Path) -> None:
@@ -445,7 +445,7 @@ def test_a_sqlite_file_that_is_made_is_for_its_user_only(tmp_path: Path) -> None
     finally:
         os.umask(before)
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
-    assert there.stat().st_mode & 0o777 == 0o755, "somebody else's folder"
+    assert there.stat().st_mode & 0o777 == 0o755, "a folder that existed before"
 
 
 def test_sqlite_commits_are_durable(tmp_path: Path) -> None:
@@ -458,7 +458,7 @@ def test_sqlite_commits_are_durable(tmp_path: Path) -> None:
 
 
 def test_no_unlock_locks_a_row_that_players_share(postgres: Postgres) -> None:
-    """While somebody holds every row of the definitions, progress is still written."""
+    """Progress can be written while another transaction locks every table of the definitions."""
     url = postgres.new_database()
     with closing(open_store(url)) as store, psycopg.connect(url) as other:
         store.add_application(Application(APP, "A", AT_US), BOT)

@@ -1,4 +1,4 @@
-"""The fake service answers what the real one does: both get the same requests, and every answer is compared.
+"""The fake service answers like the real one: both get the same requests, and every answer is compared.
 
 Both are asked over HTTP. What may differ is cut out: moments, the ids of events, the digits of an `ETag`.
 """
@@ -35,13 +35,13 @@ from tests.support.running import (
 )
 
 UNKNOWN = 999
-# These are the servers' own business.
+# These headers are made by the HTTP servers, not by the service.
 NOT_COMPARED = {"date", "server", "content-length", "connection", "transfer-encoding", "x-accel-buffering"}
 LISTS = [mine_path(), mine_path(tail="?started=true"), mine_path(tail="/")]
 
 
 class Both:
-    """The two services, and whoever asks them."""
+    """The two services and their clients."""
 
     def __init__(self, hosts: tuple[str, str], tokens: Tokens) -> None:
         self._hosts = hosts
@@ -58,7 +58,7 @@ class Both:
     def call(
         self, who: str, method: str, path: str, json: Any = None, *, version: str = "v10", **given: Any
     ) -> requests.Response:
-        """Ask both, compare the answers, and return the real one's."""
+        """Send both a request, compare the answers, and return the real one."""
         real, fake = (client.call(method, path, json, **given) for client in self.clients(who, version))
         assert form(fake) == form(real), f"{who} {method} {path} {json}"
         return real
@@ -110,7 +110,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[tuple[s
 
 @pytest.fixture
 def both(services: tuple[tuple[str, str], Tokens]) -> Iterator[Both]:
-    """Both services, with nothing unlocked; revisions go on rising, on both alike."""
+    """Both services, without any progress; revisions keep rising, equally on both."""
     pair = Both(*services)
     for definition in DEFINITIONS:
         pair.reset(definition.id)
@@ -131,7 +131,7 @@ def test_lists_and_updates(both: Both, version: str) -> None:
 
 
 def test_a_locked_secret(both: Both) -> None:
-    assert both.set(SECRET, 40).content == b"{}", "not even how far it is"
+    assert both.set(SECRET, 40).content == b"{}", "not even its percent"
     both.set(SECRET, 99, "bot", PLAYER)
     for path in LISTS:
         assert str(SECRET) not in both.call("player", "GET", path).text
@@ -161,7 +161,7 @@ def test_a_reset_of_nothing_changes_nothing(both: Both) -> None:
 @pytest.mark.parametrize("age_s", [0, 60, -1, 1.5, 10**12, "soon", True, None])
 def test_the_age_of_an_unlock(both: Both, age_s: object) -> None:
     both.call("player", "PUT", progress_path(WIN), {"percent_complete": 100, "seconds_since_unlock": age_s})
-    # A repetition of the same unlock moves nothing, so the revision stays.
+    # Repeating the same unlock changes nothing, so the revision stays.
     first = both.set(WIN, 100).json()
     assert both.set(WIN, 100).json() == first
 
@@ -251,7 +251,7 @@ def test_the_events(both: Both) -> None:
     both.reset(WIN)
     both.reset(WIN)
     both.set(SECURE, 1, "bot", PLAYER)  # the last one
-    told = []
+    received = []
     for stream in streams:
         events: list[dict[str, str]] = []
         while not events or str(SECURE) not in events[-1].get("data", ""):
@@ -259,9 +259,9 @@ def test_the_events(both: Both) -> None:
             assert event is not None
             events.append({name: value for name, value in event.fields.items() if name != "id"})
             assert ("id" in event.fields) != ("retry" in event.fields)
-        told.append([{name: without_moments(value) for name, value in event.items()} for event in events])
+        received.append([{name: without_moments(value) for name, value in event.items()} for event in events])
         stream.close()
-    real, fake = told
+    real, fake = received
     assert fake == real
     kinds = [event.get("event") for event in real]
     update, resync = "USER_ACHIEVEMENT_UPDATE", "RESYNC"

@@ -1,4 +1,4 @@
-"""The fake service speaks the protocol of the real one, with and without HTTP between."""
+"""The fake service speaks the protocol of the real one, called directly and over HTTP."""
 
 from __future__ import annotations
 
@@ -258,7 +258,7 @@ def test_the_first_unlock_time_stays(client: Client) -> None:
     assert json.loads(client("PUT", update_path(), {"percent_complete": 100}).body)["unlocked_at"] == first
 
 
-def test_a_reset_takes_progress_away_and_the_revision_goes_on(client: Client) -> None:
+def test_a_reset_sets_progress_to_0_and_the_revision_keeps_rising(client: Client) -> None:
     client.service.grant(USER, WIN)
     assert client("DELETE", update_path(user=USER), auth="Bot ours").status == 204
     record = listed(client("GET", LIST))[0]
@@ -313,7 +313,7 @@ def test_refusals(client: Client, method: str, path: str, auth: str | None, expe
     assert client.service.progress(USER) == {}
 
 
-def test_a_wrong_verb_is_told_the_right_ones(client: Client) -> None:
+def test_a_wrong_verb_gets_the_allowed_ones(client: Client) -> None:
     assert client("POST", update_path()).headers["allow"] == "DELETE, PUT"
 
 
@@ -419,7 +419,7 @@ def test_not_modified_costs_nothing(make: Make) -> None:
     assert state.remaining == 0
 
 
-def test_a_refusal_by_the_service_counts_and_tells(make: Make) -> None:
+def test_a_refusal_by_the_service_counts_and_has_the_limits_headers(make: Make) -> None:
     client = make(limits=True)
     response = client("PUT", update_path(SECURE), {"percent_complete": 1})
     assert error_of(response) == (403, 20012)
@@ -474,7 +474,7 @@ def test_only_changes_of_ones_own_value_are_events(client: Client) -> None:
     assert changes(events, 4) == [(str(WIN), 20), (str(SECRET), 100), (str(SECURE), 100), (str(WIN), 0)]
 
 
-def test_who_comes_back_gets_what_was_missed(client: Client) -> None:
+def test_a_client_that_resumes_gets_what_it_missed(client: Client) -> None:
     events = client.events()
     next(events)
     client.service.grant(USER, WIN, 10)
@@ -485,7 +485,7 @@ def test_who_comes_back_gets_what_was_missed(client: Client) -> None:
     assert changes(client.events(last_id), 2) == [(str(WIN), 20), (str(WIN), 30)]
 
 
-def test_who_has_missed_nothing_gets_nothing_old(client: Client) -> None:
+def test_a_client_that_has_missed_nothing_gets_no_old_event(client: Client) -> None:
     events = client.events()
     next(events)
     client.service.grant(USER, WIN, 10)
@@ -496,7 +496,7 @@ def test_who_has_missed_nothing_gets_nothing_old(client: Client) -> None:
 
 
 @pytest.mark.parametrize("last_id", ["1", "999999", "-1", "abc", "9" * 40])
-def test_who_was_away_too_long_has_to_fetch(client: Client, last_id: str) -> None:
+def test_a_client_that_was_offline_too_long_must_refetch(client: Client, last_id: str) -> None:
     for percent in range(1, 101):
         for user in range(1, 21):
             client.service.grant(user, WIN, percent)
@@ -508,7 +508,7 @@ def test_who_was_away_too_long_has_to_fetch(client: Client, last_id: str) -> Non
     assert int(next(events)["id"]) == int(resync["id"]) + 1
 
 
-def test_mistakes_of_a_test_are_told() -> None:
+def test_wrong_arguments_are_reported() -> None:
     service = FakeService(APP)
     with pytest.raises(ValueError, match="add_achievement"):
         service.grant(USER, WIN)

@@ -1,4 +1,4 @@
-"""Every fault of the fault server, as it looks through the real transport."""
+"""Every fault of the fault server, as the real transport sees it."""
 
 from __future__ import annotations
 
@@ -117,7 +117,9 @@ def test_a_fault_that_does_not(server: FaultServer, transport: RequestsTransport
 
 
 @pytest.mark.parametrize("fault", [Fault.HTML, Fault.INVALID_JSON])
-def test_a_success_that_is_none_cannot_be_read(server: FaultServer, transport: RequestsTransport, fault: Fault) -> None:
+def test_a_success_that_is_not_json_cannot_be_read(
+    server: FaultServer, transport: RequestsTransport, fault: Fault
+) -> None:
     server.fail(fault)
     with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
         json.loads(transport.send(get(server)).body)
@@ -167,7 +169,7 @@ def test_down_is_refused_and_back_at_the_same_address(server: FaultServer, trans
         assert transport.send(get(server)).status == 200
 
 
-def test_while_it_is_down_nobody_else_gets_its_port(server: FaultServer) -> None:
+def test_while_it_is_down_no_other_program_gets_its_port(server: FaultServer) -> None:
     server.go_down()
     with socket.socket() as other, pytest.raises(OSError, match=r"in use|10048|10013"):
         other.bind(("127.0.0.1", urlsplit(server.base_url).port))
@@ -229,7 +231,7 @@ def test_a_stalled_request_is_let_go_when_healed(server: FaultServer, transport:
 
 
 @pytest.mark.parametrize("fault", [Fault.STALL, Fault.DRIP, None])
-def test_closing_the_server_leaves_nobody_waiting(
+def test_closing_the_server_leaves_no_client_waiting(
     service: FakeService, transport: RequestsTransport, fault: Fault | None
 ) -> None:
     server = FaultServer(service, drip_s=60.0)

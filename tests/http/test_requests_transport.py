@@ -37,7 +37,7 @@ PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """No proxy and no certificate authority but what a test sets."""
+    """No proxy and no certificate authority except what a test sets."""
     for name in (*PROXY_VARIABLES, "requests_ca_bundle", "curl_ca_bundle"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -84,7 +84,7 @@ def transport(new_transport: Callable[[], RequestsTransport]) -> RequestsTranspo
 
 
 class RawServer:
-    """Sends the same bytes to whoever connects, and then closes or, if told to, keeps the connection open."""
+    """Sends the same bytes to every client, then closes the connection or, if asked to, keeps it open."""
 
     def __init__(self, answer: bytes, *, stays: bool = False) -> None:
         self._answer = answer
@@ -107,7 +107,7 @@ class RawServer:
         try:
             connection.sendall(self._answer)
         except OSError:
-            return  # the client had enough
+            return  # the client has closed the connection
         if not self._stays:
             connection.close()
 
@@ -126,8 +126,8 @@ def get(base_url: str, path: str = LIST, timeout_s: float = 5.0, token: str = TO
 
 
 def everything_about(error: BaseException) -> str:
-    """Return all that a log, a crash reporter with local variables or a debugger's chain could show of an error."""
-    # The transport's own frames are what it answers for; this test's are full of tokens.
+    """Return everything that a log, a crash reporter with local variables or a debugger could show of an error."""
+    # Only the transport's own frames matter; this test's frames are full of tokens.
     stack = traceback.TracebackException.from_exception(error, capture_locals=True).stack
     frames = [(frame.line, frame.locals) for frame in stack if frame.filename != __file__]
     assert frames
@@ -194,7 +194,7 @@ def test_defaults_give_way_to_the_requests_own_headers(stack: ExitStack, transpo
 
 
 def test_a_connection_is_kept(server: FaultServer, transport: RequestsTransport) -> None:
-    # All statuses whose answers end in different ways: a body, no body, an error with one.
+    # Statuses whose answers end in different ways: with a body, without one, an error with one.
     connections: set[threading.Thread] = set()
     etag = transport.send(get(server.base_url)).headers["etag"]
     for headers in ({}, {"If-None-Match": etag}, {"Authorization": "Bearer wrong"}, {}):
@@ -460,9 +460,7 @@ def tls_server(service: FakeService, stack: ExitStack) -> FaultServer:
     return stack.enter_context(FaultServer(service, ssl_context=context))
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(
-    tls_server: FaultServer, transport: RequestsTransport
-) -> None:
+def test_an_untrusted_certificate_is_refused(tls_server: FaultServer, transport: RequestsTransport) -> None:
     with pytest.raises(TransportError, match=r"TLS.*certificate verify failed"):
         transport.send(get(tls_server.base_url))
     with pytest.raises(TransportError, match="TLS"):

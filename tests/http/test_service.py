@@ -41,8 +41,8 @@ PNG_HASH = "3ccfc4c5eac57349ab827b5c9ac87d69"  # md5sum of those bytes
 UNKNOWN = 999
 
 
-class World:
-    """A service and its tokens."""
+class Callers:
+    """Makes clients of a running service, one for each kind of token."""
 
     def __init__(self, service: RunningService, tokens: Tokens) -> None:
         self.service = service
@@ -65,16 +65,16 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
     database = f"sqlite:///{tmp_path_factory.mktemp('http').as_posix()}/service.sqlite3"
     tokens = prepare(database)
     with running(database) as service:
-        yield World(service, tokens)
-        assert service.log == [], "nothing of all this is worth a warning"
+        yield Callers(service, tokens)
+        assert service.log == [], "none of these requests is worth a warning"
 
 
 @pytest.fixture
-def world(started: World) -> Iterator[World]:
+def callers(started: Callers) -> Iterator[Callers]:
     yield started
     bot = started.bot()
     for player in (PLAYER, OTHER_PLAYER):
@@ -113,8 +113,8 @@ def field_codes(response: Any) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("version", ["", "v6", "v7", "v8", "v9"])
-def test_every_sample_is_answered_in_its_shape(world: World, version: str) -> None:
-    bot, player = world.bot(version), world.player(version)
+def test_every_sample_is_answered_in_its_shape(callers: Callers, version: str) -> None:
+    bot, player = callers.bot(version), callers.player(version)
     sample = SAMPLES["create_achievement"]
     created = bot.call("POST", definitions_path(), sample["request"] | {"icon": PNG_URI})
     assert created.status_code == 201
@@ -144,32 +144,32 @@ def test_every_sample_is_answered_in_its_shape(world: World, version: str) -> No
 # Shapes and versions
 
 
-def test_the_two_shapes(world: World) -> None:
-    assert world.bot("v9").get(definitions_path(WIN)).json()["name"] == {
+def test_the_two_shapes(callers: Callers) -> None:
+    assert callers.bot("v9").get(definitions_path(WIN)).json()["name"] == {
         "default": "Win the Game",
         "localizations": {"de": "Gewinne das Spiel"},
     }
-    strings = world.bot().get(definitions_path(WIN)).json()
+    strings = callers.bot().get(definitions_path(WIN)).json()
     assert strings["name"] == "Win the Game"
     assert strings["name_localizations"] == {"de": "Gewinne das Spiel"}
     assert strings["description_localizations"] is None
 
 
 @pytest.mark.parametrize("version", ["v1", "v3", "v5", "v11", "v010", "vx", "v"])
-def test_other_versions_are_refused(world: World, version: str) -> None:
-    assert refusal(world.bot(version).get(definitions_path())) == (400, 50041)
+def test_other_versions_are_refused(callers: Callers, version: str) -> None:
+    assert refusal(callers.bot(version).get(definitions_path())) == (400, 50041)
 
 
-def test_unknown_routes_and_verbs(world: World) -> None:
-    assert refusal(world.bot().get("/applications")) == (404, 0)
-    assert refusal(world.client(version="").get("/..%2f..")) == (404, 0)
-    wrong = world.bot().call("PUT", definitions_path())
+def test_unknown_routes_and_verbs(callers: Callers) -> None:
+    assert refusal(callers.bot().get("/applications")) == (404, 0)
+    assert refusal(callers.client(version="").get("/..%2f..")) == (404, 0)
+    wrong = callers.bot().call("PUT", definitions_path())
     assert refusal(wrong) == (405, 0)
     assert wrong.headers["Allow"] == "GET, POST"
-    assert world.bot().get(definitions_path() + "/").status_code == 200, "a trailing slash is tolerated"
+    assert callers.bot().get(definitions_path() + "/").status_code == 200, "a trailing slash is tolerated"
     for method in ("PUT", "DELETE"):
-        events = world.player().call(method, mine_path(tail="/events"), {"percent_complete": 5})
-        assert (*refusal(events), events.headers["Allow"]) == (405, 0, "GET"), "events is no achievement's id"
+        events = callers.player().call(method, mine_path(tail="/events"), {"percent_complete": 5})
+        assert (*refusal(events), events.headers["Allow"]) == (405, 0, "GET"), "`events` is not an id"
 
 
 # Who may ask
@@ -191,52 +191,52 @@ def test_unknown_routes_and_verbs(world: World) -> None:
         lambda tokens: "Bearer \xe4\xf6\xfc",
     ],
 )
-def test_without_a_valid_token_there_is_401(world: World, make: Callable[[Tokens], str]) -> None:
-    client = world.client()
-    headers = {"Authorization": make(world.tokens).encode("latin-1").decode("latin-1")}
+def test_without_a_valid_token_there_is_401(callers: Callers, make: Callable[[Tokens], str]) -> None:
+    client = callers.client()
+    headers = {"Authorization": make(callers.tokens).encode("latin-1").decode("latin-1")}
     for path in (definitions_path(), definitions_path(application_id=1), mine_path(), mine_path(tail="/events")):
         assert refusal(client.get(path, headers)) == (401, 0)
     assert refusal(client.call("PUT", progress_path(WIN), {}, headers=headers)) == (401, 0)
 
 
-def test_a_player_on_a_bots_route(world: World) -> None:
-    player = world.player()
+def test_a_player_on_a_bots_route(callers: Callers) -> None:
+    player = callers.player()
     assert refusal(player.get(definitions_path())) == (401, 0)
     assert refusal(player.call("DELETE", progress_path(WIN))) == (401, 0)
     assert refusal(player.get(f"/users/{PLAYER}/applications/{APP}/achievements")) == (401, 0)
 
 
-def test_a_bot_on_a_players_route(world: World) -> None:
-    assert refusal(world.bot().get(mine_path())) == (403, 20001)
-    assert refusal(world.bot().get(mine_path(tail="/events"))) == (403, 20001)
+def test_a_bot_on_a_players_route(callers: Callers) -> None:
+    assert refusal(callers.bot().get(mine_path())) == (403, 20001)
+    assert refusal(callers.bot().get(mine_path(tail="/events"))) == (403, 20001)
 
 
-def test_another_application(world: World) -> None:
-    assert refusal(world.bot().get(definitions_path(application_id=OTHER_APP))) == (403, 20012)
-    assert refusal(world.player().get(mine_path(OTHER_APP))) == (403, 50025)
-    assert refusal(world.player().put(progress_path(WIN, application_id=OTHER_APP), {})) == (403, 50025)
-    assert refusal(world.bot().get(definitions_path(application_id=UNKNOWN))) == (404, 10002)
-    assert refusal(world.player().get(mine_path(UNKNOWN))) == (404, 10002)
+def test_another_application(callers: Callers) -> None:
+    assert refusal(callers.bot().get(definitions_path(application_id=OTHER_APP))) == (403, 20012)
+    assert refusal(callers.player().get(mine_path(OTHER_APP))) == (403, 50025)
+    assert refusal(callers.player().put(progress_path(WIN, application_id=OTHER_APP), {})) == (403, 50025)
+    assert refusal(callers.bot().get(definitions_path(application_id=UNKNOWN))) == (404, 10002)
+    assert refusal(callers.player().get(mine_path(UNKNOWN))) == (404, 10002)
 
 
-def test_another_player(world: World) -> None:
-    answer = world.player().put(progress_path(WIN, OTHER_PLAYER), {"percent_complete": 5})
+def test_another_player(callers: Callers) -> None:
+    answer = callers.player().put(progress_path(WIN, OTHER_PLAYER), {"percent_complete": 5})
     assert refusal(answer) == (403, 50001)
 
 
-def test_a_secure_achievement_is_the_servers_to_grant(world: World) -> None:
+def test_a_secure_achievement_is_the_servers_to_grant(callers: Callers) -> None:
     update = {"percent_complete": 100}
-    assert refusal(world.player().put(progress_path(SECURE), update)) == (403, 20012)
-    assert world.bot().put(progress_path(SECURE, PLAYER), update).status_code == 200
+    assert refusal(callers.player().put(progress_path(SECURE), update)) == (403, 20012)
+    assert callers.bot().put(progress_path(SECURE, PLAYER), update).status_code == 200
 
 
 @pytest.mark.parametrize("bad", ["0", "007", "-1", "x", "9" * 30, "9223372036854775808", "1.0", "\u0661"])
-def test_what_is_not_an_id(world: World, bad: str) -> None:
-    assert field_codes(world.bot().get(definitions_path(bad))) == {"achievement_id": "NUMBER_TYPE_COERCE"}
-    assert field_codes(world.bot().get(definitions_path(application_id=bad))) == {
+def test_what_is_not_an_id(callers: Callers, bad: str) -> None:
+    assert field_codes(callers.bot().get(definitions_path(bad))) == {"achievement_id": "NUMBER_TYPE_COERCE"}
+    assert field_codes(callers.bot().get(definitions_path(application_id=bad))) == {
         "application_id": "NUMBER_TYPE_COERCE"
     }
-    answer = world.bot().put(progress_path(WIN, bad), {"percent_complete": 5})
+    answer = callers.bot().put(progress_path(WIN, bad), {"percent_complete": 5})
     assert field_codes(answer) == {"user_id": "NUMBER_TYPE_COERCE"}
 
 
@@ -244,9 +244,9 @@ def test_what_is_not_an_id(world: World, bad: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT"])
-def test_what_is_not_json(world: World, method: str) -> None:
+def test_what_is_not_json(callers: Callers, method: str) -> None:
     path = {"POST": definitions_path(), "PATCH": definitions_path(WIN), "PUT": progress_path(WIN, PLAYER)}[method]
-    bot, typed = world.bot(), {"Content-Type": "application/json"}
+    bot, typed = callers.bot(), {"Content-Type": "application/json"}
     for body in (b"", b"{", b"{'a': 1}", b"\xff", b"[" * 100_000, b'{"percent_complete": 1} x'):
         assert refusal(bot.call(method, path, data=body, headers=typed)) == (400, 50109)
     for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
@@ -281,10 +281,10 @@ def test_what_is_not_json(world: World, method: str) -> None:
         ({"name": "n", "description": "d", "icon": "data:image/png;base64,base64_data"}, {"icon": "IMAGE_INVALID"}),
     ],
 )  # fmt: skip
-def test_field_errors_name_the_field(world: World, body: dict[str, Any], codes: dict[str, str]) -> None:
-    before = world.bot().get(definitions_path()).json()
-    assert field_codes(world.bot().call("POST", definitions_path(), body)) == codes
-    assert world.bot().get(definitions_path()).json() == before
+def test_field_errors_name_the_field(callers: Callers, body: dict[str, Any], codes: dict[str, str]) -> None:
+    before = callers.bot().get(definitions_path()).json()
+    assert field_codes(callers.bot().call("POST", definitions_path(), body)) == codes
+    assert callers.bot().get(definitions_path()).json() == before
 
 
 @pytest.mark.parametrize(
@@ -299,25 +299,25 @@ def test_field_errors_name_the_field(world: World, body: dict[str, Any], codes: 
         (2**70, "NUMBER_TYPE_MAX"),
     ],
 )
-def test_percent_is_a_whole_number(world: World, percent: Any, code: str) -> None:
-    answer = world.player().put(progress_path(WIN), {"percent_complete": percent})
+def test_percent_is_an_integer(callers: Callers, percent: Any, code: str) -> None:
+    answer = callers.player().put(progress_path(WIN), {"percent_complete": percent})
     assert field_codes(answer) == {"percent_complete": code}
 
 
 # Definitions
 
 
-def test_create_in_the_strings_form(world: World) -> None:
+def test_create_in_the_strings_form(callers: Callers) -> None:
     body = {"name": "N", "name_localizations": {"de": "Ä"}, "description": "D", "description_localizations": None}
-    created = world.bot().call("POST", definitions_path(), body).json()
+    created = callers.bot().call("POST", definitions_path(), body).json()
     assert created.pop("id").isdigit()
     assert created == body | {
         "application_id": str(APP), "secret": False, "secure": False, "icon_hash": default_icon().icon_hash
     }  # fmt: skip
 
 
-def test_update_changes_only_what_is_sent(world: World) -> None:
-    bot = world.bot()
+def test_update_changes_only_what_is_sent(callers: Callers) -> None:
+    bot = callers.bot()
     body = {"name": "N", "name_localizations": {"de": "Ä"}, "description": "D", "secret": True, "icon": PNG_URI}
     made = bot.call("POST", definitions_path(), body).json()
     path = definitions_path(made["id"])
@@ -330,17 +330,17 @@ def test_update_changes_only_what_is_sent(world: World) -> None:
     assert refusal(bot.call("PATCH", definitions_path(UNKNOWN), {})) == (404, 990001)
 
 
-def test_the_list_is_ascending_and_has_the_secrets(world: World) -> None:
-    ids = [int(entry["id"]) for entry in world.bot().get(definitions_path()).json()]
+def test_the_list_is_ascending_and_has_the_secrets(callers: Callers) -> None:
+    ids = [int(entry["id"]) for entry in callers.bot().get(definitions_path()).json()]
     assert ids == sorted(ids)
     assert {SECRET, SECRET_SECURE} <= set(ids)
 
 
-def test_icons_are_served(world: World) -> None:
-    bot = world.bot()
+def test_icons_are_served(callers: Callers) -> None:
+    bot = callers.bot()
     made = bot.call("POST", definitions_path(), {"name": "N", "description": "D", "icon": PNG_URI}).json()
     icons = f"/app-assets/{APP}/achievements/{made['id']}/icons"
-    with Client(world.service.host) as public:
+    with Client(callers.service.host) as public:
         got = public.site(f"{icons}/{PNG_HASH}.png")
         assert (got.status_code, got.content, got.headers["Content-Type"]) == (200, PNG, "image/png")
         assert "immutable" in got.headers["Cache-Control"]
@@ -353,8 +353,8 @@ def test_icons_are_served(world: World) -> None:
 # Progress
 
 
-def test_progress_rises_and_the_first_unlock_stays(world: World) -> None:
-    player = world.player()
+def test_progress_rises_and_the_first_unlock_stays(callers: Callers) -> None:
+    player = callers.player()
     first = player.put(progress_path(WIN), {"percent_complete": 40}).json()
     assert (first["percent_complete"], first["unlocked_at"], first["user_id"]) == (40, None, str(PLAYER))
     assert first["id"] == first["achievement_id"] == str(WIN)
@@ -373,32 +373,32 @@ def test_progress_rises_and_the_first_unlock_stays(world: World) -> None:
 @pytest.mark.parametrize(
     ("age_s", "expected_s"), [(3600, 3600), (-5, 0), (10**12, 14 * 86400), ("old", 0), (None, 0), (1e300, 14 * 86400)]
 )
-def test_a_late_unlock_is_never_refused_for_its_time(world: World, age_s: Any, expected_s: int) -> None:
+def test_a_late_unlock_is_never_refused_for_its_time(callers: Callers, age_s: Any, expected_s: int) -> None:
     body = {"percent_complete": 100, "seconds_since_unlock": age_s}
-    at = datetime.fromisoformat(world.player().put(progress_path(WIN), body).json()["unlocked_at"])
+    at = datetime.fromisoformat(callers.player().put(progress_path(WIN), body).json()["unlocked_at"])
     assert abs(datetime.now(UTC) - timedelta(seconds=expected_s) - at) < timedelta(seconds=20)
 
 
 @pytest.mark.parametrize(
     ("number", "expected_s"), [("1e999", 14 * 86400), ("-1e999", 0), ("9" * 5000, 14 * 86400), ("-" + "9" * 5000, 0)]
 )
-def test_nor_for_a_number_that_no_computer_holds(world: World, number: str, expected_s: int) -> None:
+def test_nor_for_a_number_that_no_computer_holds(callers: Callers, number: str, expected_s: int) -> None:
     body = f'{{"percent_complete": 100, "seconds_since_unlock": {number}}}'
     typed = {"Content-Type": "application/json"}
-    answer = world.player().call("PUT", progress_path(WIN), data=body.encode(), headers=typed)
+    answer = callers.player().call("PUT", progress_path(WIN), data=body.encode(), headers=typed)
     at = datetime.fromisoformat(answer.json()["unlocked_at"])
     assert abs(datetime.now(UTC) - timedelta(seconds=expected_s) - at) < timedelta(seconds=20)
-    wrong = world.player().call(
+    wrong = callers.player().call(
         "PUT", progress_path(WIN), data=f'{{"percent_complete": {number}}}'.encode(), headers=typed
     )
     assert wrong.status_code == 400
     for broken in (b'{"percent_complete": NaN, "x": 1e999}', b'{"x": 1e999, "percent_complete": Infinity}'):
-        broken_answer = world.player().call("PUT", progress_path(WIN), data=broken, headers=typed)
+        broken_answer = callers.player().call("PUT", progress_path(WIN), data=broken, headers=typed)
         assert refusal(broken_answer) == (400, 50109)
 
 
 @pytest.mark.parametrize("depth", range(960, 1000, 3))
-def test_what_is_nested_deeply_is_refused(world: World, depth: int) -> None:
+def test_what_is_nested_deeply_is_refused(callers: Callers, depth: int) -> None:
     deep = "[" * depth + "]" * depth
     typed = {"Content-Type": "application/json"}
     for body in (
@@ -406,18 +406,18 @@ def test_what_is_nested_deeply_is_refused(world: World, depth: int) -> None:
         f'{{"name": {{"default": {deep}}}, "description": "d"}}',
         f'{{"name": "n", "description": "d", "name_localizations": {{"de": {deep}}}}}',
     ):
-        assert world.bot().call("POST", definitions_path(), data=body, headers=typed).status_code == 400
+        assert callers.bot().call("POST", definitions_path(), data=body, headers=typed).status_code == 400
     update = f'{{"percent_complete": {deep}}}'
-    assert world.bot().call("PUT", progress_path(WIN, PLAYER), data=update, headers=typed).status_code == 400
+    assert callers.bot().call("PUT", progress_path(WIN, PLAYER), data=update, headers=typed).status_code == 400
 
 
-def test_unknown_achievement(world: World) -> None:
-    assert refusal(world.player().put(progress_path(UNKNOWN), {"percent_complete": 1})) == (404, 990001)
-    assert refusal(world.bot().call("DELETE", progress_path(UNKNOWN, PLAYER))) == (404, 990001)
+def test_unknown_achievement(callers: Callers) -> None:
+    assert refusal(callers.player().put(progress_path(UNKNOWN), {"percent_complete": 1})) == (404, 990001)
+    assert refusal(callers.bot().call("DELETE", progress_path(UNKNOWN, PLAYER))) == (404, 990001)
 
 
-def test_a_bot_creates_a_player_on_the_fly_resets_and_reads(world: World) -> None:
-    bot = world.bot()
+def test_a_bot_creates_a_player_on_the_fly_resets_and_reads(callers: Callers) -> None:
+    bot = callers.bot()
     assert bot.put(progress_path(SECRET, 424242), {"percent_complete": 70}).status_code == 200
     (record,) = bot.get(f"/users/424242/applications/{APP}/achievements?started=true").json()
     assert (record["id"], record["percent_complete"]) == (str(SECRET), 70)
@@ -429,8 +429,8 @@ def test_a_bot_creates_a_player_on_the_fly_resets_and_reads(world: World) -> Non
 # The player's list
 
 
-def test_the_list_has_what_the_player_may_see(world: World) -> None:
-    player, bot = world.player(), world.bot()
+def test_the_list_has_what_the_player_may_see(callers: Callers) -> None:
+    player, bot = callers.player(), callers.bot()
     assert [int(entry["id"]) for entry in player.get(mine_path()).json()] == [WIN, SECURE]
     assert player.get(mine_path(tail="?started=true")).json() == [
         entry for entry in player.get(mine_path()).json() if entry["revision"]
@@ -441,15 +441,15 @@ def test_the_list_has_what_the_player_may_see(world: World) -> None:
     assert [int(entry["id"]) for entry in player.get(mine_path()).json()] == [WIN, SECRET, SECURE]
 
 
-def test_an_unchanged_list_is_304(world: World) -> None:
-    player, bot = world.player(), world.bot()
+def test_an_unchanged_list_is_304(callers: Callers) -> None:
+    player, bot = callers.player(), callers.bot()
     etag = player.get(mine_path()).headers["ETag"]
     for said in (etag, f"W/{etag}", f'"x", {etag}', "*"):
         same = player.get(mine_path(), {"If-None-Match": said})
         assert (same.status_code, same.content, same.headers["ETag"]) == (304, b"", etag)
     assert player.get(mine_path(), {"If-None-Match": '"x"'}).status_code == 200
     bot.put(progress_path(WIN, OTHER_PLAYER), {"percent_complete": 7})
-    assert player.get(mine_path(), {"If-None-Match": etag}).status_code == 304, "another player's is none of it"
+    assert player.get(mine_path(), {"If-None-Match": etag}).status_code == 304, "another player's changes do not count"
     bot.put(progress_path(WIN, PLAYER), {"percent_complete": 7})
     changed = player.get(mine_path(), {"If-None-Match": etag})
     assert changed.status_code == 200
@@ -461,8 +461,8 @@ def test_an_unchanged_list_is_304(world: World) -> None:
 # What is hidden
 
 
-def test_a_locked_secret_shows_nowhere(world: World) -> None:
-    player, bot = world.player(), world.bot()
+def test_a_locked_secret_is_shown_nowhere(callers: Callers) -> None:
+    player, bot = callers.player(), callers.bot()
     etags = {player.get(mine_path()).headers["ETag"], player.get(mine_path(tail="?started=true")).headers["ETag"]}
     stream = player.events(mine_path(tail="/events"))
     stream.next()
@@ -481,7 +481,7 @@ def test_a_locked_secret_shows_nowhere(world: World) -> None:
         assert "ekret" not in said
         assert str(SECRET) not in said
         assert made["id"] not in said
-    assert answers[0].json() == {}, "not even how far the game's server has taken it"
+    assert answers[0].json() == {}, "not even the percent that the bot has set"
     assert {answer.headers["ETag"] for answer in answers[2:4]} == etags
     # The next thing on the stream is the next public change: nothing was sent before.
     bot.put(progress_path(WIN, PLAYER), {"percent_complete": 3})
@@ -494,14 +494,14 @@ def test_a_locked_secret_shows_nowhere(world: World) -> None:
 # Events
 
 
-def test_a_change_is_an_event_on_every_stream_of_the_player(world: World) -> None:
-    streams = [world.player().events(mine_path(tail="/events")) for _ in range(2)]
+def test_a_change_is_an_event_on_every_stream_of_the_player(callers: Callers) -> None:
+    streams = [callers.player().events(mine_path(tail="/events")) for _ in range(2)]
     for stream in streams:
         assert stream.response.headers["Content-Type"].startswith("text/event-stream")
         retry = stream.next()
         assert retry is not None
         assert retry.fields == {"retry": "5000"}
-    changed = world.player().put(progress_path(WIN), {"percent_complete": 60}).json()
+    changed = callers.player().put(progress_path(WIN), {"percent_complete": 60}).json()
     for stream in streams:
         event = stream.next()
         assert event is not None
@@ -511,34 +511,34 @@ def test_a_change_is_an_event_on_every_stream_of_the_player(world: World) -> Non
         stream.close()
 
 
-def test_only_a_change_is_an_event(world: World) -> None:
-    player, bot = world.player(), world.bot()
+def test_only_a_change_is_an_event(callers: Callers) -> None:
+    player, bot = callers.player(), callers.bot()
     player.put(progress_path(WIN), {"percent_complete": 60})
     stream = player.events(mine_path(tail="/events"))
     stream.next()
     player.put(progress_path(WIN), {"percent_complete": 60})
     player.put(progress_path(WIN), {"percent_complete": 5})
-    world.other_player().put(progress_path(WIN), {"percent_complete": 61})
+    callers.other_player().put(progress_path(WIN), {"percent_complete": 61})
     bot.call("DELETE", progress_path(WIN, PLAYER))
     event = stream.next()
     assert event is not None
-    assert json.loads(event.fields["data"])["percent_complete"] == 0, "a reset is one, with percent 0"
+    assert json.loads(event.fields["data"])["percent_complete"] == 0, "a reset is an event with percent 0"
     stream.close()
 
 
 @pytest.mark.parametrize("last", ["0", "1", "nonsense", "9" * 18, "-5", "1" * 400])
-def test_a_stream_that_cannot_resume_says_so(world: World, last: str) -> None:
-    stream = world.player().events(mine_path(tail="/events"), last)
+def test_a_stream_that_cannot_resume_says_so(callers: Callers, last: str) -> None:
+    stream = callers.player().events(mine_path(tail="/events"), last)
     stream.next()
     event = stream.next()
     assert event is not None
     assert event.fields["event"] == "RESYNC"
-    assert abs(int(event.fields["id"]) / 1e6 - time.time()) < 20, "from here on it can"
+    assert abs(int(event.fields["id"]) / 1e6 - time.time()) < 20, "from this id on it can resume"
     stream.close()
 
 
-def test_an_unlocked_secret_that_is_reset_is_a_resync(world: World) -> None:
-    player, bot = world.player(), world.bot()
+def test_an_unlocked_secret_that_is_reset_is_a_resync(callers: Callers) -> None:
+    player, bot = callers.player(), callers.bot()
     stream = player.events(mine_path(tail="/events"))
     stream.next()
     bot.put(progress_path(SECRET, PLAYER), {"percent_complete": 100})
@@ -548,11 +548,11 @@ def test_an_unlocked_secret_that_is_reset_is_a_resync(world: World) -> None:
     stream.close()
 
 
-def test_a_player_has_five_streams(world: World) -> None:
-    streams = [world.other_player().events(mine_path(tail="/events")) for _ in range(5)]
+def test_a_player_has_five_streams(callers: Callers) -> None:
+    streams = [callers.other_player().events(mine_path(tail="/events")) for _ in range(5)]
     for stream in streams:
         stream.next()
-    refused = world.other_player().get(mine_path(tail="/events"))
+    refused = callers.other_player().get(mine_path(tail="/events"))
     assert refused.status_code == 429
     assert refused.json()["retry_after"] > 0
     told = [refused.headers[f"X-RateLimit-{name}"] for name in ("Limit", "Remaining", "Reset-After", "Scope")]
@@ -561,16 +561,16 @@ def test_a_player_has_five_streams(world: World) -> None:
         stream.close()
 
 
-# Beside the API
+# Outside the API
 
 
-def test_health_readiness_metrics_and_description(world: World) -> None:
-    with Client(world.service.host) as public:
+def test_health_readiness_metrics_and_description(callers: Callers) -> None:
+    with Client(callers.service.host) as public:
         assert public.site("/health").json() == {"status": "ok"}
         assert public.site("/ready").json() == {"status": "ready"}
         slash = public.site("/health/")
-        assert (slash.json(), slash.history) == ({"status": "ok"}, []), "and not sent elsewhere"
-        world.player().get(mine_path())
+        assert (slash.json(), slash.history) == ({"status": "ok"}, []), "without a redirect"
+        callers.player().get(mine_path())
         metrics = public.site("/metrics").text
         assert 'discord_achievements_requests_total{route="get_user_achievements",status="200"}' in metrics
         assert public.site("/openapi.json").json()["openapi"].startswith("3.1")

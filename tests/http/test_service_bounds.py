@@ -1,4 +1,4 @@
-"""What one client cannot do to the others: limits, slow and greedy clients, the end of the process."""
+"""One client cannot harm the others: limits, slow and greedy clients, the end of the process."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def status(answers: BinaryIO) -> int:
 
 
 def is_cut(client: socket.socket, drop: bytes) -> bool:
-    """Send a little more; tell whether nobody takes it any longer."""
+    """Send a little more; return whether the connection is closed."""
     try:
         client.send(drop)
     except OSError:
@@ -182,7 +182,7 @@ def test_a_request_that_comes_late_on_a_kept_connection_is_answered(impatient: R
             client.sendall(b"\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n")
             assert status(answers) == 200
         with connect(impatient) as other:
-            assert is_cut_off(other), "longer than a request's headers may take"
+            assert is_cut_off(other), "it took longer than a request's headers may"
         client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         assert status(answers) == 200
 
@@ -197,7 +197,7 @@ def test_headers_without_end_are_not_kept(limited: RunningService, part: bytes) 
             while sent < 20_000_000:
                 client.sendall(part)
                 sent += len(part)
-        assert sent < 20_000_000, "the connection is broken long before"
+        assert sent < 20_000_000, "the connection is closed long before"
 
 
 def test_large_headers_and_bodies_in_one_piece_pass(limited: RunningService, tokens: Tokens) -> None:
@@ -249,9 +249,9 @@ def test_a_client_that_takes_nothing_is_cut_off(impatient: RunningService, datab
             add_achievement(store, Achievement(APP, 10_000 + number, "N" * 100, "D" * 200))
     request = f"GET /api/v10{definitions_path()} HTTP/1.1\r\nHost: x\r\nAuthorization: Bot {tokens.bot}\r\n\r\n"
     with connect(impatient) as client:
-        client.sendall(request.encode() * 60)  # for 15 MB, of which it reads none
+        client.sendall(request.encode() * 60)  # asks for 15 MB and reads none of them
 
-        until(lambda: is_cut(client, b"\r\n"), "the connection is broken")
+        until(lambda: is_cut(client, b"\r\n"), "the connection is closed")
 
 
 def test_requests_that_wait_in_line_on_one_connection_are_bounded(impatient: RunningService) -> None:
@@ -266,7 +266,7 @@ def test_requests_that_wait_in_line_on_one_connection_are_bounded(impatient: Run
         return received.count(b"HTTP/1.1 200 ")
 
     assert answers(50) == 50
-    assert answers(1000) < 1000, "the connection is broken"
+    assert answers(1000) < 1000, "the connection is closed"
 
 
 def test_an_idle_stream_has_comments_and_their_number_is_bounded(impatient: RunningService, tokens: Tokens) -> None:
@@ -279,9 +279,9 @@ def test_an_idle_stream_has_comments_and_their_number_is_bounded(impatient: Runn
         assert next(line for line in lines if line).startswith(b":")
         with Client(impatient.host, f"Bearer {tokens.other_player}") as one_more:
             refused = one_more.get(mine_path(tail="/events"))
-            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5"), "not this player's doing"
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5"), "it is not this player's limit"
             streams.pop().close()
-            until(lambda: opens_a_stream(one_more), "there is room again")
+            until(lambda: opens_a_stream(one_more), "a place is free again")
     finally:
         for stream in streams:
             stream.close()
@@ -308,7 +308,7 @@ def opens_a_stream(client: Client) -> bool:
     return stream.response.status_code == 200
 
 
-def test_web_pages_may_call_where_it_is_set(impatient: RunningService, limited: RunningService) -> None:
+def test_web_pages_may_call_if_their_origin_is_set(impatient: RunningService, limited: RunningService) -> None:
     asked = {"Origin": "https://play.example.com", "Access-Control-Request-Method": "PUT"}
     with Client(impatient.host) as client, Client(limited.host) as closed:
         allowed = client.call("OPTIONS", mine_path(), headers=asked)
@@ -332,7 +332,7 @@ def test_no_token_is_logged_however_much_is(database: str, tokens: Tokens) -> No
         with connect(service) as client:
             client.sendall(f"GARBAGE {tokens.bot}\r\n\r\n".encode())
             client.recv(1000)
-    assert service.log, "there was something to see"
+    assert service.log, "the log is not empty"
     said = "".join(service.log)
     for token in tokens:
         assert token[-64:] not in said
@@ -377,7 +377,7 @@ def test_sigterm_ends_streams_and_answers_what_is_under_way(
 
 
 class Ending:
-    """Sends SIGTERM now; the exit status can be asked for later."""
+    """Sends SIGTERM now and returns the exit status later."""
 
     def __init__(self, service: RunningService) -> None:
         self._service = service
@@ -415,7 +415,7 @@ def test_a_worker_that_dies_is_replaced(request: pytest.FixtureRequest) -> None:
         for worker in before:
             os.kill(worker, 9)
         until(lambda: len(workers() - before) == 2, "other workers are started")
-    until(lambda: service.open_streams == 0, "the dead workers' streams are not counted")
+    until(lambda: service.open_streams == 0, "the streams of dead workers are not counted")
     with Client(service.host, f"Bot {tokens.bot}") as bot:
         assert bot.get(definitions_path()).status_code == 200
     assert service.stop() == 0

@@ -1,4 +1,4 @@
-"""The description at /openapi.json is true: whatever is sent, what is answered is in it, and never a 5xx."""
+"""The description at /openapi.json is true: whatever is sent, the answer is described, and never a 5xx."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.running import (
 )
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of its own dependencies
+    warnings.simplefilter("ignore")  # about its own dependencies
     import schemathesis
     from schemathesis import Case
     from schemathesis.checks import not_a_server_error

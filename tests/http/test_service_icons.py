@@ -1,4 +1,4 @@
-"""Pictures that are none, too large, called what they are not, or made to hurt: each is 400 and leaves nothing."""
+"""Uploads that are not pictures, too large, of another type or malicious: each is a 400 and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def bot(database: Path) -> Iterator[Client]:
 
 
 def assert_quiet(service: RunningService) -> None:
-    assert service.log == [], "hostile pictures are everyday, nothing for the log"
+    assert service.log == [], "hostile pictures are too common to be logged"
 
 
 @pytest.mark.parametrize("name", HOSTILE)

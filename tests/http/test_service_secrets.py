@@ -1,6 +1,6 @@
-"""A secret achievement that a player has not unlocked: nothing tells its id from one that does not exist.
+"""A secret achievement that a player has not unlocked: no answer distinguishes its id from one that does not exist.
 
-Save one thing, which has to be: a game may raise the player's progress on it.
+There is one necessary exception: a game may raise the player's progress on it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def icon(content: bytes) -> Icon:
 SECRETS_ICON, EVERYBODYS_ICON = icon(PICTURE), icon(b"another")
 
 
-class World(NamedTuple):
+class Secrets(NamedTuple):
     host: str
     tokens: Tokens
     player: Client
@@ -64,7 +64,7 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="module")
 def tokens(database: str) -> Tokens:
-    """A game in which the player has taken each secret achievement half way."""
+    """The tokens of a database in which the player is at 50 percent of each secret achievement."""
     tokens = prepare(database)
     with closing(open_store(database)) as store:
         for achievement_id, picture, secret in (
@@ -81,20 +81,20 @@ def tokens(database: str) -> Tokens:
 
 
 @pytest.fixture(scope="module")
-def world(database: str, tokens: Tokens) -> Iterator[World]:
+def secrets(database: str, tokens: Tokens) -> Iterator[Secrets]:
     with running(database) as service, Client(service.host, f"Bearer {tokens.player}") as player:
-        yield World(service.host, tokens, player)
+        yield Secrets(service.host, tokens, player)
 
 
 def seen(answer: requests.Response) -> tuple[Any, ...]:
-    """Return all that a client gets to see of an answer."""
+    """Return everything that a client sees of an answer."""
     headers = {name.lower(): value for name, value in answer.headers.items() if name.lower() != "date"}
     return answer.status_code, headers, answer.content
 
 
 @pytest.mark.parametrize("hidden", [SECRET, SECRET_SECURE, PICTURED_SECRET])
 @pytest.mark.parametrize("version", ["", "v9", "v10"])
-def test_no_route_of_the_api_tells(world: World, hidden: int, version: str) -> None:
+def test_no_route_of_the_api_distinguishes_them(secrets: Secrets, hidden: int, version: str) -> None:
     own_updates = (progress_path("{}"), progress_path("{}", PLAYER))
     paths = (
         *own_updates,
@@ -105,18 +105,18 @@ def test_no_route_of_the_api_tells(world: World, hidden: int, version: str) -> N
         mine_path(tail="/{}"),
         mine_path(tail="?started=true&achievement_id={}"),
     )
-    for token in (world.tokens.player, world.tokens.other_games_player, world.tokens.client, "nonsense"):
-        with Client(world.host, f"Bearer {token}", version) as caller:
+    for token in (secrets.tokens.player, secrets.tokens.other_games_player, secrets.tokens.client, "nonsense"):
+        with Client(secrets.host, f"Bearer {token}", version) as caller:
             for method, path in itertools.product(METHODS, paths):
-                if (token, method) == (world.tokens.player, "PUT") and path in own_updates:
-                    continue  # the test after the next
+                if (token, method) == (secrets.tokens.player, "PUT") and path in own_updates:
+                    continue  # see test_an_update_reveals_what_it_must_and_no_more
                 answers = [seen(caller.call(method, path.format(one), UPDATE)) for one in (hidden, NOBODYS)]
                 assert answers[0] == answers[1], f"{method} {path}"
 
 
 @pytest.mark.parametrize("hidden", [SECRET, PICTURED_SECRET])
-def test_no_icons_address_tells(world: World, hidden: int) -> None:
-    with Client(world.host) as public:
+def test_no_icon_distinguishes_them(secrets: Secrets, hidden: int) -> None:
+    with Client(secrets.host) as public:
         hashes = (default_icon().icon_hash, EVERYBODYS_ICON.icon_hash, "0" * 32, "nonsense", "%00", "")
         for method, icon_hash, extension in itertools.product(METHODS, hashes, ("png", "gif", "exe")):
             answers = [
@@ -125,13 +125,13 @@ def test_no_icons_address_tells(world: World, hidden: int) -> None:
             ]
             assert answers[0] == answers[1], f"{method} {icon_hash}.{extension}"
             assert answers[0][0] in (200, 404, 405)
-        # It is there for those who have seen the achievement, and so know the picture's hash.
+        # A client that has seen the achievement knows the hash of its picture, and gets it.
         path = f"/app-assets/{APP}/achievements/{PICTURED_SECRET}/icons/{SECRETS_ICON.icon_hash}.gif"
         assert public.site(path).content == PICTURE
 
 
-def test_an_update_tells_what_it_has_to_and_no_more(database: str, tokens: Tokens) -> None:
-    """A game can unlock it, and is told that it is `secure`; headers, and what an update costs, are the same."""
+def test_an_update_reveals_what_it_must_and_no_more(database: str, tokens: Tokens) -> None:
+    """An update works, or says that the achievement is `secure`; headers and cost of the update are the same."""
     with (
         running(database, rate_limits="update_user_achievement=20/60") as service,
         Client(service.host, f"Bearer {tokens.player}") as player,

@@ -1,4 +1,4 @@
-"""The service as an ASGI application, on stores that tests have in their hands."""
+"""The service as an ASGI application, on stores that the tests control."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Answer(NamedTuple):
 
 
 class Service:
-    """The application with one player's token; `store` may misbehave."""
+    """The ASGI application and the tokens of a bot and a player; `store` may misbehave."""
 
     def __init__(self, store: MemoryStore, **settings: Any) -> None:
         self.store = store
@@ -79,7 +79,7 @@ def play(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(scene())
 
 
-def test_a_stream_whose_past_cannot_be_read_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_stream_whose_missed_events_cannot_be_read_is_refused(caplog: pytest.LogCaptureFixture) -> None:
     class Away(MemoryStore):
         def records(self, application_id: int, user_id: int) -> dict[int, Held]:
             raise StoreUnavailable("away")
@@ -89,7 +89,7 @@ def test_a_stream_whose_past_cannot_be_read_is_refused(caplog: pytest.LogCapture
         seen = str(time.time_ns() // 1000)
         for _ in range(3):
             answer = await service.call("GET", f"{LIST}/events", service.player, last_event_id=seen)
-            assert answer.status == 503, "it is refused, and gives its place back"
+            assert answer.status == 503, "it is refused and frees its place"
             assert answer.headers["retry-after"] == "1"
 
     play(scene)
@@ -97,7 +97,7 @@ def test_a_stream_whose_past_cannot_be_read_is_refused(caplog: pytest.LogCapture
 
 
 class Counting(MemoryStore):
-    """Counts what is read."""
+    """Counts reads."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -150,7 +150,7 @@ def test_a_request_beyond_the_limit_reads_no_records() -> None:
     play(scene)
 
 
-def test_all_that_wait_for_a_games_definitions_share_one_look() -> None:
+def test_requests_that_wait_for_the_same_definitions_share_one_read() -> None:
     async def scene() -> None:
         store = Counting()
         service = Service(store, rate_limits="off")
@@ -170,7 +170,7 @@ def test_header_lines_as_rfc_9110_has_them() -> None:
         for authorization in (f"{service.player} \t", service.player.replace("Bearer ", "bearer  ")):
             assert (await service.call("GET", LIST, authorization)).status == 200
         etag = (await service.call("GET", LIST, service.player)).headers["etag"]
-        # Two lines of one name are one list.
+        # Two header lines with the same name are one list.
         lines = [("if-none-match", etag), ("if-none-match", '"another"')]
         assert (await service.call("GET", LIST, service.player, lines=lines)).status == 304
         assert (await service.call("GET", LIST, service.player, lines=lines[::-1])).status == 304
@@ -219,7 +219,7 @@ def test_a_body_that_is_still_awaited_when_the_server_ends_is_503(caplog: pytest
         scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers}
         request = asyncio.create_task(service.app(scope, receive, send))
         await asyncio.wait_for(awaited.wait(), 20)
-        request.cancel()  # as uvicorn does when its time to end is over
+        request.cancel()  # as uvicorn does when its time for stopping is over
         await asyncio.wait_for(request, 20)
         assert sent[0]["status"] == 503
 

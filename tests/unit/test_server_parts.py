@@ -109,7 +109,7 @@ def test_passwords_are_left_out(url: str) -> None:
 
 
 @pytest.mark.parametrize("password", ["hunter@2", "hunter/2", "hunter?2", "hunter#2", "hunter[2", "a@hunter:2"])
-def test_a_password_that_is_not_escaped_is_not_told(password: str) -> None:
+def test_a_password_that_is_not_escaped_is_not_shown(password: str) -> None:
     for name, scheme in (("database", "postgresql"), ("redis", "redis"), ("database", "mysql")):
         with pytest.raises(ConfigurationError) as caught:
             Settings.from_environment({f"{PREFIX}{name.upper()}": f"{scheme}://me:{password}@host:5/x"})
@@ -138,7 +138,7 @@ def test_a_token_can_be_found_by_scanners_and_is_not_kept() -> None:
         assert one.text[-64:] not in repr(one.token)
 
 
-def test_who_a_token_speaks_for() -> None:
+def test_what_a_token_acts_for() -> None:
     bot, player = mint(TokenKind.BOT, 1, None, AT_US), mint(TokenKind.BEARER, 1, 5, AT_US, 60)
     clock = [AT_US]
     known = authenticator([bot.token, player.token], lambda: clock[0])
@@ -147,7 +147,7 @@ def test_who_a_token_speaks_for() -> None:
         return asyncio.run(known.identify(header))
 
     assert identified(f"Bot {bot.text}") == (TokenKind.BOT, 1, None, None)
-    assert identified(f"bOT {bot.text}") == identified(f"Bot {bot.text}"), "RFC 9110: schemes have no letter case"
+    assert identified(f"bOT {bot.text}") == identified(f"Bot {bot.text}"), "RFC 9110: schemes are case-insensitive"
     assert identified(f"Bearer {player.text}") == (TokenKind.BEARER, 1, 5, AT_US + 60_000_000)
     mixed = f"{bot.text[:18]}_{player.text[-64:]}"
     for wrong in ("", bot.text, f"Bearer {bot.text}", f"Bot {player.text}", f"Bo {bot.text}", f"Bot {mixed}"):
@@ -162,7 +162,7 @@ def test_who_a_token_speaks_for() -> None:
 
 
 class RecordingStore(MemoryStore):
-    """Remembers batches, and refuses what is about player 13."""
+    """Records the sizes of batches, and fails on player 13."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -178,13 +178,13 @@ class RecordingStore(MemoryStore):
 def test_updates_that_wait_share_a_commit() -> None:
     async def scene() -> None:
         store = RecordingStore()
-        told: list[Written] = []
+        announced: list[Written] = []
         writer = Writer(store, lambda: AT_US, batch_max=500, waiting_max=500)
-        writes = [writer.write(Raise(Key(1, user, 9), 50, 0), told.append) for user in range(101, 201)]
+        writes = [writer.write(Raise(Key(1, user, 9), 50, 0), announced.append) for user in range(101, 201)]
         answers = await asyncio.gather(*writes)
         await writer.close()
         assert store.batches == [100]
-        assert told == answers
+        assert announced == answers
         times = [answer.after.changed_at_us for answer in answers if answer.after]
         assert len(set(times)) == 100
 
@@ -218,48 +218,50 @@ def test_a_database_that_does_not_answer_is_not_waited_for() -> None:
 
     async def scene() -> None:
         store = SilentStore()
-        told: list[Written] = []
+        announced: list[Written] = []
         writer = Writer(store, lambda: AT_US, batch_max=1, waiting_max=500, answer_within_s=0.1, close_within_s=0.1)
-        writes = [writer.write(Raise(Key(1, user, 9), 50, 0), told.append) for user in (5, 6)]
+        writes = [writer.write(Raise(Key(1, user, 9), 50, 0), announced.append) for user in (5, 6)]
         outcomes = await asyncio.gather(*writes, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [StoreUnavailable, StoreUnavailable]
         await writer.close()
         answers.set()
-        while not told:
+        while not announced:
             await asyncio.sleep(0.01)
-        assert told == [Written(None, store.records(1, 5)[9])], "what was committed after all is told to others"
-        assert store.records(1, 6) == {}, "what was refused before it was begun is not done later"
+        assert announced == [Written(None, store.records(1, 5)[9])], "a late commit is announced"
+        assert store.records(1, 6) == {}, "a write that was refused before its transaction began is never made"
 
     asyncio.run(asyncio.wait_for(scene(), 20))
 
 
-def test_writes_to_one_record_in_one_commit_are_told_once() -> None:
+def test_writes_to_one_record_in_one_commit_are_announced_once() -> None:
     async def scene() -> None:
-        told: list[Written] = []
+        announced: list[Written] = []
         writer = Writer(MemoryStore(), lambda: AT_US, batch_max=500, waiting_max=500)
         key = Key(1, 5, 9)
-        answers = await asyncio.gather(*(writer.write(Raise(key, percent, 0), told.append) for percent in (5, 80, 30)))
+        answers = await asyncio.gather(
+            *(writer.write(Raise(key, percent, 0), announced.append) for percent in (5, 80, 30))
+        )
         await writer.close()
-        assert told == answers[:1]
+        assert announced == answers[:1]
         assert {answer.after for answer in answers} == {answers[0].after}
 
     asyncio.run(scene())
 
 
-def test_writes_to_one_record_that_are_tried_one_by_one_are_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_writes_to_one_record_that_are_tried_one_by_one_are_announced(caplog: pytest.LogCaptureFixture) -> None:
     async def scene() -> None:
-        told: list[Written] = []
+        announced: list[Written] = []
         writer = Writer(RecordingStore(), lambda: AT_US, batch_max=500, waiting_max=500)
-        writes = [writer.write(Raise(Key(1, 12, 9), percent, 0), told.append) for percent in (100, 100)]
-        bad = writer.write(Raise(Key(1, 13, 9), 50, 0), told.append)
+        writes = [writer.write(Raise(Key(1, 12, 9), percent, 0), announced.append) for percent in (100, 100)]
+        bad = writer.write(Raise(Key(1, 13, 9), 50, 0), announced.append)
         one, other, refused = await asyncio.gather(*writes, bad, return_exceptions=True)
         await writer.close()
         assert isinstance(refused, RuntimeError)
         assert isinstance(one, Written)
         assert isinstance(other, Written)
         assert (one.before, one.after) == (None, other.after)
-        changes = [entry for entry in told if entry.before != entry.after]
-        assert changes == [one], "what changed is told, and once"
+        changes = [entry for entry in announced if entry.before != entry.after]
+        assert changes == [one], "the change is announced, and only once"
 
     asyncio.run(scene())
     assert "one by one" in caplog.text
@@ -292,7 +294,7 @@ def test_a_client_that_takes_nothing_has_its_stream_ended() -> None:
             await asyncio.sleep(0)
         takes.set()
         await asyncio.wait_for(ended.wait(), 10)
-        assert sum(map(len, sent)) < 400_000, "what was not taken is not kept without end"
+        assert sum(map(len, sent)) < 400_000, "the buffer is bounded"
         assert streams.close(stream) is True
         assert len(streams) == 0
 
@@ -314,7 +316,7 @@ def test_each_streams_client_fetches_from_time_to_time() -> None:
             nonlocal now
             now += seconds
             keeping = asyncio.create_task(streams.keep())
-            for _ in range(3):  # one turn for the task, one for those that send, one to spare
+            for _ in range(3):  # one turn for the task, one for the senders, one to spare
                 await asyncio.sleep(0)
             keeping.cancel()
 
@@ -327,7 +329,7 @@ def test_each_streams_client_fetches_from_time_to_time() -> None:
         await pass_time(299)
         assert sent == {"early": [], "late": []}
         await pass_time(1)
-        assert sent == {"early": [b"resync"], "late": []}, "each in its own time"
+        assert sent == {"early": [b"resync"], "late": []}, "each stream at its own time"
         await pass_time(300)
         assert sent == {"early": [b"resync"], "late": [b"resync"]}
         streams.close(late)
@@ -357,7 +359,7 @@ def test_a_stream_ends_in_its_time_and_only_once() -> None:
         for passed in (59.0, 1.0, 1.0):
             now += passed
             keeping = asyncio.create_task(streams.keep())
-            for _ in range(3):  # one turn for the task, one for those that send, one to spare
+            for _ in range(3):  # one turn for the task, one for the senders, one to spare
                 await asyncio.sleep(0)
             keeping.cancel()
             assert ends == ([] if now < 1060 else ["short"])
