@@ -24,7 +24,7 @@ from ..writer import Writer
 from .api import Api
 from .asgi import ASGIApp, Receive, Scope, Send
 from .call import Bounds
-from .ops import create_site
+from .ops import create_ops
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -79,10 +79,10 @@ class App:
             now=time.monotonic,
             at_s=time.time,
         )
-        site: ASGIApp = create_site(self._service, self._streams, metrics, with_metrics=settings.metrics)
+        ops: ASGIApp = create_ops(self._service, self._streams, metrics, with_metrics=settings.metrics)
         if origins := settings.origins():
-            self._api, site = _with_cors(self._api, origins), _with_cors(site, origins)
-        self._site = site
+            self._api, ops = _with_cors(self._api, origins), _with_cors(ops, origins)
+        self._ops = ops
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -90,7 +90,7 @@ class App:
             if path.startswith("/api/") or path == "/api":
                 await self._api(scope, receive, send)
             else:  # tolerating a trailing slash, as the API does
-                await self._site({**scope, "path": path.removesuffix("/")}, receive, send)
+                await self._ops({**scope, "path": path.removesuffix("/")}, receive, send)
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
 

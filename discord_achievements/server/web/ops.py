@@ -22,7 +22,7 @@ _READY_TIMEOUT_S = 3.0
 _IMMUTABLE = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
 
 
-def create_site(service: Service, streams: Streams, metrics: Metrics, *, with_metrics: bool) -> Starlette:
+def create_ops(service: Service, streams: Streams, metrics: Metrics, *, with_metrics: bool) -> Starlette:
     """Return the ASGI application for everything outside /api."""
     document = describe()
 
@@ -74,9 +74,9 @@ def create_site(service: Service, streams: Streams, metrics: Metrics, *, with_me
     ]
     if with_metrics:
         routes.append(Route("/metrics", show_metrics))
-    site = Starlette(routes=routes, exception_handlers={404: not_found, 405: wrong_method})
-    site.router.redirect_slashes = False  # a redirect would lead wherever the request's Host header says
-    return site
+    ops = Starlette(routes=routes, exception_handlers={404: not_found, 405: wrong_method})
+    ops.router.redirect_slashes = False  # a redirect would lead wherever the request's Host header says
+    return ops
 
 
 def _error(known: ErrorCode, headers: dict[str, str] | None = None) -> Response:

@@ -38,7 +38,7 @@ def error_answer(error: ApiError, headers: Headers) -> Answer:
 
 
 async def send_answer(answer: Answer, send: Send) -> None:
-    """Send it."""
+    """Send an answer."""
     headers = answer.headers
     if answer.status not in (204, 304):
         headers = [*headers, (b"content-length", b"%d" % len(answer.body))]
