@@ -139,7 +139,7 @@ def test_failures_are_one_line_and_1(game: Game, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a database" * 100)
     file = f"sqlite:///{tmp_path.as_posix()}/file"
     fails(run("app", "list", database=file), "Error: the database cannot be used", "not a database")
-    fails(run("app", "list", database=f"{file}/x"), "Error: the folder of the database", str(tmp_path))
+    fails(run("app", "list", database=f"{file}/x"), "Error: cannot create the folder", str(tmp_path))
     fails(run("serve", "--workers", "2", database=game.database), "REDIS")
     port = str(game.service.port)
     fails(run("serve", "--port", port, database=game.database), f":{port}", "in use", "--port")
