@@ -239,6 +239,13 @@ def test_bodies(both: Both, body: bytes, kind: str, status: int) -> None:
     assert answer.status_code == status
 
 
+def test_an_update_that_is_not_allowed_is_refused_whatever_its_body_is(both: Both) -> None:
+    for body in (b"{", b" " * (600 * 1024)):
+        headers = {"Content-Type": "application/json"}
+        answer = both.call("player", "PUT", progress_path(WIN, OTHER_PLAYER), data=body, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, 50001)
+
+
 def test_the_events(both: Both) -> None:
     streams = [client.events(mine_path(tail="/events")) for client in both.clients("player", "v10")]
     for percent in (10, 10, 5, 100):
