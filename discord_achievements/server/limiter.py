@@ -28,10 +28,11 @@ class Limiter(Protocol):
 
 
 class ProcessLimiter:
-    """Counts in this process; `now` returns monotonic seconds."""
+    """Counts in this process; `now` returns monotonic seconds, `new_window` makes the count of one limit."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], *, new_window: Callable[[Limit], Window] = Window) -> None:
         self._now = now
+        self._new_window = new_window
         self._windows: OrderedDict[str, Window] = OrderedDict()
 
     async def hit(self, name: str, limit: Limit) -> Hit:
@@ -39,7 +40,7 @@ class ProcessLimiter:
         window = self._windows.get(name)
         if window is None:
             self._forget_some(now)
-            window = self._windows[name] = Window(limit)
+            window = self._windows[name] = self._new_window(limit)
         allowed, left, reset_after_s = window.hit(now)
         return Hit(allowed, LimitState(limit.requests, left, reset_after_s, name))
 

@@ -43,21 +43,19 @@ def test_a_window_lets_so_many_through_and_opens_again(make: Callable[[], Limite
     asyncio.run(scene())
 
 
-def test_windows_that_are_over_are_forgotten_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_that_are_over_are_forgotten_a_few_at_a_time() -> None:
     looks = 0
-    is_over = Window.is_over
 
-    def counted(window: Window, now: float) -> bool:
-        nonlocal looks
-        looks += 1
-        return is_over(window, now)
-
-    monkeypatch.setattr(Window, "is_over", counted)
+    class CountedWindow(Window):
+        def is_over(self, now: float) -> bool:
+            nonlocal looks
+            looks += 1
+            return super().is_over(now)
 
     async def scene() -> None:
         nonlocal looks
         now = 0.0
-        limiter, limit = ProcessLimiter(lambda: now), Limit(1, 50)
+        limiter, limit = ProcessLimiter(lambda: now, new_window=CountedWindow), Limit(1, 50)
         most = 0
         for player in range(5000):
             now += 0.1  # so that 500 windows are open

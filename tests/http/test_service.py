@@ -555,8 +555,8 @@ def test_a_player_has_five_streams(callers: Callers) -> None:
     refused = callers.other_player().get(mine_path(tail="/events"))
     assert refused.status_code == 429
     assert refused.json()["retry_after"] > 0
-    told = [refused.headers[f"X-RateLimit-{name}"] for name in ("Limit", "Remaining", "Reset-After", "Scope")]
-    assert told == ["5", "0", "5.000", "user"]
+    limit = [refused.headers[f"X-RateLimit-{name}"] for name in ("Limit", "Remaining", "Reset-After", "Scope")]
+    assert limit == ["5", "0", "5.000", "user"]
     for stream in streams:
         stream.close()
 

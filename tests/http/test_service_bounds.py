@@ -167,7 +167,7 @@ def test_after_an_answer_the_next_request_is_not_waited_for_either(impatient: Ru
         "a refused request's body": (
             f"PUT /api/v10{progress_path(WIN)} HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\n\r\n", b"x"
         ),
-        "a body that nobody wants": (f"{health}Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        "a body that no route reads": (f"{health}Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
     }  # fmt: skip
     for what, (request, drop) in answered.items():
         with connect(impatient) as client, client.makefile("rb") as answers:

@@ -71,8 +71,8 @@ class Service:
             sent.append(message)
 
         await asyncio.wait_for(self.app(scope, receive, send), 20)
-        told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-        return Answer(sent[0]["status"], told, b"".join(message.get("body", b"") for message in sent[1:]))
+        answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+        return Answer(sent[0]["status"], answered, b"".join(message.get("body", b"") for message in sent[1:]))
 
 
 def play(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -82,7 +82,7 @@ def play(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
 def test_a_stream_whose_missed_events_cannot_be_read_is_refused(caplog: pytest.LogCaptureFixture) -> None:
     class Away(MemoryStore):
         def records(self, application_id: int, user_id: int) -> dict[int, Held]:
-            raise StoreUnavailable("away")
+            raise StoreUnavailable("unreachable")
 
     async def scene() -> None:
         service = Service(Away(), streams_per_user=1)
@@ -187,7 +187,7 @@ def test_an_update_that_is_not_allowed_is_refused_before_its_body_is_read(
         sent: list[Message] = []
 
         async def receive() -> Message:
-            raise AssertionError("nobody asks for the body")
+            raise AssertionError("the body must not be read")
 
         async def send(message: Message) -> None:
             sent.append(message)
