@@ -19,8 +19,8 @@ from discord_achievements.domain.wire import Shape
 from tests.docs.pages import DOCS, ROOT, blocks, headings, tables
 
 PACKAGE = ROOT / "discord_achievements"
-WIRE = DOCS / "wire.md"
-RESULTS = DOCS / "results.md"
+WIRE = DOCS / "reference" / "wire.md"
+RESULTS = DOCS / "reference" / "results.md"
 
 
 def table(page: Path, *headings: str) -> list[list[str]]:

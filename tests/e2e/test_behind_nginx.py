@@ -1,4 +1,4 @@
-"""Real managers, and two processes of the service behind a real nginx with TLS, set up as docs/operating.md says."""
+"""Real managers, and two processes of the service behind a real nginx with TLS, as docs/guides/operating.md has it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def until_told(game: Game, achievement: int, percent: int) -> None:
 
 def documented(port: int, services: list[RunningService]) -> str:
     """Return the configuration in the documentation, with this machine's addresses, port and certificate."""
-    document = (ROOT / "docs/operating.md").read_text("utf-8")
+    document = (ROOT / "docs/guides/operating.md").read_text("utf-8")
     text: str
     (text,) = re.findall(r"^```nginx\n(.*?)^```", document, re.DOTALL | re.MULTILINE)
     servers = "".join(f"server 127.0.0.1:{service.port};\n" for service in services)
