@@ -1,4 +1,4 @@
-"""What the site needs beyond mkdocs.yml: the list of decisions, and small changes to pages on their way there."""
+"""What the site needs beyond mkdocs.yml: the list of decisions, and changes to pages on their way."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ import re
 from pathlib import Path
 from typing import Any
 
+import generated
+
 
 def on_config(config: Any) -> None:
     """Put the decisions into the navigation, so that a new one need not be named."""
-    decisions = sorted(Path(config.docs_dir, "adr").glob("*.md"))
+    decisions = sorted(Path(config.docs_dir, "adr").glob("[0-9]*.md"))
     for entry in config.nav:
         if entry.get("Decisions") == "adr":
-            entry["Decisions"] = [f"adr/{path.name}" for path in decisions]
+            entry["Decisions"] = ["adr/README.md", *(f"adr/{path.name}" for path in decisions)]
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Take away the title that has tests leave a block alone, and have lists begin where CommonMark has them begin."""
+    """Fill in generated parts, drop the title that exempts a block from tests, and start lists as CommonMark does."""
     if page.file.src_uri.startswith("adr/"):
         markdown = re.sub(r"^(.+:)\n(?=1\. )", r"\1\n\n", markdown, flags=re.MULTILINE)
-    return markdown.replace('```python title="fragment"', "```python")
+        # Whoever searches wants to know how something works first, and why it was decided second.
+        page.meta.setdefault("search", {"boost": 1e-6})
+    return generated.fill(markdown).replace('```python title="fragment"', "```python")
