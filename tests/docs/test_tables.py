@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from discord_achievements import Result
+from discord_achievements import Result, pytest_plugin
 from discord_achievements.domain import definition, models, wire
-from discord_achievements.domain.errors import ErrorCode
+from discord_achievements.domain.catalogue import CatalogueEntry, parse_catalogue
+from discord_achievements.domain.errors import ApiError, ErrorCode
 from discord_achievements.domain.ratelimit import LimitState, write_headers
+from discord_achievements.domain.retry import JUDGEMENTS, Verdict, judge
 from discord_achievements.domain.routes import ROUTES
 from discord_achievements.domain.wire import Shape
 from tests.docs.pages import DOCS, ROOT, blocks, headings, tables
 
 PACKAGE = ROOT / "discord_achievements"
+CATALOGUE = DOCS / "reference" / "catalogue.md"
+PYTEST = DOCS / "reference" / "pytest.md"
 WIRE = DOCS / "reference" / "wire.md"
 RESULTS = DOCS / "reference" / "results.md"
 
@@ -144,3 +150,80 @@ def test_the_results_that_a_game_meets_are_those_that_the_code_gives() -> None:
 
 def results_met() -> list[str]:
     return [heading for level, heading in headings(RESULTS) if level == 3]
+
+
+def test_what_becomes_of_an_update_is_what_the_readme_says() -> None:
+    says = {
+        name: when
+        for names, when in table(ROOT / "README.md", "The callback gets")
+        for name in re.findall(r"\w+", names)
+    }
+    # What other services may answer: a documented status with a code of their own.
+    others = [judge(ApiError(status, 1, "another reason")) for status in (400, 403, 409)]
+    verdicts: dict[str, set[Verdict]] = {}
+    for verdict, result in [*JUDGEMENTS.values(), *others]:
+        verdicts.setdefault(result.name, set()).add(verdict)
+    for name, those in verdicts.items():
+        assert ("refused" in says[name]) == (Verdict.REFUSED in those), name
+        assert ("sent again" in says[name]) == (Verdict.RETRY in those), name
+        assert ("set_token" in says[name]) == (Verdict.AUTHENTICATE in those), name
+        assert ("the update is kept" in says[name]) == (those != {Verdict.REFUSED}), name
+
+
+def test_what_becomes_of_an_update_is_what_the_page_of_results_says() -> None:
+    told = [row[:4] for row in table(RESULTS, "status", "code", "result")]
+    verdicts = {
+        Verdict.REFUSED: "refused",
+        Verdict.RETRY: "kept, sent again",
+        Verdict.AUTHENTICATE: "kept until there is another token",
+        Verdict.MISCONFIGURED: "kept until the mistake is corrected",
+    }
+    assert told == [
+        [str(known.status), str(known.code), JUDGEMENTS[known].result.name, verdicts[JUDGEMENTS[known].verdict]]
+        for known in ErrorCode
+    ]
+
+
+def test_the_fields_of_a_catalogue_are_those_of_the_page() -> None:
+    told = {name: default for name, default, _ in table(CATALOGUE, "field of an achievement")}
+    entry = {field.name for field in (*fields(CatalogueEntry), *fields(models.Achievement))}
+    assert set(told) == entry - {"achievement", "application_id", "icon_hash"}
+    required = [name for name, default in told.items() if default == "required"]
+    values = {"id": "1", "name": '"n"', "description": '"d"'}
+    text = "application_id = 1\n[[achievement]]\n" + "\n".join(f"{name} = {values[name]}" for name in required)
+    [parsed_entry] = parse_catalogue(text, source="page.toml").entries
+    for name in set(told) - set(required):
+        value = getattr(parsed_entry.achievement, name, None)
+        assert told[name] == ("none" if value is None else str(value).lower()), name
+
+
+def test_every_field_of_a_catalogue_is_in_its_sample() -> None:
+    for title, all_fields in (("achievements.toml", True), ("achievements.json", False)):
+        [block] = [block for block in blocks(CATALOGUE) if block.title == title]
+        [entry] = parse_catalogue(block.content, source=title).entries
+        told = {name for name, *_ in table(CATALOGUE, "field of an achievement")}
+        assert not all_fields or told == set(re.findall(r"^(\w+) = ", block.content, re.MULTILINE)) - {"application_id"}
+        assert entry.key == "win_the_game"
+
+
+def test_the_fixtures_are_those_of_the_page() -> None:
+    found = {}
+    for node in ast.parse(Path(pytest_plugin.__file__).read_text(encoding="utf-8")).body:
+        for decorator in node.decorator_list if isinstance(node, ast.FunctionDef) else ():
+            name, _, arguments = ast.unparse(decorator).partition("(")
+            if isinstance(node, ast.FunctionDef) and name == "pytest.fixture":
+                found[node.name] = "session" if "scope='session'" in arguments else "function"
+    assert {name: scope for name, scope, _ in table(PYTEST, "fixture")} == found
+
+
+def test_the_settings_of_the_plugin_are_those_of_the_page() -> None:
+    class Parser:
+        def __init__(self) -> None:
+            self.names: list[str] = []
+
+        def addini(self, name: str, *_: object, **__: object) -> None:
+            self.names.append(name)
+
+    parser = Parser()
+    pytest_plugin.pytest_addoption(cast("pytest.Parser", parser))
+    assert [name for name, *_ in table(PYTEST, "setting")] == parser.names
