@@ -17,7 +17,7 @@ help:
 	@echo 'make test    run all tests            make test ARGS="-k journal"'
 	@echo 'make check   style and format (ruff), types (mypy)'
 	@echo 'make docs    the documentation site, into build/site'
-	@echo 'make screenshots   the pictures in the README and docs, anew'
+	@echo 'make screenshots   make the pictures in the README and docs again'
 	@echo 'make bench   measure; writes build/bench.json'
 	@echo 'make bench-service   measure the service, with wrk; writes build/bench_service.json'
 	@echo 'make clean   remove the virtual environment and everything built'
@@ -35,7 +35,7 @@ check: $(VENV)/dev.installed
 	$(BIN)/python -m mypy
 	$(BIN)/python -m mypy --platform win32 --cache-dir .mypy_cache/win32 discord_achievements
 
-# The variable: mkdocs-material advertises its successor on every run.
+# The variable silences an advertisement that mkdocs-material prints on every run.
 docs: $(VENV)/docs.installed
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --config-file docs/site/mkdocs.yml
 	@echo 'Open build/site/index.html'

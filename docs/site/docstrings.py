@@ -1,4 +1,4 @@
-"""Prepares docstrings, which are written to be read in the source, for the site."""
+"""Adapts docstrings, which are written for readers of the source, to the site."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 import griffe
 
-# These stand at the end of a paragraph in the source; here each gets a line of its own.
+# In the source these end a paragraph; on the site each gets its own line.
 _MARKS = re.compile(r"\s+(?=\*\*(?:Thread|Blocks|Source)\*\*)")
 _INDENTED = re.compile(r"(?:^(?: {4}.*)?\n)*^ {4}.*$", re.MULTILINE)
 
 
 def prepared(docstring: str) -> str:
-    """Return the docstring with fenced code in place of indented code, and its marks set apart."""
+    """Return the docstring with fenced instead of indented code, and its marks on lines of their own."""
     fenced = _INDENTED.sub(_fence, docstring)
     return _MARKS.sub("\n\n", fenced)
 
@@ -24,9 +24,9 @@ def _fence(found: re.Match[str]) -> str:
 
 
 class Docstrings(griffe.Extension):
-    """Has griffe hand over prepared docstrings."""
+    """Makes griffe return prepared docstrings."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
-        """Prepare the docstring of what has just been loaded."""
+        """Prepare the docstring of an object that has just been loaded."""
         if obj.docstring is not None:
             obj.docstring.value = prepared(obj.docstring.value)

@@ -1,4 +1,4 @@
-"""The parts of pages that are made from the program: its command line, its settings, a line for each module."""
+"""Makes the parts of pages that come from the program: its command line, its settings, a line per module."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ PARTS: dict[str, Callable[[], str]] = {"command line": command_line, "settings":
 
 def _default(setting: Field[object]) -> str:
     if setting.default is MISSING:
-        return "a file in your data folder"  # the database's: another one on each machine
+        return "a file in your data folder"  # the database: its path differs on each machine
     if isinstance(setting.default, bool):
         return f"`{str(setting.default).lower()}`"
     return "none" if setting.default == "" else f"`{str(setting.default).removesuffix('.0')}`"
@@ -118,7 +118,7 @@ def _meaning(option: click.Option, context: click.Context) -> str:
     """Return an option's help as `--help` prints it: with default, variable and range."""
     record = option.get_help_record(context)
     assert record is not None
-    # In brackets it could be read as a link.
+    # Markdown reads brackets as links.
     text = re.sub(r"(\d+)<=x<=(\d+)", r"\1 to \2", record[1])
     return re.sub(r"\[([^\]]*)\]", r"(\1)", text)
 

@@ -10,7 +10,7 @@ import generated
 
 
 def on_config(config: Any) -> None:
-    """Put the decisions into the navigation, so that a new one need not be named."""
+    """List the decisions in the navigation, so that a new one appears automatically."""
     decisions = sorted(Path(config.docs_dir, "adr").glob("[0-9]*.md"))
     for entry in config.nav:
         if entry.get("Decisions") == "adr":
@@ -21,6 +21,6 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Fill in generated parts, drop the title that exempts a block from tests, and start lists as CommonMark does."""
     if page.file.src_uri.startswith("adr/"):
         markdown = re.sub(r"^(.+:)\n(?=1\. )", r"\1\n\n", markdown, flags=re.MULTILINE)
-        # Whoever searches wants to know how something works first, and why it was decided second.
+        # A search should find how something works before why it was decided.
         page.meta.setdefault("search", {"boost": 1e-6})
     return generated.fill(markdown).replace('```python title="fragment"', "```python")

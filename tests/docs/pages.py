@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
-# The title of Python that is a part of something larger: it has to compile, and is not run.
+# The title of Python code that is part of something larger: it must compile, and is not run.
 FRAGMENT = "fragment"
 
 _TITLE = re.compile(r'\btitle="([^"]*)"')
@@ -29,7 +29,7 @@ class Block(NamedTuple):
 
 
 def blocks(page: Path) -> Iterator[Block]:
-    """Give the fenced blocks of a page in their order."""
+    """Yield the fenced blocks of a page in order."""
     for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
         if token.type == "fence" and token.map:
             language, _, rest = token.info.strip().partition(" ")
@@ -38,7 +38,7 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 def tables(page: Path) -> Iterator[list[list[str]]]:
-    """Give the tables of a page as rows of cells, headings first, without the marks around code."""
+    """Yield the tables of a page as rows of cells, headings first, without the backticks around code."""
     rows: list[list[str]] = []
     for token in MarkdownIt().enable("table").parse(page.read_text(encoding="utf-8")):
         if token.type == "table_open":
@@ -53,7 +53,7 @@ def tables(page: Path) -> Iterator[list[list[str]]]:
 
 
 def headings(page: Path) -> Iterator[tuple[int, str]]:
-    """Give the headings of a page with their level."""
+    """Yield the headings of a page with their level."""
     tokens = MarkdownIt().parse(page.read_text(encoding="utf-8"))
     for token, content in pairwise(tokens):
         if token.type == "heading_open":
@@ -61,5 +61,5 @@ def headings(page: Path) -> Iterator[tuple[int, str]]:
 
 
 def name_of(page: Path) -> str:
-    """Return a page's path as tests show it."""
+    """Return the path of a page as tests show it."""
     return page.relative_to(ROOT).as_posix()

@@ -1,4 +1,4 @@
-"""What a program that the documentation shows is run with."""
+"""The environment in which the programs of the documentation run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PLAYER = Path(__file__).with_name("player")
 
 
 def environment(home: Path, *python_path: Path | str) -> dict[str, str]:
-    """Return this environment without a window, sound and settings of ours; `home` is the user's folder."""
+    """Return this environment without a window, sound or settings of this package; `home` is the user's folder."""
     foreign = ("DISCORD_", "SDL_", "PYTEST_", "PYTHON", "VIRTUAL_ENV", "XDG_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return kept | {

@@ -1,6 +1,6 @@
-"""Every picture in the README and the documentation, made from the real thing; `make screenshots` stores them anew.
+"""Makes every picture in the README and the documentation from the real program; `make screenshots` stores them.
 
-Time stands still at AT, and chance is a seed, so that one run's pictures are the next one's. Look at each of them!
+The wall clock stands still at AT and random numbers have a seed, so that every run makes the same pictures. View each!
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DEMO = ROOT / "examples" / "pygame_demo"
 SIZE = (960, 400)
 TIMEOUT_S = 120
 
-# The demo, on a day that is always the same.
+# The demo, always at the same time of the same day.
 _DEMO = f"""
 import runpy, sys
 from discord_achievements.client.clock import SystemClock
@@ -54,7 +54,7 @@ def _demo(folder: Path, *options: str) -> Surface:
 
 
 def _tutorial(folder: Path, *runs: str) -> Surface:
-    """Play the tutorial's last game, once for each run's keys."""
+    """Play the last game of the tutorial, once for the keys of each run."""
     files = {block.title: block.content for block in blocks(DOCS / "tutorial.md") if "." in block.title}
     for name, content in files.items():
         (folder / name).write_text(content, encoding="utf-8")
@@ -72,7 +72,7 @@ PICTURES: dict[str, Callable[[Path], Surface]] = {
     "pictures/toasts_dark.png": lambda folder: scenes.toasts(folder, SIZE, DARK, "en-US"),
     "pictures/toasts_light.png": lambda folder: scenes.toasts(folder, SIZE, LIGHT, "en-US"),
 }
-# Where the demo shows how long its frames took, which is another number each time.
+# Where the demo shows how long its frames took, which differs each time.
 CHANGING = {"demo.png": Rect(0, 550, 460, 50)}
 
 

@@ -1,8 +1,8 @@
 """The code in the documentation is real: Python compiles and runs, data can be read.
 
-A page's Python blocks are one program, run from top to bottom in an empty folder that has the files which the page
-gives a name to. Where it has tests, pytest runs it. A block with the title "fragment" is a part of something larger,
-and only has to compile. The tutorial has a test of its own.
+The Python blocks of a page are one program, run from top to bottom in an empty folder with the files that the page
+names. If it has tests, pytest runs it. A block with the title "fragment" is part of something larger and only needs to
+compile. The tutorial has its own test.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ALL = [(page, block) for page in PAGES for block in blocks(page)]
 
 
 def program(page: Path) -> str:
-    """Return what of a page is Python to run, each line at its place, so that a traceback names the page's line."""
+    """Return the Python of a page that is run, each line in its place, so that a traceback names that line."""
     lines = [""] * len(page.read_text(encoding="utf-8").splitlines())
     for block in blocks(page):
         if block.language == "python" and not block.title:
@@ -72,7 +72,7 @@ def test_a_pages_python_runs(page: Path, tmp_path: Path) -> None:
 
 
 def how_to_run(page: Path, folder: Path) -> list[str]:
-    """Return Python's arguments for a page's program; if it has tests, it is put into the folder for pytest."""
+    """Return Python's arguments for the program of a page; if it has tests, store it in the folder for pytest."""
     code = program(page)
     if "\ndef test_" not in code:
         return ["-W", "error", "-c", f"exec(compile({code!r}, {str(page)!r}, 'exec'))"]

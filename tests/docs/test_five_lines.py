@@ -1,4 +1,4 @@
-"""The first code that a reader sees: put into an ordinary pygame loop, it shows a toast."""
+"""The first code that a reader sees shows a toast when it is put into an ordinary pygame loop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.docs.pages import DOCS, ROOT, blocks, name_of
 from tests.docs.programs import environment
 
-# Thirty lines of somebody's game. The lines of the page go to where the marks are.
+# Thirty lines of somebody's game; the lines of the page replace the braces.
 GAME = """\
 import sys
 import pygame
@@ -47,7 +47,7 @@ pygame.quit()
 
 
 def game_with(page: Path) -> str:
-    """Return the game with the page's lines in it, each group where its comment says."""
+    """Return the game with the lines of the page, each group in its place."""
     (code,) = [block.content for block in blocks(page) if "toasts = Toasts(manager)" in block.content]
     imports, start, earned, frame = code.strip().split("\n\n")
     assert len((start + "\n" + frame).splitlines()) == 5

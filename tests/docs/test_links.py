@@ -1,4 +1,4 @@
-"""Links from the pages that are no part of the site; those within the site are checked by `make docs`."""
+"""Links from the pages that are not part of the site; `make docs` checks those within the site."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.docs.pages import PAGES, ROOT, name_of
 
 
 def links(page: Path) -> list[str]:
-    """Return where a page's links and pictures lead."""
+    """Return the targets of the links and pictures of a page."""
     tokens = MarkdownIt().parse(page.read_text(encoding="utf-8"))
     inline = [child for token in tokens for child in token.children or ()]
     return [str(token.attrs[name]) for token in inline for name in ("href", "src") if name in token.attrs]

@@ -1,4 +1,4 @@
-"""The reference has every public name of what a game imports."""
+"""The reference documents every public name of the modules that a game imports."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def test_every_public_name_has_its_entry(module: ModuleType) -> None:
         for name in module.__all__
         if name not in members and f"{module.__name__}.{name}" not in directives and name != "__version__"
     }
-    # A directive for a module without a list of members has them all.
+    # A directive for a module without a list of members includes all of them.
     assert missing == set() or module.__name__ in directives

@@ -1,6 +1,6 @@
 """The pictures in the documentation show what the program shows today.
 
-When a change is meant: `make screenshots`, then look at every picture before it goes in.
+After a deliberate change: `make screenshots`, then look at every picture before committing it.
 """
 
 from __future__ import annotations

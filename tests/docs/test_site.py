@@ -92,10 +92,10 @@ def test_every_module_is_on_the_map_with_its_purpose() -> None:
 
 def test_every_decision_is_in_the_index_with_its_title() -> None:
     index = (DOCS / "adr" / "README.md").read_text(encoding="utf-8")
-    told = re.findall(r"^\| (\d+) \| \[(.+)\]\((.+)\) \|$", index, re.MULTILINE)
+    documented = re.findall(r"^\| (\d+) \| \[(.+)\]\((.+)\) \|$", index, re.MULTILINE)
     titles = {path.name: next(headings(path))[1] for path in (DOCS / "adr").glob("[0-9]*.md")}
-    assert {name: f"{number}. {title}" for number, title, name in told} == titles
-    assert [int(number) for number, *_ in told] == sorted(int(name[:4]) for name in titles)
+    assert {name: f"{number}. {title}" for number, title, name in documented} == titles
+    assert [int(number) for number, *_ in documented] == sorted(int(name[:4]) for name in titles)
 
 
 def test_the_site_loads_nothing_from_the_network() -> None:

@@ -30,21 +30,21 @@ RESULTS = DOCS / "reference" / "results.md"
 
 
 def table(page: Path, *headings: str) -> list[list[str]]:
-    """Return the rows of the one table whose headings begin so."""
+    """Return the rows of the one table whose headings begin with these."""
     [rows] = [rows for heading, *rows in tables(page) if heading[: len(headings)] == list(headings)]
     return rows
 
 
 def parsed(*folders: str) -> Iterator[ast.AST]:
-    """Give every syntax node in folders of the package."""
+    """Yield every syntax node in folders of the package."""
     for folder in folders:
         for path in (PACKAGE / folder).rglob("*.py"):
             yield from ast.walk(ast.parse(path.read_text(encoding="utf-8")))
 
 
 def test_the_routes_are_those_of_the_table() -> None:
-    told = [[route.rpartition("`")[2], *rest] for route, *rest in table(WIRE, "route", "token")]
-    assert told == [
+    documented = [[route.rpartition("`")[2], *rest] for route, *rest in table(WIRE, "route", "token")]
+    assert documented == [
         [
             f"{route.method} {route.template}",
             route.auth.value,
@@ -56,8 +56,8 @@ def test_the_routes_are_those_of_the_table() -> None:
 
 
 def test_the_errors_are_those_of_the_table() -> None:
-    told = [row[:3] for row in table(WIRE, "status", "code")]
-    assert told == [[str(known.status), str(known.code), known.message] for known in ErrorCode]
+    documented = [row[:3] for row in table(WIRE, "status", "code")]
+    assert documented == [[str(known.status), str(known.code), known.message] for known in ErrorCode]
 
 
 def test_the_field_errors_are_those_that_are_raised() -> None:
@@ -68,13 +68,13 @@ def test_the_field_errors_are_those_that_are_raised() -> None:
         for argument in node.args[1:2]
         if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
     }
-    told = [row[0] for row in table(WIRE, "code", "the field")]
-    assert sorted(told) == sorted(raised)
+    documented = [row[0] for row in table(WIRE, "code", "the field")]
+    assert sorted(documented) == sorted(raised)
 
 
 def test_the_rate_limit_headers_are_those_that_are_sent() -> None:
-    told = [row[0] for row in table(WIRE, "header")]
-    assert told == list(write_headers(LimitState(5, 4, 5.0, "bucket"), 0.0))
+    documented = [row[0] for row in table(WIRE, "header")]
+    assert documented == list(write_headers(LimitState(5, 4, 5.0, "bucket"), 0.0))
 
 
 def sample(title: str) -> Any:
@@ -124,11 +124,11 @@ def test_the_sample_of_the_stream_is_what_is_sent() -> None:
 
 
 def test_the_limits_of_fields_are_those_of_the_page() -> None:
-    told = dict(row[:2] for row in table(WIRE, "field"))
-    assert told["name"] == f"1 to {models.NAME_MAX} characters"
-    assert told["description"] == f"1 to {models.DESCRIPTION_MAX} characters"
-    assert f"{definition.ICON_MAX_BYTES // 1024} KiB" in told["icon"]
-    assert f"{definition.ICON_MAX_PIXELS} x {definition.ICON_MAX_PIXELS} pixels" in told["icon"]
+    documented = dict(row[:2] for row in table(WIRE, "field"))
+    assert documented["name"] == f"1 to {models.NAME_MAX} characters"
+    assert documented["description"] == f"1 to {models.DESCRIPTION_MAX} characters"
+    assert f"{definition.ICON_MAX_BYTES // 1024} KiB" in documented["icon"]
+    assert f"{definition.ICON_MAX_PIXELS} x {definition.ICON_MAX_PIXELS} pixels" in documented["icon"]
 
 
 def test_every_result_is_explained_once() -> None:
@@ -171,38 +171,40 @@ def test_what_becomes_of_an_update_is_what_the_readme_says() -> None:
 
 
 def test_what_becomes_of_an_update_is_what_the_page_of_results_says() -> None:
-    told = [row[:4] for row in table(RESULTS, "status", "code", "result")]
+    documented = [row[:4] for row in table(RESULTS, "status", "code", "result")]
     verdicts = {
         Verdict.REFUSED: "refused",
         Verdict.RETRY: "kept, sent again",
         Verdict.AUTHENTICATE: "kept until there is another token",
         Verdict.MISCONFIGURED: "kept until the mistake is corrected",
     }
-    assert told == [
+    assert documented == [
         [str(known.status), str(known.code), JUDGEMENTS[known].result.name, verdicts[JUDGEMENTS[known].verdict]]
         for known in ErrorCode
     ]
 
 
 def test_the_fields_of_a_catalogue_are_those_of_the_page() -> None:
-    told = {name: default for name, default, _ in table(CATALOGUE, "field of an achievement")}
+    documented = {name: default for name, default, _ in table(CATALOGUE, "field of an achievement")}
     entry = {field.name for field in (*fields(CatalogueEntry), *fields(models.Achievement))}
-    assert set(told) == entry - {"achievement", "application_id", "icon_hash"}
-    required = [name for name, default in told.items() if default == "required"]
+    assert set(documented) == entry - {"achievement", "application_id", "icon_hash"}
+    required = [name for name, default in documented.items() if default == "required"]
     values = {"id": "1", "name": '"n"', "description": '"d"'}
     text = "application_id = 1\n[[achievement]]\n" + "\n".join(f"{name} = {values[name]}" for name in required)
     [parsed_entry] = parse_catalogue(text, source="page.toml").entries
-    for name in set(told) - set(required):
+    for name in set(documented) - set(required):
         value = getattr(parsed_entry.achievement, name, None)
-        assert told[name] == ("none" if value is None else str(value).lower()), name
+        assert documented[name] == ("none" if value is None else str(value).lower()), name
 
 
 def test_every_field_of_a_catalogue_is_in_its_sample() -> None:
     for title, all_fields in (("achievements.toml", True), ("achievements.json", False)):
         [block] = [block for block in blocks(CATALOGUE) if block.title == title]
         [entry] = parse_catalogue(block.content, source=title).entries
-        told = {name for name, *_ in table(CATALOGUE, "field of an achievement")}
-        assert not all_fields or told == set(re.findall(r"^(\w+) = ", block.content, re.MULTILINE)) - {"application_id"}
+        documented = {name for name, *_ in table(CATALOGUE, "field of an achievement")}
+        assert not all_fields or documented == set(re.findall(r"^(\w+) = ", block.content, re.MULTILINE)) - {
+            "application_id"
+        }
         assert entry.key == "win_the_game"
 
 

@@ -1,9 +1,8 @@
-"""The tutorial does what it says: its files are written, its commands run, what they print is compared.
+"""The tutorial does what it says: its files are written, its commands run, and their output is compared.
 
-A test stands in for three things. What pip is asked for is there already: PYTHONPATH shows it this source and this
-environment (that a wheel can be installed is for tests/e2e/test_package.py). A player presses the keys that the
-comments behind `python game.py` ask for (player/sitecustomize.py). And where a token is printed, it is carried on to
-where the page says to put it.
+The test simulates three things. What pip should install is already present: PYTHONPATH leads to this source and this
+environment (tests/e2e/test_package.py installs a real wheel). A player presses the keys that the comments after
+`python game.py` ask for (player/sitecustomize.py). And a printed token is copied to where the page says to put it.
 """
 
 from __future__ import annotations
@@ -35,12 +34,12 @@ _KEYS = re.compile(r"press (\w+)(?: (\d+) times)?")
 
 
 def keys_in(command: str) -> str:
-    """Return the keys that a command's comment asks for."""
+    """Return the keys that the comment of a command asks for."""
     return " ".join(f"{key.lower()} " * int(times or 1) for key, times in _KEYS.findall(command))
 
 
 class Reader:
-    """Somebody who does what the page says, in an empty folder."""
+    """A reader who does what the page says, in an empty folder."""
 
     def __init__(self, folder: Path, port: str) -> None:
         self.folder = folder
@@ -60,7 +59,7 @@ class Reader:
         }
 
     def run(self, block: Block) -> str:
-        """Type a block into the first terminal and return what is printed."""
+        """Type a block into the first terminal and return its output."""
         done = subprocess.run(
             ["bash", "-c", self._script(block.content)],
             cwd=self.folder,
@@ -76,7 +75,7 @@ class Reader:
 
     @contextmanager
     def running(self, block: Block) -> Iterator[str]:
-        """Type a block into the second terminal; give what is printed at first, and press Ctrl+C at the end."""
+        """Type a block into the second terminal, yield its first output, and press Ctrl+C at the end."""
         output = self.folder / "second terminal"
         with output.open("wb") as file:
             process = subprocess.Popen(
@@ -94,11 +93,11 @@ class Reader:
             process.wait(60)
 
     def write(self, block: Block) -> None:
-        """Save a block as the file that its title names."""
+        """Save a block as the file named by its title."""
         (self.folder / "coins" / block.title).write_text(block.content, encoding="utf-8")
 
     def compare(self, printed: str, block: Block) -> None:
-        """Compare what was printed with what the page says, where `...` stands for anything."""
+        """Compare the output with the page, where `...` stands for anything."""
         wanted = block.content.replace(PORT, self.port)
         parts = [r".*".join(map(re.escape, line.split("..."))) for line in wanted.splitlines(keepends=True)]
         assert re.fullmatch("".join(parts), printed), f"{PAGE}:{block.line} says:\n{wanted}\nand it is:\n{printed}"
@@ -109,7 +108,7 @@ class Reader:
         for name, token in self.tokens.items():
             commands = commands.replace(name, token)
         commands = commands.replace(PORT, self.port)
-        # A terminal remembers its folder and its variables from one command to the next.
+        # A terminal keeps its folder and its variables from one command to the next.
         before = f'if [ -e "{self.state}" ]; then . "{self.state}"; cd "$PWD"; fi'
         keys = f'export PLAYER_KEYS="{keys_in(commands)}"'
         return f'set -e\n{before}\n{keys}\n{commands}\nexport -p > "{self.state}"'
@@ -129,7 +128,7 @@ def test_the_tutorial_does_what_it_says(reader: Reader) -> None:
 
 
 def follow(reader: Reader, steps: list[Block]) -> None:
-    """Do one step after the other; what the second terminal runs goes on to the end."""
+    """Do one step after the other; the program in the second terminal runs until the end."""
     printed = ""
     while steps:
         step, *steps = steps
@@ -137,7 +136,7 @@ def follow(reader: Reader, steps: list[Block]) -> None:
             reader.compare(printed, step)
             printed = ""
             continue
-        assert not printed, f"{PAGE}:{step.line}: the page does not say that before it this is printed:\n{printed}"
+        assert not printed, f"{PAGE}:{step.line}: the page does not show this output before it:\n{printed}"
         if step.title == SECOND_TERMINAL:
             said, *steps = steps
             with reader.running(step) as printed:
@@ -148,4 +147,4 @@ def follow(reader: Reader, steps: list[Block]) -> None:
             printed = reader.run(step)
         else:
             reader.write(step)
-    assert not printed, f"{PAGE}: the page does not say that at its end this is printed:\n{printed}"
+    assert not printed, f"{PAGE}: the page does not show this output at its end:\n{printed}"

@@ -1,8 +1,8 @@
-"""Plays `game.py` in a player's place. Python imports this by itself where the folder is in PYTHONPATH.
+"""Plays `game.py` instead of a player. Python imports this automatically if its folder is in PYTHONPATH.
 
-PLAYER_KEYS names the keys to press, with spaces between them; afterwards it waits until all is quiet, takes a picture
-to PLAYER_PICTURE and closes the window. A frame takes no time, but the game is told that it took a sixtieth of a
-second, so that one picture is like the next. With PLAYER_AT the wall clock stands still, at that ISO 8601 time.
+PLAYER_KEYS names the keys to press, separated by spaces; after them it waits until everything has settled, saves a
+picture to PLAYER_PICTURE and closes the window. A frame takes no time, but the clock reports a sixtieth of a second, so
+that all runs make the same picture. With PLAYER_AT the wall clock stands still at that ISO 8601 time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from discord_achievements import AchievementManager
 
 _FRAME_MS = 16
-_PAUSE_S = 0.002  # the achievements' thread gets its turn
+_PAUSE_S = 0.002  # lets the background threads run
 _FRAMES_BETWEEN_KEYS = 5
 _FRAMES_OF_QUIET = 60
 _FRAMES_MAX = 10_000
@@ -30,12 +30,12 @@ class _Player:
         self.quiet = 0
 
     def frame(self) -> None:
-        """Do what the player does after a frame."""
+        """Do what the player does after each frame."""
         import pygame
 
         self.frames += 1
         if self.frames > _FRAMES_MAX:
-            raise TimeoutError(f"in {_FRAMES_MAX} frames the game's achievements have not come to rest")
+            raise TimeoutError(f"in {_FRAMES_MAX} frames the achievements of the game have not settled")
         if self.frames % _FRAMES_BETWEEN_KEYS:
             pass
         elif self.keys:
@@ -54,7 +54,7 @@ class _Player:
 
 
 def _is_settled() -> bool:
-    """Whether what works in the background has come to rest: the list, pictures and fonts, the service."""
+    """Whether background work has settled: the list, pictures and fonts, the service."""
     manager: AchievementManager | None = getattr(sys.modules["__main__"], "manager", None)
     if manager is None:
         return True
