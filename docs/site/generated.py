@@ -1,4 +1,4 @@
-"""Makes the parts of pages that come from the program: its command line, its settings, a line per module."""
+"""Makes the parts of pages that come from the program: command line, settings, a message, a line per module."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import click
 
 from discord_achievements.cli.main import cli
 from discord_achievements.cli.serve import serve
+from discord_achievements.gamesdk import NotOfferedError
 from discord_achievements.server.settings import PREFIX, Settings
 
 PACKAGE = Path(__file__).parents[2] / "discord_achievements"
@@ -70,7 +71,16 @@ def settings() -> str:
     return "\n".join(lines)
 
 
-PARTS: dict[str, Callable[[], str]] = {"command line": command_line, "settings": settings}
+def missing_part() -> str:
+    """Return what is said of a part of the GameSDK that is missing."""
+    return f"```text\n{NotOfferedError('Discord.get_activity_manager()')}\n```"
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "command line": command_line,
+    "missing part": missing_part,
+    "settings": settings,
+}
 
 
 def _default(setting: Field[object]) -> str:
