@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import logging
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import IO
@@ -20,6 +20,8 @@ from pygame import pkgdata
 
 from .background import Background
 from .cmap import characters
+
+Match = Callable[[str], str | None]
 
 _log = logging.getLogger("discord_achievements")
 _MAX_FONT_BYTES = 64 * 1024 * 1024
@@ -83,12 +85,14 @@ class Face:
 class Fonts:
     """The faces that are open, in the order in which they are asked.
 
-    Raises `OSError` or `ValueError` for a file in `paths` that is no font. **Blocks**: the constructor, to read them.
+    `match` returns the path of the system's font of a family, None if there is none. Raises `OSError` or `ValueError`
+    for a file in `paths` that is not a font. **Blocks**: the constructor, to read them.
     """
 
-    def __init__(self, paths: Sequence[str], background: Background) -> None:
+    def __init__(self, paths: Sequence[str], background: Background, match: Match | None = None) -> None:
         pygame.font.init()
         self._background = background
+        self._match = match or pygame.font.match_font
         self.faces = [*(_theme_face(path) for path in paths), _default_face()]
         self.version = 0
         self._asked: set[tuple[str, ...]] = set()
@@ -115,7 +119,9 @@ class Fonts:
         if names in self._asked:
             return
         self._asked.add(names)
-        self._background.run(f"looking for a font with {char!r}", lambda: _system_face(names, ord(char)), self._add)
+        self._background.run(
+            f"looking for a font with {char!r}", lambda: _system_face(names, ord(char), self._match), self._add
+        )
 
     def _add(self, face: Face | None) -> None:
         if face is not None:
@@ -183,10 +189,10 @@ def _default_face() -> Face:
         return Face(file.read())
 
 
-def _system_face(names: Sequence[str], code: int) -> Face | None:
+def _system_face(names: Sequence[str], code: int, match: Match) -> Face | None:
     # Finding the system's fonts may start a program or read the registry: not for the game's thread.
     for name in names:
-        found = pygame.font.match_font(name)
+        found = match(name)
         if found is None or Path(found).stat().st_size > _MAX_FONT_BYTES:
             continue
         try:

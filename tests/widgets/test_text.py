@@ -146,7 +146,7 @@ def test_where_no_font_has_a_letter_only_fonts_of_its_script_are_named(
     char: str, installable: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     background = Background()
-    fonts = Fonts((), background)
+    fonts = Fonts((), background, match=lambda _: None)
     assert fonts.face(char, "en-US") is fonts.faces[0]
     background.settle()
     (message,) = caplog.messages
@@ -156,3 +156,24 @@ def test_where_no_font_has_a_letter_only_fonts_of_its_script_are_named(
         assert name in message
     assert ("install" in message) is bool(installable)
     assert "segoeui" not in message
+
+
+def test_a_systems_font_is_used_once_it_is_found(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name, code in (("yugothic", 0x41), ("meiryo", 0x3051)):
+        (tmp_path / name).write_bytes(small_font(code))
+    asked: list[str] = []
+
+    def match(name: str) -> str | None:
+        asked.append(name)
+        path = tmp_path / name
+        return str(path) if path.exists() else None
+
+    background = Background()
+    fonts = Fonts((), background, match)
+    assert fonts.face("\u3051", "ja") is fonts.face("\u3051", "ja") is fonts.faces[0]
+    background.settle()
+    assert fonts.version == 0, "a font arrives between frames"
+    background.deliver()
+    assert fonts.version == 1
+    assert fonts.face("\u3051", "ja") is fonts.faces[-1] is not fonts.faces[0]
+    assert (asked, caplog.messages) == (["yugothic", "meiryo"], []), "it is looked for once, until one has the letter"
