@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command that the program's arguments name, and exit."""
+    """Run the command in `sys.argv`, then exit."""
     try:
         from .main import cli
     except ModuleNotFoundError as exc:

@@ -9,38 +9,44 @@ from typing import Any
 import click
 
 from ..domain import routes
-from .common import ID, Api, F, json_option, service_options, show
+from .api import Api
 from .icon_file import read_icon
+from .options import ID, LOCALIZATION, F, json_option, service_options
+from .output import show
 
 
 @click.group()
 def achievements() -> None:
-    """The achievements of an application.
+    """List, create, update and delete achievements.
 
-    Speaks to the service at DISCORD_ACHIEVEMENTS_URL with the token in DISCORD_ACHIEVEMENTS_BOT_TOKEN.
+    These commands call the service at --url with the bot token in DISCORD_ACHIEVEMENTS_BOT_TOKEN.
     """
 
 
 def _definition_options(command: F) -> F:
-    # The last one that is put on is the first in the help.
+    # click lists options in the reverse order of their decorators.
     for option in (
         click.option(
-            "--description-localization", "descriptions", multiple=True, metavar="LOCALE=TEXT", help="Likewise."
+            "--description-localization",
+            "descriptions",
+            type=LOCALIZATION,
+            multiple=True,
+            help="Translated description, such as de=...; repeatable.",
         ),
         click.option(
             "--name-localization",
             "names",
+            type=LOCALIZATION,
             multiple=True,
-            metavar="LOCALE=TEXT",
-            help="Such as de=Gewonnen; may be repeated.",
+            help="Translated name, such as de=Gewonnen; repeatable.",
         ),
         click.option(
             "--icon",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help="A PNG, JPEG, GIF or WebP file, at most 256 KiB and 1024 x 1024 pixels.",
+            help="PNG, JPEG, GIF or WebP; up to 256 KiB, 1024 x 1024 pixels.",
         ),
-        click.option("--secure/--no-secure", default=None, help="Only the game's server can grant it."),
-        click.option("--secret/--no-secret", default=None, help="Hidden until it is unlocked."),
+        click.option("--secure/--no-secure", default=None, help="Let only the game's server set progress on it."),
+        click.option("--secret/--no-secret", default=None, help="Hide it from players who have not unlocked it."),
     ):
         command = option(command)
     return command
@@ -49,40 +55,40 @@ def _definition_options(command: F) -> F:
 @achievements.command("list")
 @service_options
 @json_option
-def list_(application_id: int, url: str, allow_insecure_http: bool, as_json: bool) -> None:
-    """Print all achievements, ascending by id."""
-    found = Api(application_id, url, allow_insecure_http).call(routes.GET_ACHIEVEMENTS)
+def list_(api: Api, as_json: bool) -> None:
+    """List all achievements, sorted by id."""
+    found = api.call(routes.GET_ACHIEVEMENTS)
     show(found, "\n".join(map(_line, found)) or "No achievements yet.", as_json=as_json)
 
 
 @achievements.command()
-@click.option("--name", required=True, help="Up to 100 characters.")
-@click.option("--description", required=True, help="Up to 200 characters.")
+@click.option("--name", required=True, help="Name; up to 100 characters.")
+@click.option("--description", required=True, help="Description; up to 200 characters.")
 @_definition_options
 @service_options
 @json_option
-def create(application_id: int, url: str, allow_insecure_http: bool, as_json: bool, **given: Any) -> None:
-    """Create an achievement and print it."""
-    api = Api(application_id, url, allow_insecure_http)
+def create(api: Api, as_json: bool, **given: Any) -> None:
+    """Create an achievement."""
     made = api.call(routes.CREATE_ACHIEVEMENT, _body(**given))
     show(made, _line(made), as_json=as_json)
 
 
 @achievements.command()
 @click.argument("achievement_id", metavar="ID", type=ID)
-@click.option("--name", help="Up to 100 characters.")
-@click.option("--description", help="Up to 200 characters.")
+@click.option("--name", help="New name; up to 100 characters.")
+@click.option("--description", help="New description; up to 200 characters.")
 @_definition_options
 @service_options
 @json_option
-def update(
-    achievement_id: int, application_id: int, url: str, allow_insecure_http: bool, as_json: bool, **given: Any
-) -> None:
-    """Change what is given of an achievement, for all players, and print it."""
+def update(api: Api, achievement_id: int, as_json: bool, **given: Any) -> None:
+    """Update the given fields of an achievement.
+
+    --name-localization replaces all translations of the name, so give all that you want to keep; so does
+    --description-localization for the description.
+    """
     body = _body(**given)
     if not body:
-        raise click.UsageError("nothing to change: give at least one option, such as --name")
-    api = Api(application_id, url, allow_insecure_http)
+        raise click.UsageError("There is nothing to update; pass at least one option, such as --name.")
     made = api.call(routes.UPDATE_ACHIEVEMENT, body, achievement_id=achievement_id)
     show(made, _line(made), as_json=as_json)
 
@@ -91,11 +97,10 @@ def update(
 @click.argument("achievement_id", metavar="ID", type=ID)
 @service_options
 @json_option
-def delete(achievement_id: int, application_id: int, url: str, allow_insecure_http: bool, as_json: bool) -> None:
+def delete(api: Api, achievement_id: int, as_json: bool) -> None:
     """Delete an achievement and all players' progress on it."""
-    api = Api(application_id, url, allow_insecure_http)
     api.call(routes.DELETE_ACHIEVEMENT, achievement_id=achievement_id)
-    show({"deleted": str(achievement_id)}, f"Deleted {achievement_id}.", as_json=as_json)
+    show({"deleted": str(achievement_id)}, f"Deleted achievement {achievement_id}.", as_json=as_json)
 
 
 def _body(
@@ -104,8 +109,8 @@ def _body(
     secret: bool | None,
     secure: bool | None,
     icon: Path | None,
-    names: tuple[str, ...],
-    descriptions: tuple[str, ...],
+    names: tuple[tuple[str, str], ...],
+    descriptions: tuple[tuple[str, str], ...],
 ) -> dict[str, Any]:
     body = {
         "name": name,
@@ -113,20 +118,10 @@ def _body(
         "secret": secret,
         "secure": secure,
         "icon": icon and _data_uri(icon),
-        "name_localizations": _texts("--name-localization", names),
-        "description_localizations": _texts("--description-localization", descriptions),
+        "name_localizations": dict(names) or None,
+        "description_localizations": dict(descriptions) or None,
     }
     return {field: value for field, value in body.items() if value is not None}
-
-
-def _texts(option: str, given: tuple[str, ...]) -> dict[str, str] | None:
-    texts = {}
-    for pair in given:
-        locale, equals, text = pair.partition("=")
-        if not equals:
-            raise click.BadParameter(f"{pair!r} is not LOCALE=TEXT, such as de=Gewonnen", param_hint=option)
-        texts[locale] = text
-    return texts or None
 
 
 def _data_uri(path: Path) -> str:
@@ -137,5 +132,5 @@ def _data_uri(path: Path) -> str:
 def _line(achievement: dict[str, Any]) -> str:
     name = achievement["name"]
     text = name if isinstance(name, str) else name["default"]
-    marks = [mark for mark in ("secret", "secure") if achievement[mark]]
-    return f"{achievement['id']}  {text}{f'  ({chr(44).join(marks)})' if marks else ''}"
+    marks = ", ".join(mark for mark in ("secret", "secure") if achievement[mark])
+    return f"{achievement['id']}  {text}" + (f"  ({marks})" if marks else "")

@@ -1,4 +1,4 @@
-"""`app`: applications, and their bots' tokens."""
+"""`app`: applications and their bot tokens."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from ..server.auth import mint
 from ..server.catalogue_import import import_catalogue
 from ..server.stores.base import Application
 from .catalogue import read_game
-from .common import ID, database_option, json_option, opened, show
+from .database import opened, unknown_application
+from .options import ID, database_option, json_option
+from .output import show
 
 _NAME_MAX = 100
 
 
 @click.group()
 def app() -> None:
-    """Applications: each game is one, and has a bot token for its server."""
+    """Manage applications, one per game, and their bot tokens."""
 
 
 _CATALOGUE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -31,14 +33,15 @@ _CATALOGUE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @app.command()
 @click.argument("name")
-@click.option("--catalogue", "catalogue", type=_CATALOGUE, help="A game's catalogue: take its id and achievements.")
+@click.option("--catalogue", type=_CATALOGUE, help="Catalogue file to take the id and achievements from.")
 @database_option
 @json_option
 def create(name: str, catalogue: Path | None, database: str | None, as_json: bool) -> None:
-    """Make an application and print its id and its bot token, which is shown this once."""
+    """Create an application; its bot token is shown only once."""
     if not name.strip() or len(name) > _NAME_MAX or not name.isprintable():
         raise click.BadParameter(
-            f"it has to have 1 to {_NAME_MAX} printable characters, not only spaces", param_hint="NAME"
+            f"expected 1 to {_NAME_MAX} printable characters, not only spaces, got {name[: _NAME_MAX + 1]!r}",
+            param_hint="'NAME'",
         )
     at_us = time.time_ns() // 1000
     game = None if catalogue is None else read_game(catalogue)
@@ -47,8 +50,8 @@ def create(name: str, catalogue: Path | None, database: str | None, as_json: boo
     with opened(database) as store:
         if store.application(application_id) is not None:
             raise DiscordAchievementsError(
-                f"there is an application {application_id} already; `app import {catalogue}` brings its achievements"
-                " up to date"
+                f"there is already an application {application_id}; update its achievements with"
+                f" `app import {catalogue}`"
             )
         store.add_application(Application(application_id, name, at_us), minted.token)
         if game is not None:
@@ -61,22 +64,20 @@ def create(name: str, catalogue: Path | None, database: str | None, as_json: boo
 @database_option
 @json_option
 def import_(catalogue: Path, database: str | None, as_json: bool) -> None:
-    """Create and change an application's achievements as its game's catalogue file says.
+    """Create and update achievements from a catalogue file.
 
-    Deletes nothing: achievements that the file does not have are named, and stay.
+    Nothing is deleted: achievements that are not in the file are listed and kept.
     """
     game = read_game(catalogue)
     application_id = game.catalogue.application_id
     with opened(database) as store:
         if store.application(application_id) is None:
-            raise DiscordAchievementsError(
-                f"there is no application {application_id}; `app create NAME --catalogue {catalogue}` makes it"
-            )
+            raise unknown_application(application_id, f"`app create NAME --catalogue {catalogue}` creates it")
         outcome = import_catalogue(store, game.catalogue, game.icons)
     value = {name: list(map(format_snowflake, ids)) for name, ids in outcome._asdict().items()}
     lines = [f"{len(ids):5} {name.replace('_', ' ')}" for name, ids in value.items()]
     if outcome.not_in_file:
-        lines.append(f"Not in {catalogue}, and left: {', '.join(value['not_in_file'])}")
+        lines.append(f"Kept, although not in {catalogue}: {', '.join(value['not_in_file'])}")
     show(value, "\n".join(lines), as_json=as_json)
 
 
@@ -84,7 +85,7 @@ def import_(catalogue: Path, database: str | None, as_json: bool) -> None:
 @database_option
 @json_option
 def list_(database: str | None, as_json: bool) -> None:
-    """Print all applications."""
+    """List all applications."""
     with opened(database) as store:
         applications = store.applications()
     value = [
@@ -104,16 +105,19 @@ def list_(database: str | None, as_json: bool) -> None:
 @database_option
 @json_option
 def rotate_token(application_id: int, database: str | None, as_json: bool) -> None:
-    """Print a new bot token, shown this once; the old one ends at once."""
+    """Replace the bot token; the new one is shown only once.
+
+    The old token stops working at once, also in running processes.
+    """
     minted = mint(TokenKind.BOT, application_id, None, time.time_ns() // 1000)
     with opened(database) as store:
         application = store.application(application_id)
         if application is None or not store.rotate_bot_token(minted.token):
-            raise DiscordAchievementsError(f"there is no application {application_id}; `app list` shows all")
+            raise unknown_application(application_id)
     _show_bot_token(application_id, application.name, minted.text, as_json=as_json)
 
 
 def _show_bot_token(application_id: int, name: str, token: str, *, as_json: bool) -> None:
     value = {"application_id": format_snowflake(application_id), "name": name, "bot_token": token}
-    text = f"Application: {application_id}  {name}\nBot token (shown once; keep it on the game's server): {token}"
+    text = f"Application: {application_id}  {name}\nBot token (shown only once; keep it on the game's server): {token}"
     show(value, text, as_json=as_json)

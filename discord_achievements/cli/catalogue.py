@@ -10,8 +10,8 @@ from ..domain.catalogue import Catalogue
 from ..domain.errors import ApiError, CatalogueError, DiscordAchievementsError
 from ..server.icons import verify
 from ..server.stores.base import Icon
-from .common import field_errors
 from .icon_file import read_icon
+from .output import field_errors
 
 
 class Game(NamedTuple):

@@ -1,4 +1,4 @@
-"""Reads an icon from its file, as far as that goes without looking into the picture."""
+"""Reads an icon's file; whether the content is a picture, the service checks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _TYPES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".webp"
 
 
 def read_icon(path: Path) -> Upload:
-    """Return the file's content with the type that its name claims; raises `DiscordAchievementsError`."""
+    """Return a file's content with the type that its name claims; raises `DiscordAchievementsError`."""
     kind = _TYPES.get(path.suffix.lower())
     if kind is None:
-        raise DiscordAchievementsError(f"{path} has to end in one of {', '.join(_TYPES)}")
+        raise DiscordAchievementsError(f"the name of the icon {path} must end in {', '.join(_TYPES)}")
     try:
         with path.open("rb") as file:
             content = file.read(ICON_MAX_BYTES + 1)
@@ -22,5 +22,5 @@ def read_icon(path: Path) -> Upload:
     except OSError as exc:
         raise DiscordAchievementsError(f"the icon {path} cannot be read: {exc.strerror or exc}") from exc
     if len(content) > ICON_MAX_BYTES:
-        raise DiscordAchievementsError(f"{path} has {size} bytes; allowed are {ICON_MAX_BYTES}")
+        raise DiscordAchievementsError(f"the icon {path} has {size} bytes; at most {ICON_MAX_BYTES} are allowed")
     return Upload(f"image/{kind}", content)

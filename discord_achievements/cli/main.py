@@ -1,4 +1,4 @@
-"""The command, and how its failures look: one line on stderr, exit status 1; wrong usage is status 2."""
+"""The command `discord-achievements`. Errors are one line on stderr and exit status 1; wrong usage is status 2."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .. import __version__
 from ..domain.errors import ApiError, DiscordAchievementsError
 from .achievements import achievements
 from .app import app
-from .common import describe
+from .output import describe
 from .serve import serve
 from .token import token
 from .user import user
@@ -29,9 +29,9 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def cli() -> None:
-    """Achievements for games: run the service, and manage what it holds.
+    """Run the achievements service and manage what it stores.
 
-    serve, app and token work on the database; achievements and user speak to a running service.
+    serve, app and token open the database; achievements and user call a running service.
     """
 
 

@@ -8,15 +8,22 @@ import click
 
 from ..server.settings import Settings
 from ..server.web.run import serve as run
-from .common import database_option
+from .options import Number, SettingOption, database_option
 
 
 @click.command()
-@click.option("--host", metavar="ADDRESS", help="Address to listen on.  [default: 127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one.  [default: 8000]")
-@click.option("--workers", type=click.IntRange(1, 64), help="Processes on that port.  [default: 1]")
+@click.option("--host", metavar="ADDRESS", cls=SettingOption, help="Address to listen on; 0.0.0.0 for all.")
+@click.option(
+    "--port", type=Number("a port", 0, 65535), cls=SettingOption, help="Port to listen on; 0 takes a free one."
+)
+@click.option(
+    "--workers",
+    type=Number("a number of processes", 1, 64),
+    cls=SettingOption,
+    help="Processes; more than one need PostgreSQL or Redis.",
+)
 @database_option
-@click.option("--show-settings", is_flag=True, help="Print all settings with their variables, and exit.")
+@click.option("--show-settings", is_flag=True, help="Print all settings with their variables and exit.")
 @click.pass_context
 def serve(
     ctx: click.Context,
@@ -28,8 +35,8 @@ def serve(
 ) -> None:
     """Run the service until SIGTERM or Ctrl+C.
 
-    Creates or migrates the database first, and prints the service's address when it is ready. All other settings are
-    environment variables; --show-settings lists them.
+    The database is created or migrated first; the service's address is printed when it is ready. All other settings
+    are environment variables; --show-settings lists them.
     """
     settings = Settings.from_environment(os.environ, host=host, port=port, workers=workers, database=database)
     if show_settings:

@@ -1,4 +1,4 @@
-"""`token`: players' tokens, for development and tests, and the end of any token."""
+"""`token`: bearer tokens of players; revoking a token of any kind."""
 
 from __future__ import annotations
 
@@ -11,31 +11,39 @@ from ..domain.errors import DiscordAchievementsError
 from ..domain.snowflake import format_snowflake
 from ..domain.wire import format_time
 from ..server.auth import key_of, mint
-from .common import ID, database_option, json_option, opened, show
+from .database import opened, unknown_application
+from .options import ID, Number, application_option, database_option, json_option
+from .output import show
 
 _LONGEST_S = 100 * 366 * 86400
 
 
 @click.group()
 def token() -> None:
-    """Players' bearer tokens, for development and tests, and the end of any token."""
+    """Create bearer tokens for players; revoke any token."""
 
 
 @token.command()
-@click.option("--application", "application_id", type=ID, required=True, help="The application's id.")
-@click.option("--user", "user_id", type=ID, required=True, help="The player's id; any number.")
-@click.option("--expires-in", "expires_in_s", type=click.IntRange(1, _LONGEST_S), metavar="S", help="Seconds.")
+@application_option
+@click.option("--user", "user_id", type=ID, required=True, help="The player's id; any number above 0.")
+@click.option(
+    "--expires-in",
+    "expires_in_s",
+    type=Number("whole seconds", 1, _LONGEST_S),
+    metavar="SECONDS",
+    help="Lifetime in seconds, such as 3600 for an hour.",
+)
 @database_option
 @json_option
 def create(application_id: int, user_id: int, expires_in_s: int | None, database: str | None, as_json: bool) -> None:
-    """Make a bearer token for a player and print it, this once.
+    """Create a bearer token for a player; it is shown only once.
 
-    Without --expires-in it does not expire; `token revoke` ends it.
+    Meant for development and tests. Without --expires-in it is valid until `token revoke`.
     """
     minted = mint(TokenKind.BEARER, application_id, user_id, time.time_ns() // 1000, expires_in_s)
     with opened(database) as store:
         if store.application(application_id) is None:
-            raise DiscordAchievementsError(f"there is no application {application_id}; `app list` shows all")
+            raise unknown_application(application_id)
         store.add_token(minted.token)
     expires_at_us = minted.token.expires_at_us
     value = {
@@ -46,8 +54,8 @@ def create(application_id: int, user_id: int, expires_in_s: int | None, database
     }
     ends = "does not expire" if expires_at_us is None else f"expires at {format_time(expires_at_us)}"
     text = (
-        f"Bearer token of player {user_id} (shown once): {minted.text}\n"
-        f"It {ends}; `token revoke {minted.token.key}` ends it."
+        f"Bearer token of player {user_id} (shown only once): {minted.text}\n"
+        f"It {ends}; revoke it with `token revoke {minted.token.key}`."
     )
     show(value, text, as_json=as_json)
 
@@ -57,17 +65,18 @@ def create(application_id: int, user_id: int, expires_in_s: int | None, database
 @database_option
 @json_option
 def revoke(key_or_token: str, database: str | None, as_json: bool) -> None:
-    """End a token at once, in running processes too.
+    """Revoke a token at once, also in running processes.
 
-    KEY is the token's second part, twelve digits, and no secret. A whole token does as well: once it is revoked, it is
-    no secret either. An application whose bot token is revoked gets a new one by `app rotate-token`.
+    KEY is the second part of the token: twelve digits, which are not secret. The whole token works too; once revoked,
+    it is no longer secret. After revoking a bot token, create a new one with `app rotate-token`.
     """
     key = key_of(key_or_token.strip())
     if key is None:
+        # The value may be a token with a typing error, so it is not repeated.
         raise click.BadParameter(
-            "it has to be a token, or its second part: twelve digits from 0 to 9 and a to f", param_hint="KEY|TOKEN"
+            "expected a token, or its second part: twelve digits from 0 to 9 and a to f", param_hint="'KEY|TOKEN'"
         )
     with opened(database) as store:
         if not store.remove_token(key):
-            raise DiscordAchievementsError(f"there is no token with the key {key}; it may have been revoked before")
-    show({"revoked": key}, f"Revoked {key}.", as_json=as_json)
+            raise DiscordAchievementsError(f"there is no token with the key {key}; it may have been revoked already")
+    show({"revoked": key}, f"Revoked token {key}.", as_json=as_json)
