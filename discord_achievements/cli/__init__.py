@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 
 def main() -> None:
     """Run the command in `sys.argv`, then exit."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A console may lack a letter of a game's name; the token after it must be printed all the same.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         from .main import cli
     except ModuleNotFoundError as exc:
