@@ -1,9 +1,10 @@
-"""The command line, run as a user runs it."""
+"""The command line, run as a user runs it: in this process, and in one of its own where that makes a difference."""
 
 from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+import discord_achievements
 from discord_achievements.cli.main import cli
 from discord_achievements.server.icons import default_icon
 from discord_achievements.server.stores.sqlite import SqliteStore
@@ -29,8 +31,23 @@ class Done(NamedTuple):
 
 
 def run(*arguments: str, **settings: str) -> Done:
+    """Run a command in this process."""
+    wanted = environment(**settings)
+    cleared = dict.fromkeys(os.environ.keys() - wanted.keys())
+    done = CliRunner().invoke(cli, arguments, prog_name="discord-achievements", env=cleared | wanted)
+    assert isinstance(done.exception, SystemExit | None), done.exc_info
+    return Done(done.exit_code, done.stdout, done.stderr)
+
+
+def started(*arguments: str, encoding: str = "utf-8", **settings: str) -> Done:
+    """Run a command in a process of its own, on a console with that encoding."""
     done = subprocess.run(
-        command(*arguments), env=environment(**settings), capture_output=True, encoding="utf-8", timeout=60, check=False
+        command(*arguments),
+        env=environment(**settings) | {"PYTHONIOENCODING": encoding},
+        capture_output=True,
+        encoding=encoding,
+        timeout=60,
+        check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)
 
@@ -81,18 +98,51 @@ def test_every_command_has_help() -> None:
         "achievements list", "achievements create", "achievements update", "achievements delete",
         "user set", "user reset", "user show",
     }  # fmt: skip
-    for node in found.values():
-        assert node.help, node.name
+    for path, node in found.items():
+        assert node.help, path
+        assert len(node.help.partition("\n")[0]) < 70, path
         for parameter in node.params:
-            assert isinstance(parameter, click.Argument) or parameter.get_help_record(click.Context(node)), parameter
-    for path in [(), ("serve",), ("achievements", "create")]:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, (path, parameter)
+                assert len(parameter.help) < 70, (path, parameter)
         done = run(*path, "--help")
         assert (done.status, done.err) == (0, "")
-        assert "Usage: " in done.out
+        assert done.out.startswith(f"Usage: {' '.join(('discord-achievements', *path))} ")
+        assert " ...\n" not in done.out.partition("Commands:")[2], "each command's line is shown whole"
 
 
-def test_version() -> None:
-    assert run("--version").status == 0
+def test_the_help_of_serve_shows_variables_and_defaults_of_its_settings() -> None:
+    shown = " ".join(run("serve", "--help").out.split())
+    for text in (
+        "[env var: DISCORD_ACHIEVEMENTS_HOST; default: 127.0.0.1]",
+        "[env var: DISCORD_ACHIEVEMENTS_PORT; default: 8000; 0<=x<=65535]",
+        "[env var: DISCORD_ACHIEVEMENTS_WORKERS; default: 1; 1<=x<=64]",
+        "[env var: DISCORD_ACHIEVEMENTS_DATABASE; default: a file in your data folder]",
+    ):
+        assert text in shown
+
+
+def test_a_process_has_the_exit_status(game: Game) -> None:
+    done = started("--version")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.endswith(f"version {discord_achievements.__version__}\n")
+    fails(started("app", "rotate-token", "5", database=game.database), "no application 5")
+    wrong = started("app", "create")
+    assert (wrong.status, wrong.out, "Usage: " in wrong.err) == (2, "", True)
+
+
+def test_serve_names_the_address_that_is_in_use(game: Game) -> None:
+    port = str(game.service.port)
+    fails(started("serve", "--port", port, database=game.database), f":{port}", "in use", "--port")
+
+
+def test_a_console_that_lacks_a_letter_shows_its_number_and_all_the_rest(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path.as_posix()}/service.sqlite3"
+    made = started("app", "create", "Überfall \N{SPARKLES}", encoding="cp1252", database=database)
+    assert (made.status, made.err) == (0, "")
+    assert "Überfall \\u2728\n" in made.out
+    assert re.search(r"dabot_[0-9a-f]{12}_[0-9a-f]{64}\n", made.out)
+    assert "Überfall \N{SPARKLES}\n" in started("app", "list", database=database).out
 
 
 @pytest.mark.parametrize(
@@ -123,6 +173,27 @@ def test_wrong_usage_is_2(arguments: list[str]) -> None:
     assert "Usage: " in done.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["token", "create", "--application", "1", "--user", "1", "--expires-in", "1h"],
+         "'--expires-in': expected whole seconds from 1 to 3162240000, got '1h'"),
+        (["token", "create", "--user", "1"], "'--application' (env var: 'DISCORD_ACHIEVEMENTS_APPLICATION')"),
+        (["token", "revoke", "abc"], "'KEY|TOKEN': expected a token, or its second part"),
+        (["serve", "--port", "http"], "'--port': expected a port from 0 to 65535, got 'http'"),
+        (["user", "set", "1", "2", "half", "--application", "1"],
+         "'PERCENT': expected a whole percentage from 0 to 100, got 'half'"),
+        (["achievements", "create", "--name", "N", "--description", "D", "--name-localization", "de",
+          "--application", "1"], "'--name-localization': expected LOCALE=TEXT, such as de=Gewonnen, got 'de'"),
+        (["app", "create", "\t"], "'NAME': expected 1 to 100 printable characters"),
+    ],
+)  # fmt: skip
+def test_wrong_usage_says_what_was_expected(arguments: list[str], says: str) -> None:
+    done = run(*arguments)
+    assert (done.status, done.out) == (2, "")
+    assert says in done.err
+
+
 def fails(done: Done, *says: str) -> None:
     assert (done.status, done.out) == (1, "")
     assert re.fullmatch(r"Error: .+\n", done.err), "one clear line"
@@ -141,14 +212,12 @@ def test_failures_are_one_line_and_1(game: Game, tmp_path: Path) -> None:
     fails(run("app", "list", database=file), "Error: the database cannot be used", "not a database")
     fails(run("app", "list", database=f"{file}/x"), "Error: cannot create the folder", str(tmp_path))
     fails(run("serve", "--workers", "2", database=game.database), "REDIS")
-    port = str(game.service.port)
-    fails(run("serve", "--port", port, database=game.database), f":{port}", "in use", "--port")
     fails(run("serve", port="x", database=game.database), "DISCORD_ACHIEVEMENTS_PORT")
     listing = ["achievements", "list", "--application", game.application_id]
     fails(run(*listing, url=game.service.url), "DISCORD_ACHIEVEMENTS_BOT_TOKEN")
-    fails(run(*listing, url=game.service.url, bot_token="secret-nonsense"), "401")
+    fails(run(*listing, url=game.service.url, bot_token="secret-nonsense"), "401", "BOT_TOKEN", "app create")
     assert "secret-nonsense" not in run(*listing, url=game.service.url, bot_token="secret-nonsense").err
-    fails(run(*listing, url="http://127.0.0.1:9/api/v10", bot_token="x"), "127.0.0.1")
+    fails(run(*listing, url="http://127.0.0.1:9/api/v10", bot_token="x"), "127.0.0.1:9", "`serve`", "--url")
     fails(run(*listing, url="http://example.com/api/v10", bot_token="x"), "https", "--allow-insecure-http", "--url")
     root = game.service.url.removesuffix("/api/v10")
     fails(run(*listing, url=root, bot_token="x"), f"{root} is not an achievements service", "has to end in /api/v10")
@@ -157,7 +226,8 @@ def test_failures_are_one_line_and_1(game: Game, tmp_path: Path) -> None:
         fails(run("app", "list", database=url), "DATABASE")
     fails(run("serve", database=game.database, redis="redis://[x"), "REDIS")
     fails(run("app", "list", database="postgresql://u:hunter@2@127.0.0.1:1/db"), "%40")
-    fails(game.run("achievements", "delete", "5"), "Unknown Achievement", "990001")
+    fails(game.run("achievements", "delete", "5"), "Unknown Achievement", "990001", "`achievements list`")
+    fails(game.run("achievements", "list", "--application", "5"), "Unknown Application", "`app list`")
     assert "try again" not in game.run("achievements", "delete", "5").err
     fails_usage = run("achievements", "list", url=game.service.url)
     assert (fails_usage.status, "DISCORD_ACHIEVEMENTS_APPLICATION" in fails_usage.err) == (2, True)
@@ -174,13 +244,18 @@ def test_show_settings_prints_every_setting_and_no_password() -> None:
     assert lines["DISCORD_ACHIEVEMENTS_DATABASE"].startswith("postgresql://me:***@host/x")
 
 
-def test_applications(game: Game) -> None:
-    other = value("app", "create", "Another — Spiel", database=game.database)
-    listed = value("app", "list", database=game.database)
-    assert [(entry["application_id"], entry["name"]) for entry in listed] == [
-        (game.application_id, "My Game"),
-        (other["application_id"], "Another — Spiel"),
-    ]
+def test_applications_are_listed(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path.as_posix()}/service.sqlite3"
+    assert value("app", "list", database=database) == []
+    names = ["My Game", "Another — Spiel"]
+    made = [value("app", "create", name, database=database)["application_id"] for name in names]
+    listed = value("app", "list", database=database)
+    assert [(entry["application_id"], entry["name"]) for entry in listed] == list(zip(made, names, strict=True))
+
+
+def test_a_bot_token_is_for_one_application_until_it_is_replaced(game: Game) -> None:
+    other = value("app", "create", "Another", database=game.database)
+    fails(game.run("achievements", "list", "--application", other["application_id"]), "BOT_TOKEN", "--application")
     with Client(game.service.host, f"Bot {other['bot_token']}") as before:
         path = definitions_path(application_id=other["application_id"])
         assert before.get(path).status_code == 200
@@ -278,8 +353,8 @@ secret = true
 """
 
 
-def test_a_catalogue_makes_an_application_and_brings_it_up_to_date(tmp_path: Path) -> None:
-    database = f"sqlite:///{tmp_path.as_posix()}/service.sqlite3"
+def test_a_catalogue_makes_an_application_and_brings_it_up_to_date(game: Game, tmp_path: Path) -> None:
+    database = game.database
     file = tmp_path / "achievements.toml"
     file.write_text(CATALOGUE)
     (tmp_path / "icons").mkdir()
@@ -294,34 +369,34 @@ def test_a_catalogue_makes_an_application_and_brings_it_up_to_date(tmp_path: Pat
 
     win, hidden, new = "580159119969878046", "580159119969878047", "580159119969878048"
     assert imported() == {"created": [], "changed": [], "unchanged": [win, hidden], "not_in_file": []}
-    with running(database) as service:
-        game = Game(service, database, made["application_id"], made["bot_token"])
-        one, two = game.value("achievements", "list")
-        assert (one["id"], one["name"], one["name_localizations"]) == (win, "Win the Game", {"de": "Gewinne das Spiel"})
-        assert (two["id"], two["secret"], two["description"]) == (hidden, True, "Found.")
-        (tmp_path / "other.png").write_bytes(small_png())
-        uploaded = game.value("achievements", "update", hidden, "--icon", str(tmp_path / "other.png"))
+    new_game = Game(game.service, database, made["application_id"], made["bot_token"])
+    one, two = new_game.value("achievements", "list")
+    assert (one["id"], one["name"], one["name_localizations"]) == (win, "Win the Game", {"de": "Gewinne das Spiel"})
+    assert (two["id"], two["secret"], two["description"]) == (hidden, True, "Found.")
+    (tmp_path / "other.png").write_bytes(small_png())
+    uploaded = new_game.value("achievements", "update", hidden, "--icon", str(tmp_path / "other.png"))
 
-        file.write_text(CATALOGUE.replace(hidden, new).replace("You won!", "Well done!"))
-        assert imported() == {"created": [new], "changed": [win], "unchanged": [], "not_in_file": [hidden]}
-        file.write_text(CATALOGUE.replace("Found.", "Found it."))
-        assert imported()["changed"] == [win, hidden]
-        listed = {entry["id"]: entry for entry in game.value("achievements", "list")}
-        assert listed[hidden] == uploaded | {"description": "Found it."}, "an icon that the file does not name stays"
-        assert set(listed) == {win, hidden, new}
-        with Client(service.host) as anyone:
-            address = f"/app-assets/{made['application_id']}/achievements/{win}/icons/{listed[win]['icon_hash']}.png"
-            assert anyone.site(address).content == default_icon().content
+    file.write_text(CATALOGUE.replace(hidden, new).replace("You won!", "Well done!"))
+    assert imported() == {"created": [new], "changed": [win], "unchanged": [], "not_in_file": [hidden]}
+    assert f"Kept, although not in {file}: {hidden}" in run("app", "import", str(file), database=database).out
+    file.write_text(CATALOGUE.replace("Found.", "Found it."))
+    assert imported()["changed"] == [win, hidden]
+    listed = {entry["id"]: entry for entry in new_game.value("achievements", "list")}
+    assert listed[hidden] == uploaded | {"description": "Found it."}, "an icon that the file does not name stays"
+    assert set(listed) == {win, hidden, new}
+    with Client(game.service.host) as anyone:
+        address = f"/app-assets/{made['application_id']}/achievements/{win}/icons/{listed[win]['icon_hash']}.png"
+        assert anyone.site(address).content == default_icon().content
 
 
 @pytest.mark.parametrize(
     ("arguments", "look", "sees"),
     [(["create", "X", "--catalogue"], "application", None), (["import"], "achievements", [])],
 )
-def test_another_process_that_is_faster_is_told_in_one_line(
+def test_another_process_that_is_faster_is_reported_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], look: str, sees: object
 ) -> None:
-    """Between the look at what there is and the change, somebody else makes the same."""
+    """Between the check and the change, another process creates the same."""
     database = f"sqlite:///{tmp_path.as_posix()}/service.sqlite3"
     file = tmp_path / "achievements.toml"
     file.write_text(CATALOGUE.replace('icon = "icons/win.png"', ""))
@@ -332,7 +407,7 @@ def test_another_process_that_is_faster_is_told_in_one_line(
     assert re.fullmatch(r"Error: .+ already exists.*\n", done.stderr)
 
 
-def test_every_wrong_icon_of_a_catalogue_is_told_and_nothing_is_made(tmp_path: Path) -> None:
+def test_every_wrong_icon_of_a_catalogue_is_reported_and_nothing_is_created(tmp_path: Path) -> None:
     database = f"sqlite:///{tmp_path.as_posix()}/service.sqlite3"
     file = tmp_path / "achievements.toml"
     file.write_text(CATALOGUE.replace("secret = true", 'icon = "missing.png"').replace("icons/win.png", "fake.png"))
