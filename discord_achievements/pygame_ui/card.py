@@ -6,8 +6,8 @@ from pygame import Rect, Surface
 
 from ..domain.models import Achievement, UserAchievement
 from . import paint
-from .style import Look
-from .texts import date_of
+from .dates import date_of
+from .style import Style
 
 HEIGHT, _PADDING, _ICON, _SHIELD = 96, 16, 64, 22
 
@@ -18,7 +18,7 @@ def icon_size(scale: float) -> int:
 
 
 def paint_card(
-    look: Look,
+    style: Style,
     definition: Achievement,
     progress: UserAchievement,
     icon: Surface,
@@ -27,13 +27,13 @@ def paint_card(
     locale: str,
 ) -> Surface:
     """Return the picture of an achievement: icon, name, description, and how far the player is."""
-    theme, writer, words = look.theme, look.writer, look.words
+    theme, writer, texts = style.theme, style.writer, style.texts
     done = progress.unlocked
 
     def px(units: float) -> int:
         return round(units * scale)
 
-    card = blank(look, size, scale, done=done).copy()
+    card = blank(style, size, scale, done=done).copy()
     card.blit(icon, icon.get_rect(center=(px(_PADDING) + px(_ICON) // 2, size[1] // 2)))
     left = px(_PADDING + _ICON + 16)
     room = size[0] - left - px(_PADDING + 4)
@@ -61,8 +61,8 @@ def paint_card(
         card.blit(line, (left, y))
         y += px(16)
     if done:
-        when = words.unlocked_on.format(date=date_of(progress.unlocked_at, locale)) if progress.unlocked_at else ""
-        foot = writer.fitted(when or words.unlocked, room, (px(12), px(11)), theme.accent)
+        when = texts.unlocked_on.format(date=date_of(progress.unlocked_at, locale)) if progress.unlocked_at else ""
+        foot = writer.fitted(when or texts.unlocked, room, (px(12), px(11)), theme.accent)
         card.blit(foot, foot.get_rect(midleft=(left, foot_y)))
     else:
         number = writer.line(f"{progress.percent_complete} %", px(12), theme.muted)
@@ -73,17 +73,17 @@ def paint_card(
     return card
 
 
-def blank(look: Look, size: tuple[int, int], scale: float, *, done: bool) -> Surface:
+def blank(style: Style, size: tuple[int, int], scale: float, *, done: bool) -> Surface:
     """Return an empty card."""
-    theme = look.theme
+    theme = style.theme
     border = paint.mix(theme.border, theme.accent, 0.6) if done else theme.border
     fill = theme.panel_unlocked if done else theme.panel
     return paint.panel(size, fill, border, round(20 * scale * theme.roundness), 1.0, max(1.0, 1.2 * scale))
 
 
-def ring(look: Look, box: Rect, scale: float) -> tuple[Surface, tuple[int, int]]:
+def ring(style: Style, box: Rect, scale: float) -> tuple[Surface, tuple[int, int]]:
     """Return the frame around the selected entry, and where it goes."""
-    theme = look.theme
+    theme = style.theme
     width = max(2, round(2.5 * scale))
     outer = box.inflate(2 * width, 2 * width)
     radius = round(20 * scale * theme.roundness) + width

@@ -10,7 +10,7 @@ from ..domain.models import UserAchievement
 from ..domain.result import Result
 from . import paint
 from .icons import IconMaker
-from .style import Look, checked_factor, scale_of
+from .style import Style, checked_factor, scale_of
 from .theme import DARK, Theme
 from .toast_queue import ANCHORS, Anchor
 
@@ -52,7 +52,7 @@ class ProgressIndicator:
         self.reduced_motion = reduced_motion
         self._manager = manager
         self._factor = checked_factor(scale)
-        self._look = Look(manager, theme, None, icon)
+        self._style = Style(manager, theme, None, icon)
         self._has_list = False
         self._percents: dict[int, int] = {}
         self._shown: UserAchievement | None = None
@@ -70,8 +70,8 @@ class ProgressIndicator:
 
     def update(self, dt_s: float) -> None:
         """Let `dt_s` seconds pass: call it once per frame, after `run_callbacks()`."""
-        if self._look.background.arrived:
-            self._look.background.deliver()
+        if self._style.background.arrived:
+            self._style.background.deliver()
         shown = self._shown
         if shown is None:
             return
@@ -89,8 +89,8 @@ class ProgressIndicator:
             return None
         size = surface.get_size()
         scale = scale_of(size, self._factor)
-        icon = self._look.icons.get(shown, round(_ICON * scale))
-        key = (shown, round(self._bar_percent), icon, scale, self._look.version)
+        icon = self._style.icons.get(shown, round(_ICON * scale))
+        key = (shown, round(self._bar_percent), icon, scale, self._style.version)
         if self._picture is None or key != self._picture_key:
             try:
                 name = self._manager.get_achievement(shown.achievement_id).name
@@ -136,7 +136,7 @@ class ProgressIndicator:
         self._shown = achievement
 
     def _paint(self, name: str, shown: UserAchievement, icon: Surface, scale: float, surface_width: int) -> Surface:
-        theme, writer = self._look.theme, self._look.writer
+        theme, writer = self._style.theme, self._style.writer
 
         def px(units: float) -> int:
             return round(units * scale)

@@ -20,8 +20,8 @@ from . import card, paint
 from .controls import Controls, Step
 from .icons import IconMaker
 from .rows import Filter, Grid, Rows, Scroll
-from .style import Look, check_callable, checked_factor, scale_of
-from .texts import Words
+from .style import Style, check_callable, checked_factor, scale_of
+from .texts import Texts
 from .theme import DARK, Theme
 
 _MARGIN, _HEADER, _FOOTER, _COLUMN_MIN, _GAP = 44, 134, 26, 460, 12
@@ -57,7 +57,7 @@ class AchievementsScreen:
     Page Up and Down, Home, End, the wheel, a controller's pad and left stick scroll; Tab, Q, E and the shoulder
     buttons change the filter.
 
-    `theme`, `scale`, `words`, `icon` and `reduced_motion` are those of `Toasts`. `on_text(text)` gets the entry that
+    `theme`, `scale`, `texts`, `icon` and `reduced_motion` are those of `Toasts`. `on_text(text)` gets the entry that
     keys or buttons have moved to, for a screen reader.
 
     Raises `ValueError` for an argument that is out of range, `TypeError` for one of another kind.
@@ -73,14 +73,14 @@ class AchievementsScreen:
         reduced_motion: bool = False,
         on_text: Callable[[str], object] | None = None,
         icon: IconMaker | None = None,
-        words: Words | None = None,
+        texts: Texts | None = None,
     ) -> None:
         check_callable("on_text", on_text)
         self.reduced_motion = reduced_motion
         self.on_text = on_text
         self._manager = manager
         self._factor = checked_factor(scale)
-        self._look = Look(manager, theme, words, icon)
+        self._style = Style(manager, theme, texts, icon)
         self._controls = Controls()
         self._rows = Rows()
         self._scroll = Scroll()
@@ -119,8 +119,8 @@ class AchievementsScreen:
 
     def update(self, dt_s: float) -> None:
         """Let `dt_s` seconds pass: call it once per frame, after `run_callbacks()`."""
-        if self._look.background.arrived:
-            self._look.background.deliver()
+        if self._style.background.arrived:
+            self._style.background.deliver()
         if not self._is_open:
             return
         dt_s = max(0.0, min(dt_s, _LONGEST_FRAME_S))
@@ -159,7 +159,7 @@ class AchievementsScreen:
         """Draw the list, if it is open, over the whole of `surface`."""
         if not self._is_open:
             return
-        key = (surface.get_size(), self._look.version)
+        key = (surface.get_size(), self._style.version)
         layout = self._layout
         if layout is None or key != self._layout_key:
             layout = self._lay_out(surface.get_size())
@@ -167,7 +167,7 @@ class AchievementsScreen:
         limit = layout.grid.scroll_max(len(self._rows.shown))
         if self._scroll.goal > limit:
             self._scroll.go(limit, limit)
-        theme = self._look.theme
+        theme = self._style.theme
         surface.blit(paint.ground(surface.get_size(), theme.backdrop, theme.backdrop_opacity), (0, 0))
         self._draw_header(surface, layout)
         if self._rows.shown:
@@ -245,8 +245,8 @@ class AchievementsScreen:
         found = self._entry(self._rows.shown[self._rows.selected])
         if found is not None:
             definition, progress = found
-            words = self._look.words
-            state = words.unlocked if progress.unlocked else f"{progress.percent_complete} %"
+            texts = self._style.texts
+            state = texts.unlocked if progress.unlocked else f"{progress.percent_complete} %"
             self.on_text(f"{definition.name}. {definition.description} {state}.")
 
     def _choose(self, wanted: Filter) -> None:
@@ -312,9 +312,9 @@ class AchievementsScreen:
         view = Rect(margin, px(_HEADER), size[0] - 2 * margin, size[1] - px(_HEADER) - px(_FOOTER))
         columns = max(1, min(3, (view.width + px(_GAP)) // px(_COLUMN_MIN)))
         cell = ((view.width - (columns - 1) * px(_GAP)) // columns, px(card.HEIGHT))
-        writer, words = self._look.writer, self._look.words
+        writer, texts = self._style.writer, self._style.texts
         x, tabs = margin, []
-        for name in (words.all, words.unlocked, words.locked):
+        for name in (texts.all, texts.unlocked, texts.locked):
             tabs.append(Rect(x, px(84), writer.width(name, px(14)) + px(28), px(32)))
             x = tabs[-1].right + px(8)
         close = Rect(0, 0, px(34), px(34))
@@ -330,7 +330,7 @@ class AchievementsScreen:
         return layout
 
     def _draw_header(self, surface: Surface, layout: _Layout) -> None:
-        theme, writer, words, rows = self._look.theme, self._look.writer, self._look.words, self._rows
+        theme, writer, texts, rows = self._style.theme, self._style.writer, self._style.texts, self._rows
         scale, view = layout.scale, layout.grid.view
 
         def px(units: float) -> int:
@@ -339,16 +339,16 @@ class AchievementsScreen:
         surface.blit(paint.cross(layout.close.width, theme.muted, 2.6 * scale), layout.close)
         right = layout.close.x - px(12)
         if rows.total:
-            tally = writer.line(words.tally.format(n=rows.unlocked, total=rows.total), px(15), theme.accent)
+            tally = writer.line(texts.tally.format(n=rows.unlocked, total=rows.total), px(15), theme.accent)
             width = max(tally.get_width(), min(px(200), view.width // 3))
             surface.blit(tally, tally.get_rect(bottomright=(right, px(52))))
             share = 100 * rows.unlocked / rows.total
             bar = paint.bar_of((width, max(3, px(6))), share, theme.accent, theme.track)
             surface.blit(bar, (right - width, px(57)))
             right -= width + px(16)
-        title = writer.fitted(words.title, right - view.x, (px(36), px(30), px(24), px(20)), theme.text)
+        title = writer.fitted(texts.title, right - view.x, (px(36), px(30), px(24), px(20)), theme.text)
         surface.blit(title, title.get_rect(midleft=(view.x, px(50))))
-        for wanted, name, tab in zip(Filter, (words.all, words.unlocked, words.locked), layout.tabs, strict=True):
+        for wanted, name, tab in zip(Filter, (texts.all, texts.unlocked, texts.locked), layout.tabs, strict=True):
             chosen = wanted is rows.filter
             fill = theme.accent if chosen else theme.panel
             border = theme.accent if chosen else theme.border
@@ -370,7 +370,7 @@ class AchievementsScreen:
             picture = self._card(rows.shown[index], grid.cell, layout.scale, perf_counter() < stop_at)
             blits.append((picture, box.topleft))
             if self._shows_selection and index == rows.selected:
-                blits.append(card.ring(self._look, box, layout.scale))
+                blits.append(card.ring(self._style, box, layout.scale))
         surface.blits(blits, doreturn=False)
         surface.set_clip(clip)
         surface.blits(edges, doreturn=False)
@@ -392,19 +392,19 @@ class AchievementsScreen:
         return edges
 
     def _card(self, achievement_id: int, size: tuple[int, int], scale: float, has_time: bool) -> Surface:
-        look = self._look
+        style = self._style
         entry = self._entry(achievement_id)
         if entry is None:
-            return card.blank(look, size, scale, done=False)
+            return card.blank(style, size, scale, done=False)
         definition, progress = entry
-        icon = look.icons.get(progress, card.icon_size(scale))
-        key = (progress, definition.name, definition.description, icon, size, look.version)
+        icon = style.icons.get(progress, card.icon_size(scale))
+        key = (progress, definition.name, definition.description, icon, size, style.version)
         picture = self._cards.get(key)
         if picture is None:
             if not has_time:
-                return card.blank(look, size, scale, done=progress.unlocked)
+                return card.blank(style, size, scale, done=progress.unlocked)
             locale = self._manager.locale
-            picture = card.paint_card(look, definition, progress, icon, size, scale, locale)
+            picture = card.paint_card(style, definition, progress, icon, size, scale, locale)
             self._cards[key] = picture
         else:
             self._cards.move_to_end(key)
@@ -423,25 +423,25 @@ class AchievementsScreen:
     def _draw_scroll_bar(self, surface: Surface, layout: _Layout) -> None:
         handle = self._handle(layout)
         if handle is not None:
-            theme, radius = self._look.theme, layout.bar.width // 2
+            theme, radius = self._style.theme, layout.bar.width // 2
             surface.blit(paint.panel(layout.bar.size, theme.track, theme.track, radius, 0.6), layout.bar)
             color = theme.accent if self._grabbed is not None else theme.muted
             surface.blit(paint.panel(handle.size, color, color, radius, 1.0), handle)
 
     def _draw_message(self, surface: Surface, layout: _Layout) -> None:
         """What stands where the list would be: loading, empty, or why there is none."""
-        theme, writer, words, scale = self._look.theme, self._look.writer, self._look.words, layout.scale
+        theme, writer, texts, scale = self._style.theme, self._style.writer, self._style.texts, layout.scale
         center = layout.grid.view.center
         if self._rows.total:
-            message = words.none_unlocked if self._rows.filter is Filter.UNLOCKED else words.none_locked
+            message = texts.none_unlocked if self._rows.filter is Filter.UNLOCKED else texts.none_locked
         elif self._result is None:
             self._draw_spinner(surface, (center[0], center[1] - round(44 * scale)), scale)
-            message = words.loading
+            message = texts.loading
         elif self._result is Result.OK:
-            message = words.empty
+            message = texts.empty
         else:
-            message = words.failed.format(why=self._result.name.replace("_", " ").lower())
-            label = writer.line(words.retry, round(15 * scale), theme.panel)
+            message = texts.failed.format(why=self._result.name.replace("_", " ").lower())
+            label = writer.line(texts.retry, round(15 * scale), theme.panel)
             size = (label.get_width() + round(36 * scale), round(38 * scale))
             button = Rect((0, 0), size)
             button.midtop = (center[0], center[1] + round(30 * scale))
@@ -459,17 +459,17 @@ class AchievementsScreen:
         for number in range(8):
             angle = 2 * pi * number / 8
             share = ((number - turn) % 8 + 1) / 8
-            dot = paint.dot(max(2, round(3.5 * scale)), self._look.theme.accent, round(0.15 + 0.85 * share, 2))
+            dot = paint.dot(max(2, round(3.5 * scale)), self._style.theme.accent, round(0.15 + 0.85 * share, 2))
             at = (center[0] + cos(angle) * 18 * scale, center[1] + sin(angle) * 18 * scale)
             surface.blit(dot, dot.get_rect(center=at))
 
     def _draw_notice(self, surface: Surface, layout: _Layout) -> None:
         """A line at the foot: the list may be old, or nothing is being saved."""
-        words, theme, writer, scale = self._look.words, self._look.theme, self._look.writer, layout.scale
+        texts, theme, writer, scale = self._style.texts, self._style.theme, self._style.writer, layout.scale
         if self._manager.storage_error is not None:
-            message = words.not_saved
+            message = texts.not_saved
         elif self._rows.total and (self._result not in (None, Result.OK) or self._manager.is_online is False):
-            message = words.offline
+            message = texts.offline
         else:
             return
         room = surface.get_width() - 4 * layout.grid.view.x

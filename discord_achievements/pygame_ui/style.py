@@ -6,34 +6,34 @@ from ..client.manager import AchievementManager
 from .background import Background
 from .icons import IconMaker, Icons
 from .text import Writer
-from .texts import Words, words_for
+from .texts import Texts, texts_for
 from .theme import Theme
 
 _DESIGNED_FOR = (1280, 720)
 _STEP = 0.05
 
 
-class Look:
+class Style:
     """One widget's means of drawing. Raises `TypeError` for an argument of another kind."""
 
-    def __init__(self, manager: AchievementManager, theme: Theme, words: Words | None, icon: IconMaker | None) -> None:
+    def __init__(self, manager: AchievementManager, theme: Theme, texts: Texts | None, icon: IconMaker | None) -> None:
         if not isinstance(theme, Theme):
             raise TypeError(f"theme is {theme!r:.60}; allowed are DARK, LIGHT or a Theme of your own")
-        if not (words is None or isinstance(words, Words)):
-            raise TypeError(f"words is {words!r:.60}; allowed are Words, say ENGLISH._replace(title='Trophies')")
+        if not (texts is None or isinstance(texts, Texts)):
+            raise TypeError(f"texts is {texts!r:.60}; allowed are Texts, say ENGLISH._replace(title='Trophies')")
         check_callable("icon", icon)
         self.theme = theme
         self.background = Background()
         self.icons = Icons(manager, theme, self.background, icon)
         self.writer = Writer(theme.fonts, self.background, manager.locale)
         self._manager = manager
-        self._own_words = words
+        self._own_texts = texts
 
     @property
-    def words(self) -> Words:
+    def texts(self) -> Texts:
         """The texts in the language that the manager has now."""
         self.writer.locale = self._manager.locale
-        return self._own_words or words_for(self._manager.locale)
+        return self._own_texts or texts_for(self._manager.locale)
 
     @property
     def version(self) -> tuple[str, int]:

@@ -17,8 +17,8 @@ from . import paint
 from .announced import Announced
 from .icons import IconMaker
 from .sound import UnlockSound
-from .style import Look, check_callable, checked_factor, scale_of
-from .texts import Words
+from .style import Style, check_callable, checked_factor, scale_of
+from .texts import Texts
 from .theme import DARK, Theme
 from .toast_queue import ANCHORS, Anchor, Entry, Toast, ToastQueue
 
@@ -51,7 +51,7 @@ class Toasts:
       toast as a sentence, for a screen reader.
     * `sound`: True for a small chime on unlocks, or a `pygame.mixer.Sound`.
     * `icon(user_achievement, size)` may return a surface to draw instead of the achievement's icon.
-    * `words` replaces the texts, which come in the manager's `locale`; `theme` the colours and fonts.
+    * `texts` replaces the texts, which come in the manager's `locale`; `theme` the colours and fonts.
 
     It fetches the list once. What was announced is remembered in the manager's `data_dir`.
 
@@ -75,7 +75,7 @@ class Toasts:
         on_text: Callable[[str], object] | None = None,
         sound: bool | pygame.mixer.Sound = False,
         icon: IconMaker | None = None,
-        words: Words | None = None,
+        texts: Texts | None = None,
     ) -> None:
         if anchor not in ANCHORS:
             raise ValueError(f"anchor is {anchor!r}; allowed are {', '.join(ANCHORS)}")
@@ -93,8 +93,8 @@ class Toasts:
         self._factor = checked_factor(scale)
         self._progress_step = progress_step
         self._wants_missed = missed
-        self._look = Look(manager, theme, words, icon)
-        self._announced = Announced(manager.data_dir, self._look.background)
+        self._style = Style(manager, theme, texts, icon)
+        self._announced = Announced(manager.data_dir, self._style.background)
         self._started_at_us = manager.clock.at_us()
         self._queue = ToastQueue(stay_s, stay_min_s, _MOVE_REDUCED_S if reduced_motion else _MOVE_S)
         self._percents: dict[int, int] = {}
@@ -104,7 +104,7 @@ class Toasts:
         self._picture: Surface | None = None
         self._picture_key: tuple[object, ...] = ()
         self._panel_size = (0, 0)
-        self._sound = UnlockSound(sound, self._look.background)
+        self._sound = UnlockSound(sound, self._style.background)
         manager.on_user_achievement_update.connect(self._on_update)
         manager.fetch_user_achievements(self._on_fetched)
 
@@ -118,7 +118,7 @@ class Toasts:
 
         What `on_toast` and `on_text` raise comes through.
         """
-        if self._active or self._look.background.arrived:
+        if self._active or self._style.background.arrived:
             self._step(dt_s)
 
     def draw(self, surface: Surface) -> Rect | None:
@@ -202,7 +202,7 @@ class Toasts:
     # What is shown when
 
     def _step(self, dt_s: float) -> None:
-        self._look.background.deliver()
+        self._style.background.deliver()
         if not self._active:
             return
         self._sound.prepare()
@@ -251,9 +251,9 @@ class Toasts:
             definition = self._manager.get_achievement(achievement.achievement_id)
         except ResultError:
             return None  # deleted on the service while it waited
-        words = self._look.words
+        texts = self._style.texts
         percent = None if achievement.unlocked else achievement.percent_complete
-        headline = words.headline if achievement.unlocked else words.progress
+        headline = texts.headline if achievement.unlocked else texts.progress
         return Toast(achievement, headline, definition.name, definition.description, percent)
 
     # How it looks
@@ -263,8 +263,8 @@ class Toasts:
         size = surface.get_size()
         scale = scale_of(size, self._factor)
         percent = None if toast.percent_complete is None else round(entry.shown_percent)
-        icon = self._look.icons.get(toast.achievement, round(_ICON * scale))
-        key = (toast, icon, percent, len(self._queue.waiting), scale, size[0], self._look.version)
+        icon = self._style.icons.get(toast.achievement, round(_ICON * scale))
+        key = (toast, icon, percent, len(self._queue.waiting), scale, size[0], self._style.version)
         if self._picture is None or key != self._picture_key:
             self._picture = self._paint(toast, icon, percent, scale, size[0])
             self._picture_key = key
@@ -279,7 +279,7 @@ class Toasts:
         return surface.blit(self._picture, (box.x - blur, box.y - blur))
 
     def _paint(self, toast: Toast, icon: Surface, percent: int | None, scale: float, surface_width: int) -> Surface:
-        theme, writer = self._look.theme, self._look.writer
+        theme, writer = self._style.theme, self._style.writer
 
         def px(units: float) -> int:
             return round(units * scale)
@@ -334,7 +334,7 @@ class Toasts:
         waiting = len(self._queue.waiting)
         if not waiting:
             return None
-        theme, writer = self._look.theme, self._look.writer
+        theme, writer = self._style.theme, self._style.writer
         number = writer.line(f"+{waiting}", px(12), theme.panel)
         size = (number.get_width() + px(14), number.get_height() + px(4))
         badge = paint.panel(size, theme.accent, theme.accent, size[1] // 2, 1.0).copy()

@@ -86,7 +86,7 @@ def toasts(folder: Path, size: tuple[int, int], theme: Theme, locale: str) -> Su
         for achievement_id in (101, 100, 104):
             game.manager.set_user_achievement(achievement_id, 100)
         game.play(0.5)
-        game.until(lambda: _drawn(first, size) and first._look.icons._ready)
+        game.until(lambda: _drawn(first, size) and first._style.icons._ready)
         _settle(game)
         game.play(0.2)
         first.draw(surface)
@@ -136,7 +136,7 @@ def achievements_list(folder: Path, size: tuple[int, int], theme: Theme, locale:
 def _looks_done(game: Game, screen: AchievementsScreen, size: tuple[int, int]) -> bool:
     screen.draw(Surface(size))
     _settle(game)
-    icons = screen._look.icons._ready
+    icons = screen._style.icons._ready
     return bool(icons) and all(icons.values())
 
 

@@ -212,10 +212,10 @@ class Drawn:
     def __init__(self, screen: AchievementsScreen) -> None:
         surface = Surface(SIZE)
         screen.draw(surface)
-        self.message = pygame.mask.from_threshold(surface, screen._look.theme.muted, (20, 20, 20)).count()
-        self.warning = pygame.mask.from_threshold(surface, screen._look.theme.warning, (12, 12, 12)).count()
+        self.message = pygame.mask.from_threshold(surface, screen._style.theme.muted, (20, 20, 20)).count()
+        self.warning = pygame.mask.from_threshold(surface, screen._style.theme.warning, (12, 12, 12)).count()
         self.accent = pygame.mask.from_threshold(
-            surface.subsurface((0, 140, 1280, 560)), screen._look.theme.accent, (12, 12, 12)
+            surface.subsurface((0, 140, 1280, 560)), screen._style.theme.accent, (12, 12, 12)
         ).count()
 
 

@@ -1,4 +1,4 @@
-"""Words in all of Discord's locales, dates as each writes them, and the font for every letter."""
+"""Texts and dates in all of Discord's locales, and the font for every letter."""
 
 from __future__ import annotations
 
@@ -14,29 +14,38 @@ from discord_achievements.domain.localization import LOCALES
 from discord_achievements.pygame_ui import Theme
 from discord_achievements.pygame_ui.background import Background
 from discord_achievements.pygame_ui.cmap import characters
+from discord_achievements.pygame_ui.dates import date_of
 from discord_achievements.pygame_ui.fonts import Fonts, clusters, families
 from discord_achievements.pygame_ui.text import Writer
-from discord_achievements.pygame_ui.texts import ENGLISH, Words, date_of, words_for
+from discord_achievements.pygame_ui.texts import ENGLISH, Texts, texts_for
 
 LISTED = json.loads((Path(__file__).parents[1] / "data" / "locales.json").read_text("utf-8"))["locales"]
-PLACES = {"tally": {"n", "total"}, "unlocked_on": {"date"}, "failed": {"why"}}
+
+
+def placeholders(text: str) -> list[str]:
+    return sorted(field for _, field, _, _ in string.Formatter().parse(text) if field is not None)
+
+
+def test_the_english_texts_have_the_documented_placeholders() -> None:
+    found = {name: placeholders(text) for name, text in ENGLISH._asdict().items() if placeholders(text)}
+    assert found == {"tally": ["n", "total"], "unlocked_on": ["date"], "failed": ["why"]}
 
 
 @pytest.mark.parametrize("locale", LISTED)
-def test_every_locale_has_its_words(locale: str) -> None:
-    words = words_for(locale)
-    assert (words == ENGLISH) is locale.startswith("en")
-    for name, text in words._asdict().items():
+def test_every_translation_has_all_texts_with_the_placeholders_of_the_english(locale: str) -> None:
+    texts = texts_for(locale)
+    assert (texts == ENGLISH) is locale.startswith("en")
+    for name, text in texts._asdict().items():
         assert text.strip()
-        assert {field for _, field, _, _ in string.Formatter().parse(text) if field} == PLACES.get(name, set()), name
-    assert len({words.all, words.unlocked, words.locked}) == 3
+        assert placeholders(text) == placeholders(getattr(ENGLISH, name)), name
+    assert len({texts.all, texts.unlocked, texts.locked}) == 3
 
 
 def test_unknown_languages_get_english_and_relatives_their_own() -> None:
-    assert words_for("xx") == ENGLISH
-    assert words_for("es-419") == words_for("es-ES")
-    assert words_for("de_AT") == words_for("de")
-    assert isinstance(words_for("ja"), Words)
+    assert texts_for("xx") == ENGLISH
+    assert texts_for("es-419") == texts_for("es-ES")
+    assert texts_for("de_AT") == texts_for("de")
+    assert isinstance(texts_for("ja"), Texts)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +70,7 @@ def writer() -> Writer:
 @pytest.mark.parametrize("locale", ["da", "de", "fr", "hr", "lt", "hu", "pl", "ro", "tr", "cs", "el", "bg", "ru", "uk"])
 def test_pygames_own_font_has_latin_greek_and_cyrillic(locale: str) -> None:
     fonts = Fonts((), Background())
-    assert all(fonts.face_of_all(text) for text in words_for(locale))
+    assert all(fonts.face_of_all(text) for text in texts_for(locale))
 
 
 def test_lines_fit_and_a_cut_one_says_so(writer: Writer) -> None:

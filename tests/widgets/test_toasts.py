@@ -350,10 +350,10 @@ def test_it_speaks_the_language_that_the_manager_has_at_that_moment(tmp_path: Pa
     assert heard == ["Erfolg freigeschaltet: Sieg. Gewonnen!", "Osiągnięcie odblokowane: Number 1. Do it 1 times."]
 
 
-def test_the_game_may_bring_its_own_words(game: Game) -> None:
+def test_the_game_may_bring_its_own_texts(game: Game) -> None:
     heard: list[str] = []
     game.widgets = [
-        Toasts(game.manager, words=ENGLISH._replace(headline="Trophy earned"), on_text=heard.append),
+        Toasts(game.manager, texts=ENGLISH._replace(headline="Trophy earned"), on_text=heard.append),
     ]
     game.manager.set_user_achievement(100, 100)
     game.play(2)
@@ -522,7 +522,7 @@ def test_an_argument_out_of_range_is_refused(game: Game, options: dict[str, obje
         {"sound": "x.wav"},
         {"sound": None},
         {"theme": "dark"},
-        {"words": "de"},
+        {"texts": "de"},
         {"icon": "icon.png"},
         {"on_toast": "show"},
         {"on_text": 5},
