@@ -34,6 +34,11 @@ class Texts(NamedTuple):
     retry: str
     not_saved: str
 
+    @property
+    def filters(self) -> tuple[str, str, str]:
+        """The names of the filters, in the order in which the list shows them."""
+        return self.all, self.unlocked, self.locked
+
 
 ENGLISH = Texts(
     headline="Achievement unlocked",

@@ -203,7 +203,7 @@ def test_a_thousand_entries_paint_only_what_is_seen(tmp_path: Path) -> None:
         for _ in range(100):
             see(game, screen, frames=1)
         assert screen._rows.total == 1000
-        assert len(screen._cards) < 60
+        assert len(screen._cards.kept) < 60
 
 
 class Drawn:
@@ -244,7 +244,7 @@ def test_what_only_the_server_can_grant_is_marked(tmp_path: Path) -> None:
         game.widgets = [screen]
         game.until(lambda: screen._result is Result.OK)
         see(game, screen)
-        plain, secure = list(screen._cards.values())
+        plain, secure = list(screen._cards.kept.values())
         top_right = pygame.Rect(0, 0, 60, 40)
         top_right.topright = plain.get_rect().topright
         differences = pygame.mask.from_threshold(
