@@ -9,8 +9,8 @@
         toasts.draw(surface)        # last, over everything else
 
 Works with pygame-ce and with pygame 2, on any surface: a window, a scaled one, or one that is uploaded to OpenGL.
-**Thread**: everything here belongs to the game's thread. What needs the disk (icons, fonts, what was announced) is
-read in the constructor or on a background thread, never while a frame is made.
+**Thread**: everything here belongs to the game's thread. Files (icons, fonts, which unlocks were shown) are read in the
+constructor or on a background thread, never while a frame is drawn.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which unlocks a player has been shown, remembered in a file beside the progress."""
+"""Remembers which unlocks a player has been shown, in a file next to the progress."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Players = dict[int, set[int]]
 class Announced:
     """The achievements that have been announced, for each player on this machine.
 
-    Read in the constructor, written on the background thread after each change: all of it, to a new file that then
-    takes the old one's place. What another process of the game has announced meanwhile is kept. Of a player who is
-    not `known` yet nothing is written before `settle`: half a memory would make old news look new.
+    The file is read in the constructor and replaced on the background thread after each change; what another process
+    of the game has announced meanwhile is kept. Nothing about a player is written before the player is `known` or
+    `settle` is called, since with half of the list old unlocks would look new.
 
     **Blocks**: the constructor, to read a small file.
     """
@@ -30,16 +30,16 @@ class Announced:
     def __init__(self, folder: Path, background: Background) -> None:
         self._path = folder / _FILE
         self._background = background
-        background.settle()  # what a manager before this one has announced may still be on its way to the file
+        background.settle()  # an earlier manager may still be writing the file
         self._players = self._usable()
         self._unsettled: Players = {}
-        self._nameless: set[int] = set()  # shown in this run, as long as the service had not told who plays
+        self._nameless: set[int] = set()  # shown in this run before the service said who plays
         self._is_queued = False
 
     def known(self, user_id: int) -> bool:
-        """Tell whether it is remembered what a player has been shown."""
+        """Return whether the file covers a player."""
         if user_id not in self._players and self._players.keys() == {_LOCAL}:
-            # Progress made alone goes to the first player who signs in, and so does what was shown of it.
+            # Progress made before signing in goes to the first player who signs in; so does what was shown of it.
             self._players[user_id] = set(self._players[_LOCAL])
         is_known = user_id in self._players
         if user_id != _LOCAL and self._nameless:
@@ -51,12 +51,12 @@ class Announced:
         return is_known
 
     def has(self, user_id: int, achievement_id: int) -> bool:
-        """Tell whether an unlock has been announced to a player."""
+        """Return whether an unlock has been announced to a player."""
         players = self._players if self.known(user_id) else self._unsettled
         return achievement_id in players.get(user_id, ())
 
     def add(self, user_id: int, achievement_id: int) -> None:
-        """Remember an unlock as announced."""
+        """Record an unlock as announced."""
         if user_id == _LOCAL:
             self._nameless.add(achievement_id)
         if self.known(user_id):
@@ -66,7 +66,7 @@ class Announced:
             self._unsettled.setdefault(user_id, set()).add(achievement_id)
 
     def settle(self, user_id: int, achievement_ids: Iterable[int]) -> None:
-        """Get to know a player; `achievement_ids`, and what has been added, is old news from now on."""
+        """Make a player `known`; `achievement_ids` and those added so far count as announced."""
         self._players[user_id] = self._unsettled.pop(user_id, set()).union(achievement_ids)
         self._save()
 
@@ -76,7 +76,7 @@ class Announced:
             self._background.run("remembering which achievements were announced", self._write)
 
     def _write(self) -> None:
-        self._is_queued = False  # what is added from here on is written next time
+        self._is_queued = False  # ids that are added from here on are written next time
         merged = self._usable()
         for user_id, ids in self._players.copy().items():
             merged.setdefault(user_id, set()).update(ids.copy())
@@ -91,7 +91,7 @@ class Announced:
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as exc:
-            _log.warning("%s cannot be read (%s); it is begun anew", self._path, exc)
+            _log.warning("%s cannot be read (%s); a new one is started", self._path, exc)
             return {}
 
 
@@ -101,4 +101,4 @@ def _read(path: Path) -> Players:
     try:
         return {int(user_id): {int(one) for one in ids} for user_id, ids in kept["players"].items()}
     except (KeyError, TypeError, AttributeError) as exc:
-        raise ValueError(f"it does not hold lists of ids: {exc!r}") from exc
+        raise ValueError(f"expected lists of ids: {exc!r}") from exc

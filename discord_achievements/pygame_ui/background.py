@@ -1,4 +1,4 @@
-"""Work that needs the disk, done on one thread beside the game's."""
+"""Runs work that needs the disk on a thread of its own."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from contextlib import suppress
 from typing import TypeVar
 
 _log = logging.getLogger("discord_achievements")
-# One thread for all widgets, started by the first work. The interpreter waits for it at exit, so what has been handed
-# over is done.
+# One thread for all widgets, started by the first work. The interpreter waits for it at exit, so all submitted work is
+# done.
 _executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="achievements-ui")
 T = TypeVar("T")
 
 
 class Background:
-    """Runs work elsewhere and hands what it returns back inside `deliver`.
+    """Runs work on the background thread and passes its values back inside `deliver`.
 
-    `arrived` is what waits for that; empty, there is nothing to deliver.
+    `arrived` holds the values that wait for `deliver`.
     """
 
     def __init__(self) -> None:
         self.arrived: deque[Callable[[], object]] = deque()
 
     def run(self, what: str, work: Callable[[], T], then: Callable[[T], object] | None = None) -> None:
-        """Have `work` done, then `then` called with its value. Work that fails is told in the log as `what`."""
+        """Run `work`, then have `deliver` call `then` with its value; a failure is logged under the name `what`."""
 
         def do() -> None:
             try:
                 value = work()
             except Exception:
-                _log.warning("%s failed; the game goes on without", what, exc_info=True)
+                _log.warning("%s failed; the game continues without it", what, exc_info=True)
                 return
             if then is not None:
                 self.arrived.append(lambda: then(value))
@@ -40,14 +40,14 @@ class Background:
         try:
             _executor.submit(do)
         except RuntimeError:
-            do()  # the interpreter is ending, and takes no more work; nobody plays any more
+            do()  # the interpreter is exiting and accepts no more work; the game is over, so it may block
 
     def settle(self) -> None:
-        """Wait until everything that has been handed over is done. **Blocks**: not for use during play."""
-        with suppress(RuntimeError):  # the interpreter is ending, and has waited already
+        """Wait until all submitted work is done. **Blocks**: not for use during play."""
+        with suppress(RuntimeError):  # the interpreter is exiting and has waited already
             _executor.submit(int).result()
 
     def deliver(self) -> None:
-        """Call what waits. **Thread**: the game's."""
+        """Pass on the values that have arrived. **Thread**: the game's."""
         while self.arrived:
             self.arrived.popleft()()

@@ -1,4 +1,4 @@
-"""One entry of the list, painted."""
+"""Paints one entry of the list."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEIGHT, _PADDING, _ICON, _SHIELD = 96, 16, 64, 22
 
 
 def icon_size(scale: float) -> int:
-    """Return the pixels of a card's icon."""
+    """Return the width and height of a card's icon in pixels."""
     return round(_ICON * scale)
 
 
@@ -26,7 +26,7 @@ def paint_card(
     scale: float,
     locale: str,
 ) -> Surface:
-    """Return the picture of an achievement: icon, name, description, and how far the player is."""
+    """Return the picture of an achievement: icon, name, description, and the player's progress."""
     theme, writer, texts = style.theme, style.writer, style.texts
     done = progress.unlocked
 
@@ -49,7 +49,7 @@ def paint_card(
     y = name_y + name.get_height()
     foot_y = size[1] - px(17)
     y += px(2)
-    # Two lines if they fit: some scripts are taller than others.
+    # Two lines only if they fit, since some scripts are taller than others.
     for lines_max in (2, 1):
         lines = [
             writer.line(line, px(13), theme.muted)
@@ -82,7 +82,7 @@ def blank(style: Style, size: tuple[int, int], scale: float, *, done: bool) -> S
 
 
 def ring(style: Style, box: Rect, scale: float) -> tuple[Surface, tuple[int, int]]:
-    """Return the frame around the selected entry, and where it goes."""
+    """Return the frame around the selected entry, and its place."""
     theme = style.theme
     width = max(2, round(2.5 * scale))
     outer = box.inflate(2 * width, 2 * width)

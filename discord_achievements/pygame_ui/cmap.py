@@ -1,4 +1,4 @@
-"""Which characters a font file can draw, read from its `cmap` table. Source: OpenType specification, cmap."""
+"""Reads which characters a font file can draw from its `cmap` table. Source: OpenType specification, cmap."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _UNICODE_TABLES = {(3, 10): 3, (0, 6): 3, (0, 4): 3, (3, 1): 2, (0, 3): 1, (0, 2
 
 
 def characters(font: bytes) -> frozenset[int]:
-    """Return the code points that a TrueType or OpenType font has (the first one of a collection).
+    """Return the code points of a TrueType or OpenType font; of a collection, those of its first font.
 
     Raises `ValueError` for anything else.
     """
     try:
         return frozenset(_code_points(font, _cmap_offset(font)))
     except (struct.error, IndexError) as exc:
-        raise ValueError(f"this is no TrueType or OpenType font: {exc}") from exc
+        raise ValueError(f"not a TrueType or OpenType font: {exc}") from exc
 
 
 def _cmap_offset(font: bytes) -> int:
@@ -26,7 +26,7 @@ def _cmap_offset(font: bytes) -> int:
         tag, _, offset, _ = struct.unpack_from(">4sIII", font, start + 12 + 16 * index)
         if tag == b"cmap":
             return int(offset)
-    raise ValueError("this is no TrueType or OpenType font: it has no cmap table")
+    raise ValueError("not a TrueType or OpenType font: it has no cmap table")
 
 
 def _code_points(font: bytes, cmap: int) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""What keys, buttons and sticks mean to the list: events in, steps out."""
+"""Translates keys, buttons and sticks into steps of the list."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _REPEAT_AFTER_S, _REPEAT_EVERY_S = 0.35, 0.07
 
 
 class Step(Enum):
-    """One thing that a player can want from the list."""
+    """One thing that a player can do in the list."""
 
     UP = auto()
     DOWN = auto()
@@ -37,12 +37,12 @@ _KEYS = {
     pygame.K_RETURN: Step.CONFIRM, pygame.K_KP_ENTER: Step.CONFIRM, pygame.K_SPACE: Step.CONFIRM,
     pygame.K_ESCAPE: Step.BACK, pygame.K_BACKSPACE: Step.BACK,
 }  # fmt: skip
-# SDL's own order of a game controller's buttons, the same for every make.
+# SDL numbers a game controller's buttons in the same way for every make.
 _CONTROLLER = {
     0: Step.CONFIRM, 1: Step.BACK, 9: Step.PREVIOUS_FILTER, 10: Step.NEXT_FILTER,
     11: Step.UP, 12: Step.DOWN, 13: Step.LEFT, 14: Step.RIGHT,
 }  # fmt: skip
-# A plain joystick's buttons are numbered by its driver; these are the common ones.
+# A plain joystick's driver numbers its buttons; these are the common numbers.
 _JOYSTICK = {0: Step.CONFIRM, 1: Step.BACK, 4: Step.PREVIOUS_FILTER, 5: Step.NEXT_FILTER}
 _AXES = {0: (Step.LEFT, Step.RIGHT), 1: (Step.UP, Step.DOWN)}
 _CONTROLLER_EVENTS = (pygame.CONTROLLERBUTTONDOWN, pygame.CONTROLLERAXISMOTION)
@@ -51,7 +51,7 @@ _REPEATED = (Step.UP, Step.DOWN, Step.LEFT, Step.RIGHT, Step.PAGE_UP, Step.PAGE_
 
 
 class Controls:
-    """Turns pygame's events into steps; a direction that is held repeats."""
+    """Turns pygame's events into steps; a held direction repeats."""
 
     def __init__(self) -> None:
         self._held: Step | None = None
@@ -60,7 +60,7 @@ class Controls:
         self._has_controller = False
 
     def steps(self, event: Event) -> list[Step]:
-        """Return what an event asks for; nothing for one that is not for the list."""
+        """Return the steps of an event, none for one that is not for the list."""
         kind = event.type
         if kind in _CONTROLLER_EVENTS:
             self._has_controller = True
@@ -90,7 +90,7 @@ class Controls:
         return []
 
     def repeats(self, dt_s: float) -> list[Step]:
-        """Let time pass; return the steps of a direction that is still held."""
+        """Let time pass and return the steps of a direction that is still held."""
         steps: list[Step] = []
         if self._held is not None:
             self._next_s -= dt_s

@@ -1,8 +1,8 @@
-"""Which font draws which letter: the theme's, pygame's own, or one of the player's system.
+"""Decides which font draws which letter: the theme's, pygame's own, or one of the player's system.
 
-Discord's list of locales needs nothing written from right to left. Latin, Greek and Cyrillic letters are in pygame's
-own font; for the other scripts in the list a system font is looked for, once, in the background, when a text needs it.
-Joining vowels and stacked marks (Hindi, Thai) are SDL_ttf's work, with the HarfBuzz that pygame's wheels contain.
+None of Discord's locales is written from right to left. Latin, Greek and Cyrillic letters are in pygame's own font; for
+the other scripts a system font is searched once, in the background, when a text needs it. SDL_ttf joins vowels and
+stacks marks (Hindi, Thai) with the HarfBuzz that pygame's wheels contain.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _THAI = ("leelawadeeui", "leelawadee", "tahoma", "thonburi", "notosansthai", "no
          "waree")  # fmt: skip
 _HINDI = ("nirmalaui", "mangal", "kohinoordevanagari", "devanagarimt", "notosansdevanagari",
           "notosansdevanagariui", "lohitdevanagari", "gargi")  # fmt: skip
-# Thai vowels and signs that are written after their consonant, and those written before it.
+# Thai vowels and signs that follow their consonant, and those that precede it.
 _THAI_AFTER, _THAI_BEFORE = "\u0e2f\u0e30\u0e32\u0e33\u0e45\u0e46", "\u0e40\u0e41\u0e42\u0e43\u0e44"
 _HAN_BY_LOCALE = {"zh-TW": _TRADITIONAL, "ja": _JAPANESE, "ko": _KOREAN}
 
@@ -55,13 +55,13 @@ def families(char: str, locale: str) -> tuple[str, ...]:
     if 0x3040 <= code < 0x3100:
         return _JAPANESE + _CHINESE + _ANY
     if 0x2E80 <= code < 0xA000 or 0xF900 <= code < 0xFB00 or 0xFF00 <= code < 0xFFF0 or code >= 0x20000:
-        # One Chinese character is drawn differently in each of these languages: the player's goes first.
+        # Each of these languages draws a Chinese character in its own way, so the player's comes first.
         return _HAN_BY_LOCALE.get(locale, ()) + _CHINESE + _TRADITIONAL + _JAPANESE + _KOREAN + _ANY
     return _ANY
 
 
 class Face:
-    """A font file in memory, opened once for each size."""
+    """A font file in memory, opened once per size."""
 
     def __init__(self, data: bytes) -> None:
         self.letters = characters(data)
@@ -69,7 +69,7 @@ class Face:
         self._open = lru_cache(maxsize=24)(self._opened)
 
     def at(self, pixels: int, words: str = "") -> pygame.font.Font:
-        """Return the font, `pixels` to the em, set to shape the script of `words`."""
+        """Return the font at `pixels` per em, set to shape the script of `words`."""
         return self._open(pixels, _script(words))
 
     def _opened(self, pixels: int, script: str) -> pygame.font.Font:
@@ -78,15 +78,17 @@ class Face:
             try:
                 font.set_script(script)
             except (AttributeError, pygame.error) as exc:
-                _log.warning("this pygame cannot shape the script %s (%s); its letters stand apart", script, exc)
+                _log.warning(
+                    "this pygame cannot shape the script %s (%s); its letters are drawn separately", script, exc
+                )
         return font
 
 
 class Fonts:
-    """The faces that are open, in the order in which they are asked.
+    """The open faces, in the order in which they are searched.
 
     `match` returns the path of the system's font of a family, None if there is none. Raises `OSError` or `ValueError`
-    for a file in `paths` that is not a font. **Blocks**: the constructor, to read them.
+    for a file in `paths` that is not a font. **Blocks**: the constructor, to read the files.
     """
 
     def __init__(self, paths: Sequence[str], background: Background, match: Match | None = None) -> None:
@@ -98,14 +100,14 @@ class Fonts:
         self._asked: set[tuple[str, ...]] = set()
 
     def face_of_all(self, words: str) -> Face | None:
-        """Return the first face that has every letter of `words`; a line in one hand looks better than in two."""
+        """Return the first face that has every letter of `words`, since a line in one font looks better than in two."""
         codes = _drawn(words)
         return next((face for face in self.faces if face.letters.issuperset(codes)), None)
 
     def face(self, cluster: str, locale: str) -> Face:
-        """Return the first face that has all letters of `cluster`; the first of all where none has.
+        """Return the first face that has all letters of `cluster`, or else the very first one.
 
-        In that case a font of the system is looked for, and `version` rises if there is one.
+        In that case a system font is searched, and `version` rises once one has been found.
         """
         codes = _drawn(cluster)
         for face in self.faces:
@@ -120,7 +122,7 @@ class Fonts:
             return
         self._asked.add(names)
         self._background.run(
-            f"looking for a font with {char!r}", lambda: _system_face(names, ord(char), self._match), self._add
+            f"searching a font with {char!r}", lambda: _system_face(names, ord(char), self._match), self._add
         )
 
     def _add(self, face: Face | None) -> None:
@@ -130,7 +132,7 @@ class Fonts:
 
 
 def _script(words: str) -> str:
-    """Return the ISO 15924 code that HarfBuzz has to be told; the other scripts in the list need no joining."""
+    """Return the ISO 15924 code that HarfBuzz needs, empty for scripts whose letters are not joined."""
     if any("\u0900" <= char < "\u0980" for char in words):
         return "Deva"
     return "Thai" if any("\u0e00" <= char < "\u0e80" for char in words) else ""
@@ -141,7 +143,7 @@ def _drawn(words: str) -> set[int]:
 
 
 def clusters(words: str) -> Iterator[str]:
-    """Split a text into what must not be torn apart: a letter with its marks, and whole words of Indic scripts."""
+    """Split a text into parts that stay together: letters with their marks, and whole words of Indic scripts."""
     start = 0
     for index in range(1, len(words)):
         if not _belongs(words[index - 1], words[index]):
@@ -190,7 +192,7 @@ def _default_face() -> Face:
 
 
 def _system_face(names: Sequence[str], code: int, match: Match) -> Face | None:
-    # Finding the system's fonts may start a program or read the registry: not for the game's thread.
+    # Finding the system's fonts may start a program or read the registry, so it is not for the game's thread.
     for name in names:
         found = match(name)
         if found is None or Path(found).stat().st_size > _MAX_FONT_BYTES:
@@ -202,10 +204,10 @@ def _system_face(names: Sequence[str], code: int, match: Match) -> Face | None:
             continue
         if code in face.letters:
             return face
-    # Those that every system has are no advice: they were asked, and lack it.
+    # Fonts that every system has are no help: they were searched, and lack the letter.
     own = [name for name in names if name not in _ANY][:6]
     _log.warning(
-        "no font on this system has %r: name one that has it in Theme(fonts=...)%s",
+        "no font on this system has the letter %r; add one that has it to Theme(fonts=...)%s",
         chr(code),
         f", or install one of: {', '.join(own)}" if own else "",
     )

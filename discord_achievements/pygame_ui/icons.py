@@ -1,4 +1,4 @@
-"""The achievements' icons, ready to be drawn in the size that is needed."""
+"""Loads the achievements' icons in the sizes that are drawn."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ K = TypeVar("K")
 
 
 class Icons:
-    """Icons from the manager, loaded and shrunk in the background; a medal stands in until they are here.
+    """Icons from the manager, loaded and scaled in the background; a medal is drawn until they are ready.
 
-    `maker`, if the game gives one, is asked first: `maker(user_achievement, size)` returns a surface that is drawn as
-    it is, or None; it is asked once for each value and size. The same icon is always the same surface.
+    A game's own `maker` comes first: `maker(user_achievement, size)` returns a surface that is drawn unchanged, or None
+    for the usual icon. It is called once for each value and size. The same icon is always the same surface.
     """
 
     def __init__(self, manager: AchievementManager, theme: Theme, background: Background, maker: IconMaker | None):
@@ -38,7 +38,7 @@ class Icons:
         self._made: OrderedDict[tuple[UserAchievement, int], Surface | None] = OrderedDict()
 
     def get(self, achievement: UserAchievement, size: int) -> Surface:
-        """Return the icon in `size` pixels: in colour once unlocked, grey before."""
+        """Return the icon, `size` pixels wide and high: in colour if unlocked, else grey."""
         if self._maker is not None and (made := self._make(self._maker, achievement, size)) is not None:
             return made
         path = self._manager.get_icon(achievement.achievement_id)
@@ -52,7 +52,7 @@ class Icons:
         return self.stand_in(size, achievement.unlocked)
 
     def stand_in(self, size: int, unlocked: bool) -> Surface:
-        """Return the medal that stands for an icon."""
+        """Return the medal that is drawn instead of an icon."""
         theme = self._theme
         if unlocked:
             return paint.medal(size, theme.accent, paint.mix(theme.panel, theme.accent, 0.16), theme.accent)
@@ -74,7 +74,8 @@ class Icons:
         def load() -> Surface:
             image = pygame.image.load(path)
             if max(image.get_size()) > _MAX_SIDE:
-                raise ValueError(f"{path} is {image.get_size()} pixels; icons have at most {_MAX_SIDE} a side")
+                width, height = image.get_size()
+                raise ValueError(f"icons have at most {_MAX_SIDE} x {_MAX_SIDE} pixels, got {width} x {height}")
             return paint.icon_of(image, size, radius, grey=grey)
 
         def keep(icon: Surface) -> None:

@@ -1,4 +1,4 @@
-"""A line of progress: the one achievement nearest to completion that has just moved, for two seconds."""
+"""A small progress bar for the achievement that has just moved."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from . import paint
 from .icons import IconMaker
 from .style import Style, checked_factor, scale_of
 from .theme import DARK, Theme
-from .toast_queue import ANCHORS, Anchor
+from .toast_queue import Anchor, checked_anchor
 
 _STAY_S, _MOVE_S, _LONGEST_FRAME_S = 2.0, 0.2, 0.1
 _BAR_PERCENT_PER_S = 60.0
@@ -20,20 +20,20 @@ _WIDTH, _HEIGHT, _PADDING, _ICON, _MARGIN = 264, 50, 10, 32, 22
 
 
 class ProgressIndicator:
-    """Shows, in a corner, how far the player has just come.
+    """Shows the player's latest progress in a corner.
 
         indicator = ProgressIndicator(manager)
-        toasts = Toasts(manager, progress_step=0)       # so that progress is not told twice
+        toasts = Toasts(manager, progress_step=0)       # so that progress is shown once
         ...
         indicator.update(dt_s)
         indicator.draw(surface)
 
-    Of several achievements that move at once it shows the one nearest to completion; unlocks are for `Toasts`. It
-    stays two seconds after the last move. `anchor`, `theme`, `scale`, `reduced_motion` and `icon` are those of
-    `Toasts`. It fetches the list once, to tell progress from what was there before.
+    If several achievements move at once, it shows the one nearest to completion; unlocks are for `Toasts`. It stays for
+    two seconds after the last move. `anchor`, `theme`, `scale`, `reduced_motion` and `icon` are those of `Toasts`. It
+    fetches the list once, to distinguish new progress from old.
 
-    Raises `ValueError` for an argument that is out of range, `TypeError` for one of another kind.
-    **Blocks**: the constructor, some milliseconds for files.
+    Raises `ValueError` for an argument out of range, `TypeError` for one of the wrong type.
+    **Blocks**: the constructor, for some milliseconds, to read files.
     """
 
     def __init__(
@@ -46,9 +46,7 @@ class ProgressIndicator:
         reduced_motion: bool = False,
         icon: IconMaker | None = None,
     ) -> None:
-        if anchor not in ANCHORS:
-            raise ValueError(f"anchor is {anchor!r}; allowed are {', '.join(ANCHORS)}")
-        self.anchor: Anchor = anchor
+        self.anchor: Anchor = checked_anchor(anchor)
         self.reduced_motion = reduced_motion
         self._manager = manager
         self._factor = checked_factor(scale)
@@ -69,7 +67,7 @@ class ProgressIndicator:
         return self._shown is not None
 
     def update(self, dt_s: float) -> None:
-        """Let `dt_s` seconds pass: call it once per frame, after `run_callbacks()`."""
+        """Advance by `dt_s` seconds; call it once per frame, after `run_callbacks()`."""
         if self._style.background.arrived:
             self._style.background.deliver()
         shown = self._shown
@@ -83,7 +81,7 @@ class ProgressIndicator:
             self._shown = self._picture = None
 
     def draw(self, surface: Surface) -> Rect | None:
-        """Draw the indicator, if there is something to show, and return where."""
+        """Draw the indicator, if there is something to show, and return its place."""
         shown = self._shown
         if shown is None:
             return None
@@ -107,7 +105,7 @@ class ProgressIndicator:
         return surface.blit(self._picture, box)
 
     def close(self) -> None:
-        """Listen to the manager no longer, and show nothing more."""
+        """Disconnect from the manager and show nothing more."""
         if self._on_update in self._manager.on_user_achievement_update.handlers:
             self._manager.on_user_achievement_update.disconnect(self._on_update)
         self._shown = None
@@ -123,13 +121,13 @@ class ProgressIndicator:
         is_shown = shown is not None and shown.achievement_id == achievement_id
         if achievement.unlocked or percent <= before:
             if is_shown:
-                self._shown = None  # the toast tells of an unlock, nobody of what was taken back
+                self._shown = None  # an unlock has a toast, and a reset is not shown
             return
         if not self._has_list:
             return
         if shown is not None and not is_shown and percent < shown.percent_complete:
             return
-        # While it is there it stays there; the bar begins where it was last seen.
+        # While visible, it stays; the bar starts where it was last seen.
         self._age_s = 0.0 if shown is None else min(self._age_s, _MOVE_S)
         if not is_shown:
             self._bar_percent = float(before)

@@ -1,4 +1,4 @@
-"""Shapes with soft edges: painted too large, then shrunk. Each is painted once and kept."""
+"""Paints shapes with soft edges, by painting them larger and scaling down; each is painted once and cached."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _OVERSIZE = 4
 
 
 def mix(a: Color, b: Color, share: float) -> Color:
-    """Return the colour that lies `share` (0 to 1) of the way from `a` to `b`."""
+    """Return the colour that is `share` (0 to 1) of the way from `a` to `b`."""
     red, green, blue = (round(x + (y - x) * share) for x, y in zip(a, b, strict=True))
     return red, green, blue
 
 
 def clear(size: Size, color: Color) -> Surface:
-    """Return a transparent surface whose edges will fade to `color`."""
+    """Return a transparent surface; what is scaled down on it fades to `color` at its edges."""
     surface = Surface((max(1, size[0]), max(1, size[1])), pygame.SRCALPHA, 32)
     surface.fill((*color, 0))
     return surface
 
 
 def smooth(size: Size, color: Color, paint: Callable[[Surface, int], object]) -> Surface:
-    """Have `paint(surface, k)` paint `k` times too large, and shrink that to `size`."""
+    """Call `paint(surface, k)`, which paints `k` times too large, and scale the result down to `size`."""
     large = clear((size[0] * _OVERSIZE, size[1] * _OVERSIZE), color)
     paint(large, _OVERSIZE)
     return pygame.transform.smoothscale(large, (max(1, size[0]), max(1, size[1])))
@@ -52,9 +52,9 @@ def panel(size: Size, fill: Color, border: Color, radius: int, opacity: float, l
 
 @lru_cache(maxsize=16)
 def shadow(size: Size, color: Color, radius: int, blur: int, opacity: float) -> Surface:
-    """Return the shadow of a rounded box: `blur` wider than it on each side."""
+    """Return the shadow of a rounded box, `blur` wider than the box on each side."""
     whole = (size[0] + 2 * blur, size[1] + 2 * blur)
-    # Shrunk to a few pixels and enlarged again, an edge gets as wide as it should be soft.
+    # An edge that is scaled down to a few pixels and up again becomes as wide as it should be soft.
     for step in (max(2, blur // 2), max(2, blur // 3)):
         small = clear((whole[0] // step + 2, whole[1] // step + 2), color)
         inner = pygame.Rect(0, 0, size[0] // step, size[1] // step)
@@ -88,7 +88,7 @@ def bar_of(size: Size, percent: float, fill: Color, track: Color) -> Surface:
 
 @lru_cache(maxsize=32)
 def medal(size: int, ring: Color, face: Color, star: Color) -> Surface:
-    """Return the icon of an achievement that has none of its own: a star on a medal."""
+    """Return the icon of an achievement without its own: a star on a medal."""
 
     def paint(surface: Surface, k: int) -> None:
         center = size * k / 2
@@ -104,9 +104,9 @@ def medal(size: int, ring: Color, face: Color, star: Color) -> Surface:
 
 
 def icon_of(image: Surface, size: int, radius: int, *, grey: bool) -> Surface:
-    """Return `image` as a square icon with round corners; `grey`, as that of a locked achievement.
+    """Return `image` as a square icon with round corners, grey for a locked achievement.
 
-    **Thread**: any; it touches no other surface.
+    **Thread**: any; it changes no other surface.
     """
     source = clear(image.get_size(), (0, 0, 0))
     source.blit(image, (0, 0))
@@ -145,7 +145,7 @@ def frame(size: Size, color: Color, radius: int, width: int) -> Surface:
 
 @lru_cache(maxsize=8)
 def ground(size: Size, color: Color, opacity: float) -> Surface:
-    """Return what darkens the game behind the list."""
+    """Return the cover that darkens the game behind the list."""
     surface = Surface(size, pygame.SRCALPHA, 32)
     surface.fill((*color, round(255 * opacity)))
     return surface
@@ -153,7 +153,7 @@ def ground(size: Size, color: Color, opacity: float) -> Surface:
 
 @lru_cache(maxsize=8)
 def cross(size: int, color: Color, width: float) -> Surface:
-    """Return the sign of a button that closes."""
+    """Return the sign of a close button."""
 
     def paint(surface: Surface, k: int) -> None:
         low, high = size * k * 0.28, size * k * 0.72
@@ -167,7 +167,7 @@ def cross(size: int, color: Color, width: float) -> Surface:
 
 @lru_cache(maxsize=8)
 def shield(size: int, color: Color, sign: Color) -> Surface:
-    """Return the mark of what only the game's server can grant: a shield with a tick."""
+    """Return the mark of a secure achievement: a shield with a tick."""
 
     def paint(surface: Surface, k: int) -> None:
         side = size * k
@@ -194,7 +194,7 @@ def dot(radius: int, color: Color, opacity: float = 1.0) -> Surface:
 
 
 def faded(surface: Surface, area: pygame.Rect, *, downwards: bool) -> Surface:
-    """Return a copy of an area that fades away, downwards or upwards."""
+    """Return a copy of an area that fades out, downwards or upwards."""
     copy = Surface(area.size, pygame.SRCALPHA, 32)
     copy.blit(surface, (0, 0), area)
     copy.blit(_gradient(area.size, downwards), (0, 0), special_flags=pygame.BLEND_RGBA_MULT)

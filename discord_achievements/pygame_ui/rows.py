@@ -1,4 +1,4 @@
-"""What the list holds and where each entry lies: filter, selection, scrolling. Draws nothing."""
+"""The entries of the list and their places: filter, selection, scrolling. Draws nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Filter(IntEnum):
 
 
 class Rows:
-    """The ids of the player's list, those of them that pass the filter, and the one that is selected."""
+    """The ids in the player's list, those that pass the filter, and the selected one."""
 
     def __init__(self) -> None:
         self.filter = Filter.ALL
@@ -35,7 +35,7 @@ class Rows:
         self._all: list[tuple[int, bool]] = []
 
     def read(self, manager: AchievementManager) -> None:
-        """Take over the manager's list."""
+        """Read the manager's list."""
         rows: list[tuple[int, bool]] = []
         try:
             for index in range(manager.count_user_achievements()):
@@ -49,13 +49,13 @@ class Rows:
         self._sift()
 
     def choose(self, wanted: Filter) -> None:
-        """Show other achievements."""
+        """Change the filter."""
         if wanted != self.filter:
             self.filter = wanted
             self._sift()
 
     def select(self, index: int) -> None:
-        """Select an entry; beyond the ends, the last one there."""
+        """Select an entry; an index beyond the ends selects the first or last one."""
         self.selected = max(0, min(index, len(self.shown) - 1))
 
     def _sift(self) -> None:
@@ -67,7 +67,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Where entries lie in a view of the surface: `columns` side by side, each `cell` large and `gap` apart."""
+    """The places of entries in a view of the surface: `columns` side by side, each of size `cell`, `gap` apart."""
 
     view: Rect
     columns: int
@@ -76,22 +76,22 @@ class Grid:
 
     @property
     def pitch(self) -> int:
-        """From the top of one row to that of the next."""
+        """Pixels from the top of one row to the top of the next."""
         return self.cell[1] + self.gap
 
     def scroll_max(self, count: int) -> int:
-        """Return how far a list of `count` can be scrolled."""
+        """Return how many pixels a list of `count` entries can be scrolled."""
         rows = -(-count // self.columns)
         return max(0, rows * self.pitch - self.gap - self.view.height)
 
     def visible(self, scroll: float, count: int) -> range:
-        """Return the entries of which something can be seen."""
+        """Return the entries that are at least partly visible."""
         first = int(scroll // self.pitch) * self.columns
         last = (int((scroll + self.view.height) // self.pitch) + 1) * self.columns
         return range(max(0, first), min(count, last))
 
     def cell_at(self, index: int, scroll: float) -> Rect:
-        """Return where an entry lies."""
+        """Return the place of an entry."""
         row, column = divmod(index, self.columns)
         x = self.view.x + column * (self.cell[0] + self.gap)
         return Rect((x, self.view.y + row * self.pitch - round(scroll)), self.cell)
@@ -104,29 +104,29 @@ class Grid:
         return next(hits, None)
 
     def revealing(self, index: int, scroll: float) -> float:
-        """Return the nearest scroll at which an entry can be seen whole."""
+        """Return the nearest scroll at which an entry is wholly visible."""
         top = index // self.columns * self.pitch
         return min(max(scroll, top + self.cell[1] - self.view.height), top)
 
 
 class Scroll:
-    """How far the list is scrolled, on its way to where it was asked to go."""
+    """How far the list is scrolled, and where it is scrolling to."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self.goal = 0.0
 
     def go(self, goal: float, limit: float) -> None:
-        """Head for `goal`, within 0 and `limit`."""
+        """Scroll to `goal`, between 0 and `limit`, gradually."""
         self.goal = max(0.0, min(goal, limit))
 
     def jump(self, goal: float, limit: float) -> None:
-        """Be there at once."""
+        """Scroll to `goal` at once."""
         self.go(goal, limit)
         self.now = self.goal
 
     def advance(self, dt_s: float) -> None:
-        """Let time pass: the rest of the way shrinks."""
+        """Let time pass; the scroll approaches its goal."""
         self.now += (self.goal - self.now) * (1 - exp(-_EASE_PER_S * dt_s))
         if abs(self.goal - self.now) < _NEAR:
             self.now = self.goal

@@ -40,7 +40,7 @@ def chime_bytes(rate_hz: int, channels: int) -> bytes:
 
 
 def mixer_takes_it() -> tuple[int, int] | None:
-    """Return the mixer's rate in hertz and its channels; None where it is off or wants other samples."""
+    """Return the mixer's rate in hertz and its channels; None if it is off or plays other samples."""
     found = pygame.mixer.get_init()
     if not found or found[1] != -16:
         return None
@@ -48,39 +48,40 @@ def mixer_takes_it() -> tuple[int, int] | None:
 
 
 class UnlockSound:
-    """What is played for an unlock: `True` is the chime, which is made as soon as the mixer runs; `False` is nothing.
+    """Plays a sound for an unlock: `True` is a chime, generated as soon as the mixer runs; `False` is silence.
 
-    Raises `TypeError` for anything else that is no sound.
+    Raises `TypeError` for anything else that is not a sound.
     """
 
     def __init__(self, wanted: bool | pygame.mixer.Sound, background: Background) -> None:
         if not (isinstance(wanted, bool) or callable(getattr(wanted, "play", None))):
             raise TypeError(
-                f"sound is {wanted!r:.60}; allowed are True for a chime, False, or pygame.mixer.Sound('win.wav')"
+                "sound must be True for a chime, False, or a Sound such as pygame.mixer.Sound('win.wav'),"
+                f" got {wanted!r:.60}"
             )
         self._background = background
         self._sound = None if isinstance(wanted, bool) else wanted
         self._needs_chime = wanted is True
         self._is_due = False
-        self._is_silence_told = False
+        self._is_silence_logged = False
         self.prepare()
 
     def prepare(self) -> None:
-        """Have the chime made, if it is wanted and the mixer runs by now."""
+        """Start to generate the chime, if it is wanted and the mixer runs by now."""
         if self._needs_chime and (form := mixer_takes_it()) is not None:
             self._needs_chime = False
-            self._background.run("making the chime", lambda: chime_bytes(*form), self._keep)
+            self._background.run("generating the chime", lambda: chime_bytes(*form), self._keep)
 
     def play(self) -> None:
-        """Play it; a chime that is still being made is played when it is there."""
+        """Play the sound; a chime that is still being generated is played when it is ready."""
         if self._sound is not None:
             self._sound.play()
             return
         self._is_due = True
-        if self._needs_chime and not self._is_silence_told:
-            self._is_silence_told = True
+        if self._needs_chime and not self._is_silence_logged:
+            self._is_silence_logged = True
             _log.warning(
-                "no chime for an unlock: pygame.mixer is %s; call pygame.mixer.init() before, with size=-16",
+                "cannot play the chime of an unlock: pygame.mixer is %s; call pygame.mixer.init() with size=-16 first",
                 f"set to {pygame.mixer.get_init()}" if pygame.mixer.get_init() else "not initialised",
             )
 

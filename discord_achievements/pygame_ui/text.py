@@ -1,4 +1,4 @@
-"""Lines of text, written once and kept."""
+"""Renders lines of text and caches them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .theme import Color
 _KEPT = 256
 _WIDTHS_KEPT = 2000
 _ELLIPSIS = "…"
-_NOT_FIRST = ("Po", "Pe", "Pf")  # a full stop or a closing bracket begins no line
+_NOT_FIRST = ("Po", "Pe", "Pf")  # no line begins with a full stop or a closing bracket
 
 
 class Writer:
-    """Writes in a theme's fonts. `locale` decides between the shapes that one Chinese character has in languages."""
+    """Writes in a theme's fonts. `locale` selects the language whose shapes Chinese characters have."""
 
     def __init__(self, fonts: Sequence[str], background: Background, locale: str) -> None:
         self._fonts = Fonts(fonts, background)
@@ -31,11 +31,11 @@ class Writer:
 
     @property
     def version(self) -> int:
-        """A number that rises when texts look different because a font has been found."""
+        """A number that rises when a newly found font changes how texts look."""
         return self._fonts.version
 
     def line(self, words: str, size: int, color: Color) -> Surface:
-        """Return one line, `size` pixels to the em."""
+        """Return one line at `size` pixels per em."""
         key = (words, size, color, self._fonts.version)
         surface = self._written.get(key)
         if surface is None:
@@ -63,14 +63,14 @@ class Writer:
         return round(self._fonts.faces[0].at(size).get_height())
 
     def fitted(self, words: str, width: int, sizes: Sequence[int], color: Color) -> Surface:
-        """Return a line no wider than `width`: in the largest of `sizes` that fits, or cut short in the last."""
+        """Return a line at most `width` wide: in the largest of `sizes` that fits, or cut short in the last."""
         for size in sizes:
             if self.width(words, size) <= width:
                 return self.line(words, size, color)
         return self.line(self._cut(words, width, sizes[-1]), sizes[-1], color)
 
     def wrapped(self, words: str, width: int, size: int, lines_max: int) -> list[str]:
-        """Break a text into at most `lines_max` lines no wider than `width`; the last one may be cut short."""
+        """Break a text into at most `lines_max` lines at most `width` wide; the last one may be cut short."""
         lines = [""]
         for piece in _pieces(words):
             longer = lines[-1] + piece
@@ -107,7 +107,7 @@ class Writer:
         return runs
 
     def _write(self, words: str, size: int, color: Color) -> Surface:
-        # Written larger and shrunk: small letters come out evenly spaced, whatever the font's hints say.
+        # Rendered larger and scaled down, small letters are evenly spaced, whatever the font's hints say.
         k = _oversize(size)
         parts = [(face.at(size * k, part), part) for part, face in self._runs(_printable(words))]
         if not parts:
@@ -135,7 +135,7 @@ def _printable(words: str) -> str:
 
 
 def _pieces(words: str) -> list[str]:
-    """Split where a line may end: after spaces, and around letters of scripts that use none."""
+    """Split where a line may end: after spaces, and around letters of scripts without spaces."""
     pieces: list[str] = []
     for cluster in clusters(_printable(words)):
         ends = not pieces or pieces[-1][-1].isspace() or _stands_alone(cluster) or _stands_alone(pieces[-1])

@@ -9,12 +9,12 @@ from ..domain.localization import resolve
 
 
 class Texts(NamedTuple):
-    """The widgets' texts in one language. A game may pass its own, say `ENGLISH._replace(title="Trophies")`.
+    """The widgets' texts in one language. A game may pass its own, such as `ENGLISH._replace(title="Trophies")`.
 
-    Toasts say `headline` or `progress`. The list says `title`, the filters' `all`, `unlocked` and `locked`, `tally`
-    (with `{n}` and `{total}`) and, at an entry, `unlocked_on` (with `{date}`); where there is nothing to show
-    `loading`, `empty`, `none_unlocked` or `none_locked`; and in trouble `offline`, `failed` (with `{why}`), `retry`
-    and `not_saved`.
+    Toasts show `headline` or `progress`. The list shows `title`, the filters `all`, `unlocked` and `locked`, `tally`
+    (with `{n}` and `{total}`) and, for an entry, `unlocked_on` (with `{date}`). Without entries it shows `loading`,
+    `empty`, `none_unlocked` or `none_locked`; in case of trouble `offline`, `failed` (with `{why}`), `retry` and
+    `not_saved`.
     """
 
     headline: str
@@ -53,7 +53,7 @@ ENGLISH = Texts(
     empty="This game has no achievements yet.",
     none_unlocked="Nothing unlocked yet. Go and play!",
     none_locked="Everything is unlocked. Well done!",
-    offline="Offline: this is what was last known.",
+    offline="Offline: showing the last known progress.",
     failed="The achievements cannot be loaded ({why}).",
     retry="Try again",
     not_saved="Progress is not being saved on this device.",
@@ -589,5 +589,5 @@ _CHOICE = {"en-US": "en-US", **{locale: locale for locale in _OTHERS}}
 
 @lru_cache(maxsize=16)
 def texts_for(locale: str) -> Texts:
-    """Return the texts for a player who reads `locale`; English where there are none."""
+    """Return the texts for a player who reads `locale`, English if there are none."""
     return _OTHERS.get(resolve("en-US", _CHOICE, locale), ENGLISH)

@@ -10,14 +10,14 @@ Color = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """Colours (red, green, blue; 0 to 255 each) and fonts of toasts, list and indicator.
+    """Colours (red, green and blue, 0 to 255 each) and fonts of toasts, list and indicator.
 
-    Change some of a ready one with `dataclasses.replace(DARK, accent=(120, 220, 140))`.
+    Change a few of them with `dataclasses.replace(DARK, accent=(120, 220, 140))`.
 
-    `fonts` are paths of font files, asked in this order for each letter; after them come pygame's own font and, for
-    letters that this one lacks (Thai, Hindi, Chinese, Japanese, Korean), a font of the player's system. A game that
-    ships in such a language ships a font for it too, and names it here. `opacity` (0 to 1) is that of toasts,
-    `backdrop_opacity` that of the list's ground, `roundness` (0 to 1) that of corners.
+    `fonts` are paths of font files, searched in this order for each letter. After them come pygame's own font and, for
+    letters that it lacks (Thai, Hindi, Chinese, Japanese, Korean), a font of the player's system. If your game ships in
+    such a language, ship a font for it and list it here. `opacity` (0 to 1) applies to toasts, `backdrop_opacity` to
+    the background of the list, `roundness` (0 to 1) to corners.
     """
 
     panel: Color = (24, 26, 38)
@@ -36,13 +36,13 @@ class Theme:
     roundness: float = 0.6
 
     def __post_init__(self) -> None:
-        """Refuse `fonts` that are no paths, with a `TypeError`."""
+        """Raise `TypeError` unless `fonts` are paths."""
         if isinstance(self.fonts, str | os.PathLike):
             path = os.fspath(self.fonts)
-            raise TypeError(f"fonts is {self.fonts!r}; it has to be a tuple of paths: fonts=({path!r},)")
+            raise TypeError(f"fonts must be a tuple of paths, got {self.fonts!r}; write fonts=({path!r},)")
         for one in self.fonts:
             if not isinstance(one, str | os.PathLike):
-                raise TypeError(f"fonts has {one!r}; it has to be a tuple of paths")
+                raise TypeError(f"fonts must be a tuple of paths, got one that contains {one!r}")
 
 
 DARK = Theme()

@@ -1,4 +1,4 @@
-"""What a toast says, and which one is shown when."""
+"""Decides which toast is shown when."""
 
 from __future__ import annotations
 
@@ -10,14 +10,21 @@ from typing import Literal, get_args
 from ..domain.models import UserAchievement
 
 Anchor = Literal["topleft", "midtop", "topright", "bottomleft", "midbottom", "bottomright"]
-ANCHORS: tuple[str, ...] = get_args(Anchor)
+ANCHORS: tuple[Anchor, ...] = get_args(Anchor)
+
+
+def checked_anchor(value: Anchor) -> Anchor:
+    """Return a valid anchor; raises `ValueError`."""
+    if value not in ANCHORS:
+        raise ValueError(f"anchor must be one of {', '.join(ANCHORS)}, got {value!r:.60}")
+    return value
 
 
 @dataclass(frozen=True, slots=True)
 class Toast:
-    """What is about to be shown; a game's `on_toast` may return another one made with `dataclasses.replace`.
+    """A toast that is about to be shown; `on_toast` may return a changed copy (`dataclasses.replace`).
 
-    `percent_complete` is None for an unlock, and 1 to 99 for progress, which is shown as a bar.
+    `percent_complete` is None for an unlock and 1 to 99 for progress, which is shown as a bar.
     """
 
     achievement: UserAchievement
@@ -36,7 +43,7 @@ class Toast:
 
 @dataclass(slots=True)
 class Entry:
-    """An unlock or some progress that is to be shown; `shown_percent` is where its bar begins to move."""
+    """An unlock or progress to show; `shown_percent` is where its bar starts."""
 
     achievement: UserAchievement
     shown_percent: float = 0.0
@@ -51,7 +58,7 @@ class Entry:
 class ToastQueue:
     """Shows one entry after the other, each for `stay_s` or, while others wait, at least `stay_min_s`.
 
-    Each also takes `move_s` to come and again to go. Unlocks go before progress.
+    Each also takes `move_s` to slide in and as long to slide out. Unlocks come before progress.
     """
 
     def __init__(self, stay_s: float, stay_min_s: float, move_s: float) -> None:
@@ -62,7 +69,7 @@ class ToastQueue:
         self._move_s = move_s
 
     def push(self, achievement: UserAchievement, previous_percent: int) -> None:
-        """Take in a change of value; a burst for one achievement becomes one toast that moves on."""
+        """Queue a change of value; several changes of one achievement become one toast whose bar moves on."""
         achievement_id = achievement.achievement_id
         shown = self.showing
         if shown is not None and shown.achievement.achievement_id == achievement_id and not shown.is_unlock:
@@ -71,7 +78,7 @@ class ToastQueue:
                 if not self.waiting:
                     shown.age_s = min(shown.age_s, self._move_s)
                 return
-            shown.age_s = max(shown.age_s, self._move_s + self._stay_s)  # the unlock says it all
+            shown.age_s = max(shown.age_s, self._move_s + self._stay_s)  # the unlock makes it superfluous
         shown_percent = float(previous_percent)
         for waiting in self.waiting:
             if waiting.achievement.achievement_id == achievement_id:
@@ -85,36 +92,36 @@ class ToastQueue:
         self.waiting.insert(place, Entry(achievement, shown_percent))
 
     def drop(self, achievement_id: int) -> None:
-        """Forget what waits for an achievement."""
+        """Remove an achievement's waiting entry."""
         self.waiting = deque(entry for entry in self.waiting if entry.achievement.achievement_id != achievement_id)
 
     def advance(self, dt_s: float) -> bool:
-        """Let time pass; return whether the place is free for the next one."""
+        """Let time pass and return whether the next one can be shown."""
         entry = self.showing
         if entry is not None:
             entry.age_s += dt_s
             stay_s = self._stay_min_s if self.waiting else self._stay_s
             if not self._leaves(entry) and entry.age_s > self._move_s + stay_s:
-                # When others have come meanwhile, it begins to go now and does not vanish.
+                # If others have come meanwhile, it starts to slide out now instead of vanishing.
                 entry.age_s = self._move_s + self._stay_s
             if entry.age_s >= 2 * self._move_s + self._stay_s:
                 self.showing = None
         return self.showing is None
 
     def show_next(self) -> Entry | None:
-        """Begin to show the first that waits, and return it."""
+        """Start to show the first waiting entry, and return it."""
         self.showing = self.waiting.popleft() if self.waiting else None
         return self.showing
 
     def presence(self) -> float:
-        """Return how far the shown one has come in: 0 (away) to 1 (there)."""
+        """Return how far the shown entry has slid in, from 0 (invisible) to 1."""
         entry = self.showing
         if entry is None:
             return 0.0
         if entry.age_s < self._move_s:
             return 1 - (1 - entry.age_s / self._move_s) ** 3
-        gone = (entry.age_s - self._move_s - self._stay_s) / self._move_s
-        return 1.0 if gone <= 0 else max(0.0, 1 - gone**2)
+        leaving = (entry.age_s - self._move_s - self._stay_s) / self._move_s
+        return 1.0 if leaving <= 0 else max(0.0, 1 - leaving**2)
 
     def _leaves(self, entry: Entry) -> bool:
         return entry.age_s >= self._move_s + self._stay_s

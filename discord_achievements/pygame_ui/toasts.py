@@ -1,9 +1,10 @@
-"""Toasts: the small panel that slides in when an achievement unlocks or comes a step closer."""
+"""Toasts: the small panel that slides in when an achievement is unlocked or makes progress."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from math import inf
 
 import pygame
 from pygame import Rect, Surface
@@ -17,21 +18,21 @@ from . import paint
 from .announced import Announced
 from .icons import IconMaker
 from .sound import UnlockSound
-from .style import Style, check_callable, checked_factor, scale_of
+from .style import Style, check_callable, check_number, checked_factor, scale_of
 from .texts import Texts
 from .theme import DARK, Theme
-from .toast_queue import ANCHORS, Anchor, Entry, Toast, ToastQueue
+from .toast_queue import Anchor, Entry, Toast, ToastQueue, checked_anchor
 
 _MOVE_S = 0.3
 _MOVE_REDUCED_S = 0.12
-_LONGEST_FRAME_S = 0.1  # a frame that took longer, say to load a level, must not eat a toast
+_LONGEST_FRAME_S = 0.1  # a longer frame, say to load a level, must not cost a toast its time
 _BAR_PERCENT_PER_S = 60.0
 _READ_PER_FRAME = 50
 _WIDTH, _PADDING, _ICON, _MARGIN, _SLIDE, _BLUR = 404, 16, 60, 22, 26, 14
 
 
 class Toasts:
-    """Shows the player's unlocks and progress, one after the other, on the game's own surface.
+    """Shows the player's unlocks and progress, one at a time, on the game's own surface.
 
         toasts = Toasts(manager)
         ...
@@ -39,24 +40,24 @@ class Toasts:
         toasts.update(dt_s)
         toasts.draw(surface)
 
-    * `anchor`: where, by pygame's name of the spot: "bottomright", "midtop" ...; `scale` enlarges what otherwise
-      follows from the surface's size (1280x720 is 1).
-    * `stay_s`: how long a toast stays; while others wait, at least `stay_min_s`. None is left out.
-    * `progress_step`: progress is shown each time it passes a multiple of this many percent; 0 shows unlocks only.
-    * `missed`: whether unlocks from before this start of the game that were never shown (made on another device, or
-      cut off by the end of the game) are shown now, once. When a player comes for the first time, what is unlocked
-      already counts as shown.
-    * `reduced_motion`: nothing slides and no bar runs.
+    * `anchor`: the corner or edge, by pygame's name: "bottomright", "midtop" ...
+    * `scale`: multiplies the size, which otherwise follows the surface (1280x720 is 1); 0.25 to 4.
+    * `stay_s`: seconds that a toast stays; while others wait, at least `stay_min_s`. None is skipped.
+    * `progress_step`: progress is shown each time it passes a multiple of this percentage; 0 shows unlocks only.
+    * `missed`: whether to show, once, unlocks from before this start of the game that were never shown (made on another
+      device, or cut off when the game ended). When a player signs in here for the first time, all existing unlocks
+      count as shown.
+    * `reduced_motion`: nothing slides and bars do not move.
     * `on_toast(toast)` returns the `Toast` to show, changed if you like, or None for none. `on_text(text)` gets each
       toast as a sentence, for a screen reader.
     * `sound`: True for a small chime on unlocks, or a `pygame.mixer.Sound`.
     * `icon(user_achievement, size)` may return a surface to draw instead of the achievement's icon.
-    * `texts` replaces the texts, which come in the manager's `locale`; `theme` the colours and fonts.
+    * `texts` replaces the texts of the manager's `locale`; `theme` the colours and fonts.
 
-    It fetches the list once. What was announced is remembered in the manager's `data_dir`.
+    It fetches the list once. The manager's `data_dir` keeps which unlocks were shown.
 
-    Raises `ValueError` for an argument that is out of range, `TypeError` for one of another kind.
-    **Blocks**: the constructor, some milliseconds for files.
+    Raises `ValueError` for an argument out of range, `TypeError` for one of the wrong type.
+    **Blocks**: the constructor, for some milliseconds, to read files.
     """
 
     def __init__(
@@ -77,15 +78,14 @@ class Toasts:
         icon: IconMaker | None = None,
         texts: Texts | None = None,
     ) -> None:
-        if anchor not in ANCHORS:
-            raise ValueError(f"anchor is {anchor!r}; allowed are {', '.join(ANCHORS)}")
+        check_number("stay_s", stay_s, "seconds", 0, inf)
+        check_number("stay_min_s", stay_min_s, "seconds", 0, inf)
         if not 0 < stay_min_s <= stay_s:
-            raise ValueError(f"stay_min_s is {stay_min_s}, stay_s {stay_s}; allowed is 0 < stay_min_s <= stay_s")
-        if not 0 <= progress_step <= 100:
-            raise ValueError(f"progress_step is {progress_step}; allowed are percent from 0 to 100")
+            raise ValueError(f"stay_min_s must be more than 0 and at most stay_s, {stay_s:g}, got {stay_min_s:g}")
+        check_number("progress_step", progress_step, "a percentage", 0, 100)
         check_callable("on_toast", on_toast)
         check_callable("on_text", on_text)
-        self.anchor: Anchor = anchor
+        self.anchor: Anchor = checked_anchor(anchor)
         self.reduced_motion = reduced_motion
         self.on_toast = on_toast
         self.on_text = on_text
@@ -110,25 +110,25 @@ class Toasts:
 
     @property
     def is_visible(self) -> bool:
-        """Whether `draw` has something to draw: an OpenGL game need not upload its overlay otherwise."""
+        """Whether `draw` has something to draw; if not, an OpenGL game need not upload its overlay."""
         return self._queue.showing is not None
 
     def update(self, dt_s: float) -> None:
-        """Let `dt_s` seconds pass: call it once per frame, after `run_callbacks()`.
+        """Advance by `dt_s` seconds; call it once per frame, after `run_callbacks()`.
 
-        What `on_toast` and `on_text` raise comes through.
+        Exceptions of `on_toast` and `on_text` are passed on.
         """
         if self._active or self._style.background.arrived:
             self._step(dt_s)
 
     def draw(self, surface: Surface) -> Rect | None:
-        """Draw the toast, if there is one, and return where; call it last, so that it lies over everything."""
+        """Draw the toast, if there is one, and return its place; call it last, so that it covers everything else."""
         if self._queue.showing is None or self._toast is None:
             return None
         return self._draw(surface, self._queue.showing, self._toast)
 
     def close(self) -> None:
-        """Listen to the manager no longer, and show nothing more."""
+        """Disconnect from the manager and show nothing more."""
         if self._on_update in self._manager.on_user_achievement_update.handlers:
             self._manager.on_user_achievement_update.disconnect(self._on_update)
         self._queue.waiting.clear()
@@ -144,7 +144,7 @@ class Toasts:
         if achievement.unlocked:
             self._take_unlock(achievement, before or 0)
         elif before is None or achievement.percent_complete < before:
-            self._queue.drop(achievement_id)  # the service has taken it back
+            self._queue.drop(achievement_id)  # reset on the service
         elif (step := self._progress_step) and achievement.percent_complete // step > before // step:
             self._push(achievement, before)
 
@@ -154,7 +154,7 @@ class Toasts:
             self._active = True
 
     def _read_list(self, *, is_complete: bool) -> Iterator[None]:
-        """Go through the list in slices, one each frame."""
+        """Read the list in slices, one per frame."""
         manager = self._manager
         unlocked: dict[int, list[int]] = {}
         for index in range(manager.count_user_achievements()):
@@ -184,7 +184,7 @@ class Toasts:
             return
         for entry in self._queue.waiting:
             if entry.is_unlock and entry.achievement.achievement_id == achievement_id:
-                entry.achievement = achievement  # the newer one may know whose it is
+                entry.achievement = achievement  # the newer one may have the user id
                 return
         if self._is_missed(achievement) and not (self._wants_missed and self._announced.known(user_id)):
             self._announced.add(user_id, achievement_id)
@@ -192,7 +192,7 @@ class Toasts:
         self._push(achievement, percent_before)
 
     def _push(self, achievement: UserAchievement, percent_before: int) -> None:
-        self._manager.get_icon(achievement.achievement_id)  # has it fetched, if it is not here yet
+        self._manager.get_icon(achievement.achievement_id)  # fetches it, if this machine does not have it
         self._queue.push(achievement, percent_before)
         self._active = True
 
@@ -228,9 +228,9 @@ class Toasts:
             shown.shown_percent = min(goal, shown.shown_percent + step)
 
     def _announce(self, entry: Entry) -> bool:
-        """Begin to show an entry; return False if the game does not want it."""
+        """Start to show an entry; return False if the game does not want it."""
         achievement = entry.achievement
-        self._queue.showing = None  # should a hook raise, the next frame goes on with the next one
+        self._queue.showing = None  # if a hook raises, the next frame continues with the next entry
         if entry.is_unlock:
             self._announced.add(achievement.user_id, achievement.achievement_id)
         toast: Toast | None = self._describe(achievement)
@@ -273,8 +273,8 @@ class Toasts:
         bounds = surface.get_rect().inflate(-2 * margin, -2 * margin)
         setattr(box, self.anchor, getattr(bounds, self.anchor))
         if not self.reduced_motion:
-            away = round((1 - presence) * _SLIDE * scale)
-            box.y += -away if "top" in self.anchor else away
+            offset = round((1 - presence) * _SLIDE * scale)
+            box.y += -offset if "top" in self.anchor else offset
         self._picture.set_alpha(round(255 * presence))
         return surface.blit(self._picture, (box.x - blur, box.y - blur))
 
@@ -330,7 +330,7 @@ class Toasts:
         return picture
 
     def _badge(self, px: Callable[[float], int]) -> Surface | None:
-        """How many more are waiting."""
+        """Return the mark with the number of waiting toasts, None if there are none."""
         waiting = len(self._queue.waiting)
         if not waiting:
             return None
