@@ -1,4 +1,4 @@
-"""The GameSDK beside achievements is not here, which one error says whatever part of it is asked for."""
+"""Any part of the GameSDK other than achievements raises NotOfferedError."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from ..domain.errors import DiscordAchievementsError
 
-# Every public name of the two wrappers that is about something else than achievements, submodules included.
+# All public names of the two wrappers that do not concern achievements, including submodules.
 ABSENT_NAMES = frozenset({
     "Activity", "ActivityActionType", "ActivityAssets", "ActivityJoinRequestReply", "ActivityManager",
     "ActivityParty", "ActivityPartyPrivacy", "ActivitySecrets", "ActivitySupportedPlatformFlags",
@@ -28,13 +28,13 @@ class NotOfferedError(DiscordAchievementsError, NotImplementedError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"{name} is not here: of Discord's GameSDK, discord_achievements has the achievements only."
-            " Remove this use of it from the game, or leave it to the old wrapper, which can be imported as well"
+            f"{name} is not offered: discord_achievements has only the achievements of Discord's GameSDK."
+            " Remove it from the game, or import it from the old wrapper, which can be used at the same time"
         )
 
 
 def absent(name: str) -> Callable[[object], NoReturn]:
-    """Return a method that stands for one which hands out something that is not here."""
+    """Return a method that raises `NotOfferedError` for `name`."""
 
     def method(_self: object) -> NoReturn:
         raise NotOfferedError(name)

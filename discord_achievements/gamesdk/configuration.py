@@ -1,4 +1,4 @@
-"""What the managers behind `Discord(client_id, flags)` are made with: that call has no place for it."""
+"""Configures the managers behind `Discord(client_id, flags)`, since that call takes no options."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _options: dict[str, Any] = {}
 
 
 def configure(**options: Any) -> None:
-    """Set the keyword arguments of `AchievementManager`, for every `Discord(...)` that is made from now on.
+    """Set the keyword arguments of `AchievementManager` for every later `Discord(...)`.
 
         gamesdk.configure(achievements="data/achievements.toml", locale="de")
 
-    A second call replaces the first. Without any, `DISCORD_ACHIEVEMENTS_URL`, `DISCORD_ACCESS_TOKEN` and
-    `DISCORD_CURRENT_LOCALE` count, and without a service the catalogue is `achievements.toml` in the working
-    directory. Raises `TypeError` for a name that `AchievementManager` does not have; values are checked by
-    `Discord(...)`.
+    Each call replaces the options of the one before. Without options, the environment variables
+    `DISCORD_ACHIEVEMENTS_URL`, `DISCORD_ACCESS_TOKEN` and `DISCORD_CURRENT_LOCALE` apply; without a service, the
+    catalogue is `achievements.toml` in the working directory. Raises `TypeError` for a name that `AchievementManager`
+    does not have; `Discord(...)` checks the values.
     """
     inspect.signature(AchievementManager).bind(0, **options)
     _options.clear()
@@ -30,14 +30,14 @@ def configure(**options: Any) -> None:
 
 
 def configured_manager(client_id: int) -> AchievementManager:
-    """Return a manager made as configured. Raises what `AchievementManager` raises."""
+    """Return a manager with the configured options. Raises what `AchievementManager` raises."""
     options = dict(_options)
     has_service = options.get("base_url") or from_environment(URL_VARIABLE)
     if not has_service and options.get("achievements") is None:
         if not _DEFAULT_CATALOGUE.exists():
             raise ConfigurationError(
-                f"there is no {_DEFAULT_CATALOGUE.absolute()}: put a catalogue there, name another one with"
-                f" gamesdk.configure(achievements='...'), or give a service with gamesdk.configure(base_url='...',"
+                f"there is no catalogue {_DEFAULT_CATALOGUE.absolute()}: create it, name another one with"
+                f" gamesdk.configure(achievements='...'), or name a service with gamesdk.configure(base_url='...',"
                 f" token='...') or {URL_VARIABLE}"
             )
         options["achievements"] = _DEFAULT_CATALOGUE

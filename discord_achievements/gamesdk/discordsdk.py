@@ -1,4 +1,4 @@
-"""The names of PyPI's `discordsdk` 0.2.5, as far as they are about achievements.
+"""The names of PyPI's `discordsdk` 0.2.5 that concern achievements.
 
     from discord_achievements.gamesdk import discordsdk as dsdk     # was: import discordsdk as dsdk
 
@@ -22,7 +22,7 @@ from ..domain.models import UserAchievement
 from .absent import ABSENT_NAMES, NotOfferedError, absent
 from .configuration import configured_manager
 from .log_hook import LogHook
-from .results import DiscordException, exceptions_by_result, named, told
+from .results import DiscordException, exceptions_by_result, named, respelt
 
 __all__ = [
     "AchievementManager",
@@ -89,12 +89,12 @@ class Result(IntEnum):
     transaction_aborted = 43
     drawing_init_failed = 44
 
-    # As under the Pythons that the old wrapper was used with: since 3.11 an IntEnum prints its number only.
+    # Since Python 3.11 an IntEnum prints only its number; the old wrapper was used with earlier ones.
     __str__ = Enum.__str__
 
 
 class LogLevel(IntEnum):
-    """How grave a message is. **Source**: Discord GameSDK, LogLevel."""
+    """The severity of a log message. **Source**: Discord GameSDK, LogLevel."""
 
     error = 0
     warning = 1
@@ -103,7 +103,7 @@ class LogLevel(IntEnum):
 
 
 class CreateFlags(IntFlag):
-    """Whether Discord has to run; nothing here needs it, so both mean the same. **Source**: GameSDK, CreateFlags."""
+    """Whether Discord must be running; it need not, so both mean the same. **Source**: GameSDK, CreateFlags."""
 
     default = 0
     no_require_discord = 1
@@ -113,14 +113,14 @@ exceptions = exceptions_by_result(Result)
 
 
 def get_exception(result: Result) -> DiscordException:
-    """Return an exception that is named after `result`."""
+    """Return the exception named after `result`."""
     return exceptions.get(result, DiscordException)(f"result {result:d}")
 
 
 class AchievementManager:
-    """The achievements of the player. `Discord` makes it; the verbs are those of the manager behind it.
+    """The player's achievements; `Discord` creates it, and `discord_achievements.AchievementManager` does the work.
 
-    A subclass serves after `discordsdk.AchievementManager = Subclass`, before `Discord(...)`.
+    To use a subclass, assign `discordsdk.AchievementManager = Subclass` before `Discord(...)`.
     """
 
     _internal: CoreManager
@@ -128,15 +128,15 @@ class AchievementManager:
     def set_user_achievement(
         self, achievement_id: int, percent_complete: int, callback: Callable[[Result], object] | None = None
     ) -> None:
-        """Say that the player has reached `percent_complete` (0 to 100); the `Result` comes by `callback`."""
-        self._internal.set_user_achievement(achievement_id, percent_complete, told(Result, callback))
+        """Report that the player has reached `percent_complete` (0 to 100); `callback` gets the `Result`."""
+        self._internal.set_user_achievement(achievement_id, percent_complete, respelt(Result, callback))
 
     def fetch_user_achievements(self, callback: Callable[[Result], object] | None = None) -> None:
-        """Load the player's list; afterwards it can be counted and read."""
-        self._internal.fetch_user_achievements(told(Result, callback))
+        """Fetch the player's list; after `callback` it can be counted and read."""
+        self._internal.fetch_user_achievements(respelt(Result, callback))
 
     def count_user_achievements(self) -> int:
-        """Return how many achievements the list has; 0 before a fetch has completed."""
+        """Return the number of achievements in the list, 0 before the first fetch."""
         return self._internal.count_user_achievements()
 
     def get_user_achievement_at(self, index: int) -> UserAchievement:
@@ -154,17 +154,17 @@ class AchievementManager:
             raise named(exceptions, exc) from exc
 
     def on_user_achievement_update(self, achievement: UserAchievement) -> None:
-        """Called when an achievement has changed: assign a function, or override it."""
+        """Called when an achievement has changed; assign a function or override it."""
 
 
 class Discord:
-    """The GameSDK's entrance: makes the managers, and delivers to them.
+    """The entry point of the GameSDK: creates the managers and runs their callbacks.
 
-    `core` is the `discord_achievements.AchievementManager` behind it, with all that the old wrapper did not have:
+    `core` is the `discord_achievements.AchievementManager` behind it, with everything that the old wrapper lacks:
     `core.get_achievement(id).name`, `core.flush()`, `core.close()`.
 
-    Raises `ConfigurationError` or `CatalogueError` where `gamesdk.configure` and the environment give nothing usable.
-    **Thread**: all calls and all callbacks belong to the thread that calls `run_callbacks()`.
+    Raises `ConfigurationError` or `CatalogueError` if `gamesdk.configure` and the environment hold nothing usable.
+    **Thread**: all calls and callbacks belong to the thread that calls `run_callbacks()`.
     """
 
     def __init__(self, client_id: int, flags: CreateFlags) -> None:
@@ -175,16 +175,16 @@ class Discord:
         self.core.on_user_achievement_update.connect(self._update)
 
     def set_log_hook(self, min_level: LogLevel, hook: Callable[[LogLevel, str], object]) -> None:
-        """Have `hook` called, inside `run_callbacks()`, for messages of `min_level` and graver ones."""
+        """Call `hook`, inside `run_callbacks()`, for messages of `min_level` and more severe ones."""
         self._log_hook.set(LogLevel(min_level), lambda level, message: hook(LogLevel(level), message))
 
     def run_callbacks(self) -> None:
-        """Deliver what has arrived: call it once per frame. What the game's own functions raise passes through."""
+        """Run the callbacks that are due; call it once per frame. Exceptions of the game's callbacks are passed on."""
         self._log_hook.deliver()
         self.core.run_callbacks()
 
     def get_achievement_manager(self) -> AchievementManager:
-        """Return the manager of achievements, always the same."""
+        """Return the achievement manager, always the same object."""
         return self._achievement_manager
 
     get_activity_manager = absent("Discord.get_activity_manager()")
@@ -200,11 +200,11 @@ class Discord:
     get_voice_manager = absent("Discord.get_voice_manager()")
 
     def _update(self, achievement: UserAchievement) -> None:
-        # Looked up anew each time, for the game may assign its function at any time.
+        # Looked up each time, because the game may assign its function at any time.
         self._achievement_manager.on_user_achievement_update(achievement)
 
 
-if not TYPE_CHECKING:  # else a type checker would take any name for one of this module
+if not TYPE_CHECKING:  # otherwise a type checker would accept any name
 
     def __getattr__(name: str) -> object:
         if name in Result.__members__:

@@ -1,4 +1,4 @@
-"""What the package logs, handed to a function of the game on the game's thread."""
+"""Passes what the package logs to a function of the game, on the game's thread."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections import deque
 from collections.abc import Callable
 
 _logger = logging.getLogger("discord_achievements")
-# The index is the GameSDK's number: error, warning, info, debug.
+# Indexed by the numbers of the GameSDK: error, warning, info, debug.
 _LEVELS = (logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)
 _WAITING_MAX = 1000
 Hook = Callable[[int, str], object]
 
 
 class LogHook:
-    """At most one function, called with the GameSDK's number of the level, then the message."""
+    """Calls at most one function, with the GameSDK's number of the level and the message."""
 
     def __init__(self) -> None:
         self._hook: Hook | None = None
@@ -24,9 +24,9 @@ class LogHook:
         weakref.finalize(self, _remove, self._handler)
 
     def set(self, min_level: int, hook: Hook) -> None:
-        """Have `hook` called for messages of `min_level` and graver ones; it replaces the one before.
+        """Call `hook`, instead of the one before, for messages of `min_level` and more severe ones.
 
-        Where the logger of the package is stricter than that, this loosens it.
+        If the package's logger suppresses such messages, its level is lowered.
         """
         level = _LEVELS[min_level]
         if not _logger.isEnabledFor(level):
@@ -36,7 +36,7 @@ class LogHook:
         _logger.addHandler(self._handler)
 
     def deliver(self) -> None:
-        """Hand over what was logged since the last time; what the hook raises passes through."""
+        """Pass on what was logged since the last call; exceptions of the hook are passed on."""
         waiting = self._handler.waiting
         if waiting and self._hook is not None:
             for _ in range(len(waiting)):
@@ -44,13 +44,13 @@ class LogHook:
 
 
 def _remove(handler: logging.Handler) -> None:
-    # A new list, not removeHandler: this runs whenever memory is collected, also while the logger walks along its list,
-    # which would then leave out the next handler.
+    # A new list instead of removeHandler, because garbage collection may run this while the logger iterates over its
+    # list, which would then skip the next handler.
     _logger.handlers = [other for other in _logger.handlers if other is not handler]
 
 
 class _Handler(logging.Handler):
-    """Keeps the latest messages, from whatever thread."""
+    """Keeps the latest messages of all threads."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A manager's `Result` in another spelling: what callbacks are told, what getters raise."""
+"""Converts a manager's `Result` to another spelling, for callbacks and for the exceptions of getters."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ class DiscordException(DiscordAchievementsError):
 
 
 def exceptions_by_result(results: type[R]) -> dict[R, type[DiscordException]]:
-    """Return an exception class for each member of a spelling's `Result`, with its name."""
+    """Return an exception class for each member of a `Result`, with the member's name."""
     named = {"__module__": results.__module__}
     return {result: type(result.name, (DiscordException,), named) for result in results}
 
 
-def told(results: type[R], callback: Callable[[R], object] | None) -> Callable[[int], object] | None:
-    """Return what passes a result on to `callback`, in the spelling `results`. Raises `TypeError`."""
+def respelt(results: type[R], callback: Callable[[R], object] | None) -> Callable[[int], object] | None:
+    """Return a callback that passes a result on to `callback`, in the spelling `results`. Raises `TypeError`."""
     if callback is None:
         return None
     if not callable(callback):
-        raise TypeError(f"callback is {callback!r:.60}, which cannot be called")
+        raise TypeError(f"callback must be a function or None, got {callback!r:.60}")
     return lambda result: callback(results(result))
 
 
 def named(exceptions: Mapping[R, type[DiscordException]], error: ResultError) -> DiscordException:
-    """Return `error` as the exception that has the name of its result."""
+    """Return `error` as the exception named after its result."""
     kind = next(kind for result, kind in exceptions.items() if result == error.result)
     return kind(f"result {error.result:d}: {error}")
