@@ -1,14 +1,14 @@
-"""Tools for testing a game with achievements: a service that does what the test says, and time that stands still.
+"""Tools for testing a game with achievements: a service and a clock that the test controls.
 
-With pytest, begin with the fixtures of the plugin: `achievements`, a `CheckedManager`, and `achievement_service`, a
-`ServiceControl`. docs/guides/testing.md shows them. They need no thread and no waiting.
+With pytest, start with the fixtures of the plugin: `achievements`, a `CheckedManager`, and `achievement_service`, a
+`ServiceControl`. The guide "Testing a game" shows them. They need no thread and no waiting.
 
     def test_a_win_without_a_connection(achievements, achievement_service):
         achievement_service.go_offline()
         Game(achievements).win()
         achievements.assert_unlocked("win_the_game")
 
-Below them are the parts, for a manager with its thread, and for real HTTP:
+They are built from these parts, which also test a manager with its thread, or real HTTP:
 
     from discord_achievements import AchievementManager
     from discord_achievements.testing import Fault, FakeService, FaultServer, run_until
@@ -26,14 +26,14 @@ Below them are the parts, for a manager with its thread, and for real HTTP:
                 run_until(manager, lambda: service.progress(user_id=1))
         assert service.progress(user_id=1)[580159119969878046].percent == 100
 
-What stands in for the network, from the fastest to the most real; the manager takes the first two as `transport=`:
+Replacements for the network, from the fastest to the most realistic; pass the first two to the manager as `transport=`:
 
-* `ScriptedTransport` answers from a table, and remembers what it was asked
-* `InProcessTransport` asks a `FakeService` directly
-* `FaultServer` is a `FakeService` behind real HTTP, and knows every `Fault`
+* `ScriptedTransport` answers from a table and records the requests
+* `InProcessTransport` calls a `FakeService` directly
+* `FaultServer` serves a `FakeService` over real HTTP and can fail with every `Fault`
 
-Give each test's manager a `data_dir` of its own, as above, so that tests do not share progress. `unknown_ids` finds ids
-in a game's code that its catalogue does not have.
+Give each test's manager its own `data_dir`, as above, so that tests do not share progress. `unknown_ids` finds ids in a
+game's code that are not in its catalogue.
 """
 
 from __future__ import annotations

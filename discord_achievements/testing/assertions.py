@@ -1,4 +1,4 @@
-"""What a test claims about progress, and what it is told when that is not so."""
+"""Assertions about progress, and the messages of those that fail."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from .names import Names
 
 
 class ProgressAssertions(ABC):
-    """Assertions about the progress that somebody holds.
+    """Assertions about the progress that a player's list, or the service, holds.
 
-    `achievement` is a key of the catalogue, or an id; one that does not exist raises `ValueError`.
+    `achievement` is a key of the catalogue or an id; one that does not exist raises `ValueError`.
     """
 
     def __init__(self, names: Names, holder: str) -> None:
@@ -24,7 +24,7 @@ class ProgressAssertions(ABC):
         """Return all progress above 0, by achievement id."""
 
     def percent(self, achievement: str | int) -> int:
-        """Return how far the achievement is, 0 to 100."""
+        """Return the progress on an achievement, 0 to 100."""
         __tracebackhide__ = True
         return self.percents().get(self._names.id_of(achievement), 0)
 
@@ -42,11 +42,11 @@ class ProgressAssertions(ABC):
         """Fail unless the achievement is at `percent`, 0 to 100."""
         __tracebackhide__ = True
         if not is_percent(percent):
-            raise ValueError(f"percent is {percent!r:.40}; allowed are whole numbers from 0 to 100")
+            raise ValueError(f"percent must be an integer from 0 to 100, got {percent!r:.40}")
         self._check(achievement, self.percent(achievement) == percent, f"should be at {percent} %")
 
     def _hints(self, achievement_id: int) -> Iterator[str]:
-        """Yield what may explain why an achievement is not where it should be."""
+        """Yield possible reasons why an achievement is not where it should be."""
         yield from ()
 
     def _check(self, achievement: str | int, is_so: bool, wanted: str) -> None:

@@ -1,4 +1,4 @@
-"""The manager that a game's test has: a real one, that can be asked whether all is as it should be."""
+"""The manager of a game's test: a real one, with assertions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PACKAGE = str(Path(__file__).parents[1]) + os.sep
 
 
 class UnknownIdSet(NamedTuple):
-    """A set of an id that the catalogue does not have, and where in the game's code it was made."""
+    """A set of an id that is not in the catalogue, and the place in the game's code that made it."""
 
     achievement_id: object
     where: str
@@ -27,9 +27,9 @@ class UnknownIdSet(NamedTuple):
 class CheckedManager(InlineManager, ProgressAssertions):
     """An `AchievementManager` with assertions about the player's list.
 
-    They turn the loop first, so that what the game has just set is in the list. The list is the player's state, online
-    or not; what the service holds is for its `ServiceControl` to say. Ids that the game set although the catalogue does
-    not have them are in `unknown_ids`; with the pytest plugin such a test fails.
+    They run the loop first, so that the list contains what the game has just set. The list is the player's state,
+    online or offline; for the service's state, see `ServiceControl`. `unknown_ids` collects ids that the game set
+    although they are not in the catalogue; with the pytest plugin such a test fails.
     """
 
     def __init__(self, application_id: int, *, names: Names, **options: Any) -> None:
@@ -41,7 +41,7 @@ class CheckedManager(InlineManager, ProgressAssertions):
     def set_user_achievement(
         self, achievement_id: int, percent_complete: int, callback: ResultCallback | None = None
     ) -> None:
-        """Do what `AchievementManager.set_user_achievement` does, and notice an id that the catalogue does not have."""
+        """Do what `AchievementManager.set_user_achievement` does, and record an id that is not in the catalogue."""
         if achievement_id in self._names:
             self._results[achievement_id] = None
         else:
@@ -76,7 +76,7 @@ class CheckedManager(InlineManager, ProgressAssertions):
         if achievement_id not in self._results:
             yield "the game has not set it"
         elif (result := self._results[achievement_id]) not in (None, Result.OK):
-            yield f"the answer to the last set of it was {result!r}"
+            yield f"the result of its last set was {result!r}"
         if self._names.entry(achievement_id).achievement.secure:
             yield "it is secure: only the game's server can grant it"
         if self.unknown_ids:
@@ -84,7 +84,7 @@ class CheckedManager(InlineManager, ProgressAssertions):
 
 
 def _caller() -> str:
-    """Return file and line of the code outside this package that is calling it."""
+    """Return file and line of the caller outside this package."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back

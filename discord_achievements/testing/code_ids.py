@@ -1,9 +1,9 @@
-"""Finds ids in a game's code that its catalogue does not have, without running the code.
+"""Finds ids in a game's code that are not in its catalogue, without running the code.
 
-Looked at are calls of the verbs that take an achievement's id, whatever they are called on, in both spellings of the
-GameSDK too. An id is known where it is written as a number, or as a constant of a module or of a class in it, also one
-that was imported from another of the files. In a file where a call's id is worked out, every number that looks like a
-Discord id is taken for one; what that misses, the test finds that plays the part (`CheckedManager.unknown_ids`).
+It checks calls of the verbs that take an achievement's id, on any object, also in both spellings of the GameSDK. It
+knows an id that is written as a number, or as a constant of a module or of a class in it, also if it was imported from
+another of the files. In a file with a call whose id is computed, every number that looks like a Discord id counts as
+one. What this misses is found by a test that makes the call (`CheckedManager.unknown_ids`).
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _VERBS = frozenset(
         "GetUserAchievement",
     }
 )
-_LOOKS_LIKE_AN_ID = range(10**16, MAX_SNOWFLAKE + 1)  # those of Discord have 17 to 19 digits
+_LOOKS_LIKE_AN_ID = range(10**16, MAX_SNOWFLAKE + 1)  # ids of Discord have 17 to 19 digits
 _ID_ARGUMENTS = frozenset({"achievement_id", "achievementId"})
 
 
 class UnknownId(NamedTuple):
-    """An id in the code that the catalogue does not have, and the verb that gets it; as text, it says so."""
+    """An id in the code that is not in the catalogue, and the verb it is passed to; `str()` makes it a message."""
 
     path: Path
     line: int
@@ -53,11 +53,11 @@ class UnknownId(NamedTuple):
 def unknown_ids(
     paths: Iterable[str | os.PathLike[str]], catalogue: Catalogue | str | os.PathLike[str]
 ) -> list[UnknownId]:
-    """Return the ids in the files and folders `paths` that are not in `catalogue`, or in the file at that path.
+    """Return the ids in the files and folders `paths` that are not in `catalogue`, a `Catalogue` or the path of one.
 
-    Virtual environments and folders whose name begins with a dot are left out, unless they are named in `paths`.
+    Virtual environments and folders whose name starts with a dot are skipped, unless they are listed in `paths`.
 
-    Raises `CatalogueError`; `ValueError` for a path that does not exist or is no Python. **Blocks** for the disk.
+    Raises `CatalogueError`; `ValueError` for a path that does not exist or is not Python. **Blocks**: reads the files.
     """
     names = Names(catalogue if isinstance(catalogue, Catalogue) else read_catalogue(catalogue))
     modules = [_Module(path) for path in _files(paths)]
@@ -71,7 +71,7 @@ def unknown_ids(
 
 
 class _Module:
-    """One file: its tree, its constants by dotted name, and what its imported names stand for."""
+    """One file: its tree, its constants by dotted name, and the targets of its imported names."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -95,7 +95,7 @@ def _files(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
 
 
 def _python_in(folder: Path) -> Iterator[Path]:
-    """Yield the files below a folder, save those in virtual environments and in hidden folders."""
+    """Yield the Python files below a folder, except in virtual environments and hidden folders."""
     for path, folders, names in os.walk(folder):
         here = Path(path)
         folders[:] = [name for name in folders if name[0] != "." and not (here / name / "pyvenv.cfg").exists()]
@@ -122,7 +122,7 @@ def _assigned(target: ast.expr, value: ast.expr, prefix: str) -> Iterator[tuple[
 
 
 def _imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Yield each imported name with what it stands for: `module` or `module.name`, by the last part of the module."""
+    """Yield each imported name and its target, `module` or `module.name`, with the last part of the module's name."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -134,7 +134,7 @@ def _imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 
 def _ids(module: _Module, modules: list[_Module]) -> Iterator[tuple[str, int, int]]:
-    """Yield the ids in one file: the verb that gets it, the line, the id."""
+    """Yield the ids in one file: the verb it is passed to, the line, the id."""
     passed = [(verb, argument, _value(argument, module, modules)) for verb, argument in _calls(module.tree)]
     for verb, argument, achievement_id in passed:
         if achievement_id is not None:
@@ -149,7 +149,7 @@ def _ids(module: _Module, modules: list[_Module]) -> Iterator[tuple[str, int, in
 
 
 def _calls(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    """Yield the verb and the id's expression of each call that gets one."""
+    """Yield the verb and the id's expression of each call with an id."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
@@ -173,7 +173,7 @@ def _value(argument: ast.expr, module: _Module, modules: list[_Module]) -> int |
 
 
 def _resolved(name: str, imported: Mapping[str, str]) -> str:
-    """Replace the part of a dotted name that was imported, the longest one, by what it stands for."""
+    """Replace the longest imported part of a dotted name by its target."""
     head, rest = name, ""
     while head:
         if head in imported:
@@ -184,7 +184,7 @@ def _resolved(name: str, imported: Mapping[str, str]) -> str:
 
 
 def _elsewhere(name: str, modules: list[_Module]) -> int | None:
-    """Return the constant `module.name` or, of a package, `package.module.name`; None where files disagree."""
+    """Return the constant `module.name` or `package.module.name`, None if files disagree."""
     values = set()
     while "." in name:
         head, _, name = name.partition(".")

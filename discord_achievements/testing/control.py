@@ -1,4 +1,4 @@
-"""The service in a game's test: everything that may happen on the other end, at a word."""
+"""The service in a game's test: everything that can happen at the other end, on request."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _EXCHANGES = (_UPDATE, routes.GET_USER_ACHIEVEMENTS.name)
 
 
 class ServiceControl(ProgressAssertions):
-    """A service in memory that has the catalogue's achievements, and one player who has none of them yet.
+    """A service in memory with the catalogue's achievements and one player, who has no progress yet.
 
-    Its assertions are about what the service holds. `fake` is the `FakeService` behind it, `clock` the `ManualClock`
-    by which it and its managers live. **Thread**: the test's.
+    Its assertions check the service's state. `fake` is the `FakeService` behind it, `clock` the `ManualClock` of the
+    service and its managers. **Thread**: the test's.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
-        """Make one; raises `CatalogueError` where an icon that the catalogue names cannot be read."""
+        """Raise `CatalogueError` if an icon of the catalogue cannot be read."""
         super().__init__(Names(catalogue), "on the service")
         self.user_id = _USER_ID
         self.clock = ManualClock()
@@ -53,10 +53,10 @@ class ServiceControl(ProgressAssertions):
         self._lines: list[_Line] = []
 
     def start_manager(self, data_dir: str | os.PathLike[str], **options: Any) -> CheckedManager:
-        """Start the player's game on a device whose data folder is `data_dir`; `close()` ends it.
+        """Start the player's game on the device with the data folder `data_dir`; `close()` ends it.
 
-        After a manager has been closed, another one on its folder is the game's next start; one on another folder is
-        the player's other device. `options` are further arguments of `AchievementManager`.
+        After a manager has been closed, another one with its folder is the game's next start; one with another folder
+        is the player's other device. `options` are further arguments of `AchievementManager`.
         """
         line = _Line(self.fake, self.clock, self._troubles)
         if self._is_offline:
@@ -80,43 +80,43 @@ class ServiceControl(ProgressAssertions):
             manager.close()
 
     def go_offline(self) -> None:
-        """Be out of reach from now on: requests fail, the event stream breaks."""
+        """Become unreachable: requests fail, the event stream breaks."""
         self._is_offline = True
         for line in self._lines:
             line.go_down()
 
     def come_back(self) -> None:
-        """Be in reach again. The game notices when it tries the next time: let some time pass by `advance`."""
+        """Become reachable again. The game notices at its next retry; let time pass with `advance`."""
         self._is_offline = False
         for line in self._lines:
             line.come_back()
 
     def refuse(self, fault: Fault | ErrorCode, *, times: int | None = 1, route: str | None = _UPDATE) -> None:
-        """Have the next `times` requests fail this way, or all until `heal()` if that is None.
+        """Let the next `times` requests fail with `fault`, or all until `heal()` if `times` is None.
 
-        `route` says which: those of updates, unless it is "get_user_achievements" for the list or None for both.
-        `Fault.REFUSE` is `go_offline()`. Raises `ValueError` for another route, and for faults of the event stream.
+        `route` says which: "update_user_achievement" for updates, "get_user_achievements" for the list, None for both.
+        `Fault.REFUSE` is `go_offline()`. Raises `ValueError` for another route and for faults of the event stream.
         """
         if fault is Fault.REFUSE:
             self.go_offline()
             return
         if route not in (None, *_EXCHANGES):
-            raise ValueError(f"route is {route!r:.40}; allowed are {', '.join(map(repr, _EXCHANGES))} and None")
+            raise ValueError(f"route must be {', '.join(map(repr, _EXCHANGES))} or None, got {route!r:.40}")
         if fault in STREAM_FAULTS:
-            raise ValueError(f"{fault} is about the event stream; FaultServer can do that")
+            raise ValueError(f"{fault} concerns the event stream, which only FaultServer can break")
         self._troubles.plan.add(fault, times=times, method=None, route=route)
 
     def delay(self, seconds: float) -> None:
-        """Have each answer take so many seconds of the manual clock from now on; 0 ends that.
+        """Delay each answer by `seconds` of the manual clock from now on; 0 ends the delay.
 
-        What takes as long as the manager's `timeout_s` (10 s) never comes.
+        A delay of the manager's `timeout_s` (10 s) or more is a time-out.
         """
         if not 0 <= seconds < math.inf:
-            raise ValueError(f"seconds is {seconds}; allowed are 0 and more")
+            raise ValueError(f"seconds must be 0 or more, got {seconds}")
         self._troubles.delay_s = seconds
 
     def heal(self) -> None:
-        """Be in reach, without delay, and refuse nothing; what is under way arrives at once."""
+        """Become reachable, without delays or refusals; pending answers arrive at once."""
         self._troubles.plan.clear()
         self._troubles.delay_s = 0.0
         for line in self._lines:
@@ -124,17 +124,17 @@ class ServiceControl(ProgressAssertions):
         self.come_back()
 
     def grant(self, achievement: str | int, percent: int = COMPLETE) -> None:
-        """Raise the player's progress, as the game's server does; `secure` achievements too."""
+        """Raise the player's progress, as the game's server does, also on `secure` achievements."""
         __tracebackhide__ = True
         self.fake.grant(self.user_id, self._names.id_of(achievement), percent)
 
     def reset(self, achievement: str | int) -> None:
-        """Take the player's progress on an achievement away."""
+        """Reset the player's progress on an achievement to 0."""
         __tracebackhide__ = True
         self.fake.reset(self.user_id, self._names.id_of(achievement))
 
     def percents(self) -> Mapping[int, int]:
-        """Return all progress above 0 that the service holds of the player, by achievement id."""
+        """Return the player's progress above 0 on the service, by achievement id."""
         held = self.fake.progress(self.user_id)
         return {achievement_id: progress.percent for achievement_id, progress in held.items() if progress.percent}
 
@@ -143,19 +143,19 @@ class ServiceControl(ProgressAssertions):
             yield "it is offline"
         pending = sum(manager.pending_count for manager in self.managers)
         if pending:
-            yield f"updates that have not arrived: {pending}; the game tries again by itself when time passes (advance)"
+            yield f"updates that have not arrived: {pending}; the game retries when time passes (advance)"
 
 
 @dataclass
 class _Troubles:
-    """What goes wrong with requests from now on, on every line."""
+    """The faults and delays of all lines."""
 
     plan: FaultPlan
     delay_s: float = 0.0
 
 
 class _Held(NamedTuple):
-    """A request that is under way until `until`, and what comes of it then."""
+    """A request that is under way until `until`, and its outcome."""
 
     until: float
     failure: Fault | ErrorCode | None
@@ -163,7 +163,7 @@ class _Held(NamedTuple):
 
 
 class _Line(InProcessTransport):
-    """One manager's way to the service. Its answers may be late, and failures."""
+    """One manager's connection to the service, with faults and delays."""
 
     def __init__(self, fake: FakeService, clock: ManualClock, troubles: _Troubles) -> None:
         super().__init__(fake, intercept=self._pass)
@@ -172,11 +172,11 @@ class _Line(InProcessTransport):
         self._held: _Held | None = None
 
     def forget(self) -> None:
-        """Have what is under way be sent anew, whenever its sender asks again."""
+        """Drop the pending answer; the request is sent again when its sender asks again."""
         self._held = None
 
     def go_down(self) -> None:
-        """Be out of reach: what is under way is lost."""
+        """Become unreachable; a pending answer is lost."""
         self.forget()
         super().go_down()
 
@@ -195,13 +195,13 @@ class _Line(InProcessTransport):
         self._held = None
         if timed_out:
             raise TransportError(f"no answer came within {request.timeout_s:g} s", timed_out=True)
-        if failure is None or failure is Fault.DRIP:  # a slow answer is one all the same
+        if failure is None or failure is Fault.DRIP:  # a slow answer is still an answer
             return None
         response = fault_response(failure, _RETRY_AFTER_S)
         if response is None:
             if failure is Fault.CUT_BODY:
                 self.service.handle(request)
-            raise TransportError(f"as the test has asked for: {failure.value}")
+            raise TransportError(f"as the test requested: {failure.value}")
         return response
 
 

@@ -20,12 +20,12 @@ from .streams import ByteStream
 
 
 class FaultServer:
-    """Serves a `FakeService` over HTTP on 127.0.0.1, and fails when told to.
+    """Serves a `FakeService` over HTTP on 127.0.0.1, and fails on request.
 
-    Use it as a context manager: it listens from the start, and at the end no thread and no socket is left. With an
-    `ssl_context` it speaks https. `compress` has it send long bodies as gzip to whom that suits.
+    Use it as a context manager: it listens as soon as it exists, and at the end no thread and no socket is left. With
+    an `ssl_context` it serves https. With `compress`, clients that accept gzip get long bodies compressed.
 
-    All methods may be called from any thread, but `go_down`, `come_back`, `heal` and `close` only from one at a time.
+    **Thread**: any, but `go_down`, `come_back`, `heal` and `close` only from one thread at a time.
     """
 
     def __init__(
@@ -54,12 +54,12 @@ class FaultServer:
 
     @property
     def base_url(self) -> str:
-        """The address to give to a manager; it stays the same when the server goes down and comes back."""
+        """The address for a manager; it stays the same when the server goes down and comes back."""
         return f"http{'s' if self._ssl_context else ''}://127.0.0.1:{self._port}/api/v10"
 
     @property
     def requests(self) -> Counter[tuple[str, str]]:
-        """How many requests have come, by method and path."""
+        """The number of requests so far, by method and path."""
         with self._lock:
             return self._requests.copy()
 
@@ -71,12 +71,11 @@ class FaultServer:
         method: str | None = None,
         route: str | None = None,
     ) -> None:
-        """Have the next `times` requests fail this way, or all until `heal()` if that is None.
+        """Let the next `times` requests fail with `fault`, or all until `heal()` if `times` is None.
 
-        A `domain.errors.ErrorCode` stands for the answer that tells that error. `method` ("PUT") and `route`
-        ("get_user_achievements") say which requests; the event stream fails only if `route` names it or the fault is
-        one of streams. Several faults happen in the order in which they were asked for. `REFUSE` is `go_down()`,
-        whatever the other arguments.
+        An `ErrorCode` is answered as that error. `method` ("PUT") and `route` ("get_user_achievements") select the
+        requests; the event stream fails only if `route` names it or if it is a fault of streams. Several faults happen
+        in the order of the calls. `REFUSE` is `go_down()`, whatever the other arguments.
         """
         if fault is Fault.REFUSE:
             self.go_down()
@@ -87,7 +86,7 @@ class FaultServer:
             self._plan.add(fault, times=times, method=method, route=route)
 
     def heal(self) -> None:
-        """Forget all faults, hang up on stalled requests, and be in reach."""
+        """Clear all faults, hang up on stalled requests, and become reachable."""
         with self._lock:
             self._plan.clear()
             self._released.set()
@@ -95,7 +94,7 @@ class FaultServer:
         self.come_back()
 
     def go_down(self) -> None:
-        """Cut all connections and refuse new ones. The port stays taken, so nobody else gets it meanwhile."""
+        """Cut all connections and refuse new ones. The port stays reserved."""
         if not self._is_down:
             self._stop()
             self._listener = Listener(self._port, self._serve, self._ssl_context)
@@ -109,12 +108,12 @@ class FaultServer:
             self._is_down = False
 
     def drop_streams(self) -> None:
-        """Break the event streams that are open."""
+        """Break the open event streams."""
         for stream in self._open_streams():
             stream.end(_dropped())
 
     def close(self) -> None:
-        """Stop, for good. Raises what went wrong in the server itself, if anything did."""
+        """Stop for good. Raises an exception that occurred in the server itself, if there was one."""
         self._stop()
 
     def __enter__(self) -> Self:
@@ -125,7 +124,7 @@ class FaultServer:
 
     def _stop(self) -> None:
         with self._lock:
-            self._released.set()  # and stays so: nothing begins to stall or to stream any more
+            self._released.set()  # and remains set, so nothing starts to stall or to stream
         self.drop_streams()
         self._listener.stop()
         for mistake in self._listener.mistakes:
@@ -198,7 +197,7 @@ class FaultServer:
 
 
 def _dropped() -> TransportError:
-    return TransportError("the fault server has dropped the stream")
+    return TransportError("the fault server dropped the stream")
 
 
 def _stream_head(response: Response) -> bytes:

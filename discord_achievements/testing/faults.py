@@ -1,4 +1,4 @@
-"""What can go wrong between a game and its service."""
+"""The faults that can occur between a game and its service."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ..domain.wire import encode_error
 
 
 class Fault(Enum):
-    """One way in which a request can fail; the value says what happens."""
+    """One way in which a request can fail; the value describes it."""
 
-    REFUSE = "nobody listens: every connection is refused until heal()"
+    REFUSE = "no server: every connection is refused until heal()"
     HANG_UP = "the connection is closed instead of an answer"
     STALL = "no answer comes, and the connection stays open"
-    CUT_BODY = "the service has done it, but the connection breaks in the middle of the answer's body"
-    DRIP = "the service has done it, and the answer comes one byte at a time"
+    CUT_BODY = "the service handles the request, but the connection breaks in the middle of the answer's body"
+    DRIP = "the service handles the request, and the answer comes one byte at a time"
     UNAUTHORIZED = "401: the token is not accepted"
     NOT_AUTHORIZED = "403 with code 20012: this achievement is secure"
     FORBIDDEN = "403 with another code"
@@ -27,11 +27,11 @@ class Fault(Enum):
     WRONG_VERSION = "400 with code 50041: this API version is not offered"
     GONE = "410: the service has been shut down for good"
     RATE_LIMITED = "429 with Retry-After"
-    RATE_LIMITED_SILENT = "429 that does not say when to come back"
+    RATE_LIMITED_SILENT = "429 without Retry-After"
     INTERNAL_ERROR = "500"
     UNAVAILABLE = "503 from a proxy, without Retry-After"
     UNAVAILABLE_FOR = "503 with Retry-After"
-    HTML = "200 with a web page, as a sign-in page of a public network"
+    HTML = "200 with a web page, such as the sign-in page of a public network"
     INVALID_JSON = "200 with JSON that breaks off"
     REDIRECT = "302 to another host"
     DROP_STREAM = "the event stream opens and breaks at once"
@@ -43,7 +43,7 @@ STREAM_FAULTS = frozenset({Fault.DROP_STREAM, Fault.REFUSE_STREAM})
 
 @dataclass
 class _Plan:
-    """A fault that is to happen, `left` times or, if None, until it is healed."""
+    """A fault that will happen `left` more times or, if None, until it is healed."""
 
     fault: Fault | ErrorCode
     left: int | None
@@ -52,23 +52,23 @@ class _Plan:
 
 
 class FaultPlan:
-    """Which of the requests to come fail, and how. Not thread-safe: its owner has a lock, or one thread."""
+    """Decides which of the next requests fail, and how. Not thread-safe."""
 
     def __init__(self) -> None:
         self._plans: list[_Plan] = []
 
     def add(self, fault: Fault | ErrorCode, *, times: int | None, method: str | None, route: str | None) -> None:
-        """Have the next `times` requests that fit fail this way, or all if that is None."""
+        """Let the next `times` matching requests fail with `fault`, or all if `times` is None."""
         self._plans.append(_Plan(fault, times, method, route))
 
     def clear(self) -> None:
-        """Have nothing fail any more."""
+        """Remove all faults."""
         self._plans.clear()
 
     def take(self, method: str, route: str | None) -> Fault | ErrorCode | None:
-        """Return how a request fails that is there now, None if it does not.
+        """Return the fault of a request that has come, None if it succeeds.
 
-        The event stream fails only by a plan that names its route.
+        The event stream fails only if a fault names its route.
         """
         for plan in self._plans:
             if plan.method not in (None, method):
@@ -84,7 +84,7 @@ class FaultPlan:
 
 
 def fault_response(fault: Fault | ErrorCode, retry_after_s: int) -> Response | None:
-    """Return the answer that a fault is, None for one that is no answer."""
+    """Return the answer of a fault, None if it has none."""
     if isinstance(fault, ErrorCode):
         return _error(ApiError.of(fault))
     if fault in _ERRORS:

@@ -13,11 +13,11 @@ Intercept = Callable[[Request], Response | None]
 
 
 class InProcessTransport:
-    """Hands requests to `service`, on the caller's thread.
+    """Passes requests to `service`, on the caller's thread.
 
-    `intercept`, if given, sees each request before the service does. It may return an answer in the service's place,
-    raise `TransportError`, or return None to let the request through; an answer that gets lost on the way back is an
-    `intercept` that calls `service.handle(request)` and then raises.
+    `intercept`, if given, gets each request before the service. It may return an answer instead of the service, raise
+    `TransportError`, or return None to let the request through. To lose an answer on the way back, call
+    `service.handle(request)` in it and then raise.
     """
 
     def __init__(self, service: FakeService, *, intercept: Intercept | None = None) -> None:
@@ -29,17 +29,17 @@ class InProcessTransport:
 
     @property
     def is_drained(self) -> bool:
-        """Whether an event stream is open whose reader has taken in all that the service has said."""
+        """Whether an event stream is open whose reader has processed all events so far."""
         return any(stream.is_drained for stream in self._streams)
 
     def go_down(self) -> None:
-        """Be out of reach from now on: open streams break, requests fail. **Thread**: any."""
+        """Become unreachable: open streams break, requests fail. **Thread**: any."""
         self._down = True
         for stream in self._streams:
             stream.end(TransportError("the fake service has gone down"))
 
     def come_back(self) -> None:
-        """Be in reach again. **Thread**: any."""
+        """Become reachable again. **Thread**: any."""
         self._down = False
 
     def send(self, request: Request) -> Response:
@@ -53,12 +53,12 @@ class InProcessTransport:
             return ByteStream(answer)
         stream = self.service.open_events(request)
         self._streams = [*(known for known in self._streams if not known.closed), stream]
-        if self._down or self._closed:  # since a moment ago
+        if self._down or self._closed:  # since the check above
             stream.end(TransportError("the fake service has gone down"))
         return stream
 
     def close(self) -> None:
-        """End all streams; nothing is sent any more. **Thread**: any."""
+        """End all streams; later requests fail. **Thread**: any."""
         self._closed = True
         for stream in self._streams:
             stream.close()

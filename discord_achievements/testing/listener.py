@@ -20,14 +20,14 @@ _POLL_S = 0.02
 
 
 class Exchange(BaseHTTPRequestHandler):
-    """One connection: whoever serves a request writes its answer here."""
+    """One connection, to which the answers to its requests are written."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: Listener
 
     def write(self, data: bytes) -> None:
-        """Send bytes as they are."""
+        """Send bytes unchanged."""
         self.wfile.write(data)
 
     def respond(self, response: Response) -> None:
@@ -39,7 +39,7 @@ class Exchange(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:
-        """Stay silent: what goes wrong on purpose is no news."""
+        """Log nothing, since faults here are intended."""
 
     def _exchange(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
@@ -56,11 +56,11 @@ class Exchange(BaseHTTPRequestHandler):
 class Listener(HTTPServer):
     """Listens on 127.0.0.1 from `start` to `stop`; before that the port is taken and connections are refused.
 
-    `serve` is called for each request, on its connection's own thread. What it raises, but for a connection that the
-    other side has closed, is kept in `mistakes`.
+    `serve` is called for each request, on its connection's thread. `mistakes` keeps its exceptions, except those of
+    connections that the client has closed.
     """
 
-    # Elsewhere this would let a second server take the port.
+    # On Windows this would let a second server take the port.
     allow_reuse_address = os.name == "posix"
     request_queue_size = 128
 
@@ -80,7 +80,7 @@ class Listener(HTTPServer):
             self.server_close()
             raise
         if ssl_context is not None:
-            # The handshake is left to the connection's thread: it may take its time.
+            # The handshake may be slow, so the connection's thread does it.
             self.socket = ssl_context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def start(self) -> None:
@@ -90,7 +90,7 @@ class Listener(HTTPServer):
         self._loop.start()
 
     def stop(self) -> None:
-        """Cut all connections and wait until every thread is gone."""
+        """Cut all connections and wait until all threads have ended."""
         if self._loop is not None:
             self.shutdown()
             self._loop.join()
@@ -103,14 +103,14 @@ class Listener(HTTPServer):
         self.server_close()
 
     def server_bind(self) -> None:
-        """Bind, without the look-up of the host's name that http.server adds and that can take seconds."""
+        """Bind without http.server's look-up of the host's name, which can take seconds."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(self.allow_reuse_address))
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = "127.0.0.1", self.socket.getsockname()[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve a connection on a thread of its own."""
+        """Serve a connection on its own thread."""
         thread = threading.Thread(
             target=self._run, args=(request, client_address), name="fault server connection", daemon=True
         )
@@ -123,7 +123,7 @@ class Listener(HTTPServer):
         try:
             self.finish_request(connection, address)
         except OSError:
-            pass  # the other side is gone, or we were stopped
+            pass  # the client disconnected, or the server was stopped
         except Exception:
             mistake = sys.exception()
             assert mistake is not None
@@ -135,13 +135,13 @@ class Listener(HTTPServer):
 
 
 def encode(response: Response) -> tuple[bytes, bytes]:
-    """Return an answer's head and body as they go over the wire."""
+    """Return the bytes of an answer's head and body."""
     bodiless = response.status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
     headers = dict(response.headers) if bodiless else {**response.headers, "content-length": str(len(response.body))}
     return head(response.status, headers), b"" if bodiless else response.body
 
 
 def head(status: int, headers: dict[str, str]) -> bytes:
-    """Return the status line and the headers as they go over the wire."""
+    """Return the bytes of the status line and the headers."""
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in headers.items())]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")

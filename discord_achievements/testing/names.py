@@ -1,4 +1,4 @@
-"""What messages and tests call an achievement of a catalogue: its key, its id, its name."""
+"""Looks up achievements of a catalogue by key or id, and names them in messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..domain.catalogue import Catalogue, CatalogueEntry
 
 
 class Names:
-    """The look-up in one catalogue."""
+    """The names in one catalogue."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
@@ -21,8 +21,8 @@ class Names:
         return isinstance(achievement_id, int) and achievement_id in self._entries
 
     def entry(self, achievement: str | int) -> CatalogueEntry:
-        """Return an achievement that is named by its key or its id; raises `ValueError` where there is none."""
-        __tracebackhide__ = True  # here and below, for pytest: the mistake is in the test
+        """Return the achievement with a key or an id; raises `ValueError` if there is none."""
+        __tracebackhide__ = True  # here and below, so that pytest shows the test's line, where the mistake is
         if isinstance(achievement, str):
             if achievement not in self._ids:
                 near = get_close_matches(achievement[:60], self._ids, n=1)
@@ -34,16 +34,16 @@ class Names:
         return self._entries[achievement]
 
     def id_of(self, achievement: str | int) -> int:
-        """Return the id of an achievement that is named by its key or its id; raises `ValueError`."""
+        """Return the id of the achievement with a key or an id; raises `ValueError` if there is none."""
         __tracebackhide__ = True
         return self.entry(achievement).achievement.id
 
     def no_such_id(self, achievement_id: object) -> str:
-        """Return the message that the catalogue does not have an id."""
+        """Return the message for an id that is not in the catalogue."""
         return self._absence("id", achievement_id)
 
     def title(self, achievement_id: int) -> str:
-        """Return what a message calls an achievement: its name, and its key where it has one."""
+        """Return an achievement's name for a message, with its key if it has one."""
         entry = self._entries[achievement_id]
         return f"{entry.achievement.name!r}" + (f" ({entry.key})" if entry.key else "")
 
@@ -52,6 +52,6 @@ class Names:
 
 
 def shortened(path: str | os.PathLike[str]) -> str:
-    """Return a path as text, from the working directory on where it is below that."""
+    """Return a path as a string, relative to the working directory if it is below it."""
     full = Path(path).absolute()
     return str(full.relative_to(Path.cwd())) if full.is_relative_to(Path.cwd()) else str(full)

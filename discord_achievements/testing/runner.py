@@ -1,4 +1,4 @@
-"""Turning a game's main loop until something is so."""
+"""Runs a game's main loop until a condition is true."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ class RunsCallbacks(Protocol):
     """Anything with a `run_callbacks`: a manager, or a game around one."""
 
     def run_callbacks(self) -> object:
-        """Deliver what is waiting."""
+        """Run the callbacks that are due."""
         ...
 
 
 def run_until(manager: RunsCallbacks, condition: Callable[[], object], timeout_s: float = 5.0) -> None:
-    """Call `manager.run_callbacks()` as a game loop does until `condition()` is true.
+    """Call `manager.run_callbacks()`, as a game loop does, until `condition()` is true.
 
-    Raises `TimeoutError` when it is not within `timeout_s` seconds of real time; what `condition` and
-    `run_callbacks` raise passes through. **Blocks** until then.
+    Raises `TimeoutError` if it is not true within `timeout_s` seconds of real time; exceptions of `condition` and
+    `run_callbacks` are passed on. **Blocks** until then.
     """
     deadline = time.monotonic() + timeout_s
     frames = 0
@@ -32,7 +32,7 @@ def run_until(manager: RunsCallbacks, condition: Callable[[], object], timeout_s
             return
         if time.monotonic() > deadline:
             raise TimeoutError(
-                f"{_name(condition)} was not true within {timeout_s:g} s and {frames} calls of run_callbacks()"
+                f"{_name(condition)} was not true within {timeout_s:g} s, in {frames} calls of run_callbacks()"
                 f"{_state(manager)}"
             )
         time.sleep(_PAUSE_S)

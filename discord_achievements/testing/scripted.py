@@ -21,26 +21,26 @@ _OPEN = Response(200, {"content-type": "text/event-stream"})
 
 
 class UnscriptedRequestError(AssertionError):
-    """Code under test has sent a request for which the table has no answer, or none any more."""
+    """The code under test sent a request for which the table has no answer, or none left."""
 
 
 def stall(request: Request) -> Response:
-    """Answer nothing: in a table, the request waits for its time-out or for the transport's `close`."""
-    raise NotImplementedError("stall is a mark for ScriptedTransport's table; it is never called")
+    """In a table: do not answer; the request waits for its time-out or for the transport's `close`."""
+    raise NotImplementedError("stall is a marker for the table of ScriptedTransport and cannot be called")
 
 
 class ScriptedTransport:
-    """Answers requests from a table and keeps them in `requests`.
+    """Answers requests from a table and records them in `requests`.
 
     A key is a route's name (`"get_user_achievements"`, see `domain.routes`) or a method with the end of a path
-    (`("PUT", "/580159119969878046")`). Its value is one answer, given every time, or a list of answers, given one
-    after the other. An answer is a `Response`, an exception to raise (the code under test expects `TransportError`
-    only), or a function of the request that returns a `Response`; `stall` stands for no answer at all.
+    (`("PUT", "/580159119969878046")`). Its value is one answer, given every time, or a list of answers, given one after
+    the other. An answer is a `Response`, an exception to raise (the code under test expects only `TransportError`), a
+    function of the request that returns a `Response`, or `stall` for no answer.
 
-    An event stream that the table does not mention opens, and brings what the test gives to `push`.
+    An event stream that is not in the table opens and carries what the test passes to `push`.
 
-    A request without an answer fails like a lost connection, on whatever thread sent it; the test itself is told by
-    `check()`, which the end of a `with` block calls, too.
+    A request without an answer fails like a lost connection, on the thread that sent it; in the test, `check()` raises,
+    which is also called at the end of a `with` block.
     """
 
     def __init__(self, table: Mapping[Key, Answer | Sequence[Answer]] | None = None) -> None:
@@ -55,14 +55,14 @@ class ScriptedTransport:
             self.answer(key, answers)
 
     def answer(self, key: Key, answers: Answer | Sequence[Answer]) -> None:
-        """Have requests for `key` answered this way from now on."""
+        """Set the answers to requests for `key` from now on."""
         if isinstance(key, str) and key not in _NAMES:
-            raise ValueError(f"there is no route {key!r}; there are {', '.join(_NAMES)}")
+            raise ValueError(f"unknown route {key!r}; expected one of {', '.join(_NAMES)}")
         with self._lock:
             self._table[key] = list(answers) if isinstance(answers, Sequence) else answers
 
     def push(self, data: bytes) -> None:
-        """Have the open event stream bring `data`; if none is open, the next one starts with it."""
+        """Send `data` on the open event stream; if none is open, the next one starts with it."""
         with self._lock:
             streams = self._open_streams()
             if not streams:
@@ -92,7 +92,7 @@ class ScriptedTransport:
         return self._given(answer, request)
 
     def open_stream(self, request: Request) -> ByteStream:
-        """Return a stream for `push`, or what the table says. Raises `TransportError` as `send` does."""
+        """Return a stream for `push`, or the table's answer. Raises `TransportError` as `send` does."""
         answer = self._next_answer(request)
         response = _OPEN if answer is None else self._given(answer, request)
         with self._lock:
@@ -107,7 +107,7 @@ class ScriptedTransport:
             return stream
 
     def close(self) -> None:
-        """End all streams and stalled requests; nothing is answered any more. **Thread**: any."""
+        """End all streams and stalled requests; later requests fail. **Thread**: any."""
         self._closed.set()
         with self._lock:
             for stream in self._streams:

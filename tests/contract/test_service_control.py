@@ -160,7 +160,7 @@ def test_names_that_do_not_exist_are_the_tests_mistake(achievements: CheckedMana
         achievements.assert_unlocked("wim")
     with pytest.raises(ValueError, match="no achievement with the id 77"):
         service.grant(77)
-    with pytest.raises(ValueError, match="percent is 101"):
+    with pytest.raises(ValueError, match="percent must be an integer from 0 to 100, got 101"):
         service.assert_progress("win", 101)
 
 

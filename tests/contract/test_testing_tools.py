@@ -51,7 +51,7 @@ def test_the_example_in_the_docstring_works(tmp_path: Path) -> None:
     text = inspect.getdoc(discord_achievements.testing)
     assert text is not None
     start = text.index("    from discord_achievements import")
-    example = text[start : text.index("\n\nWhat stands in")]
+    example = text[start : text.index("\n\nReplacements for")]
     scope: dict[str, Callable[[Path], None]] = {}
     exec(compile(textwrap.dedent(example), "the example", "exec"), scope)
     scope["test_a_win_arrives_although_the_service_stumbles"](tmp_path)

@@ -1,4 +1,4 @@
-"""The pytest plugin, in projects of game developers: what they write, and what they are told when it goes wrong."""
+"""The pytest plugin, in projects of game developers: what they write, and what they see when it goes wrong."""
 
 from __future__ import annotations
 
@@ -197,13 +197,13 @@ def test_ids_in_code_that_no_test_plays(project: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "test", "told"),
+    ("settings", "test", "says"),
     [
         (
             "[tool.pytest.ini_options]",
             "def test(achievements): pass",
             'achievements_catalogue is not set: write achievements_catalogue = "achievements.toml" under '
-            "?tool.pytest.ini_options? in pyproject.toml (from *), or define a fixture achievements_catalogue *",
+            "?tool.pytest.ini_options? in pyproject.toml (relative to *), or define a fixture achievements_catalogue *",
         ),
         (
             SETTINGS.replace("achievements.toml", "nowhere.toml"),
@@ -222,15 +222,15 @@ def test_ids_in_code_that_no_test_plays(project: pytest.Pytester) -> None:
         ),
     ],
 )
-def test_a_wrong_setting_is_told(settings: str, test: str, told: str, project: pytest.Pytester) -> None:
+def test_a_wrong_setting_is_reported(settings: str, test: str, says: str, project: pytest.Pytester) -> None:
     (project.path / "pyproject.toml").write_text(settings)
     result = play(project, test)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([told])
+    result.stdout.fnmatch_lines([says])
     result.stdout.no_fnmatch_line("*Traceback*")
 
 
-def test_every_mistake_of_the_catalogue_is_told(project: pytest.Pytester) -> None:
+def test_every_mistake_of_the_catalogue_is_reported(project: pytest.Pytester) -> None:
     path = project.path / "data" / "achievements.toml"
     path.write_text(CATALOGUE.replace("id = 1001", "id = 0").replace('"Collector"', '""'))
     result = play(project, "def test(achievements): pass")
@@ -256,7 +256,7 @@ def test_a_fixture_names_another_catalogue(project: pytest.Pytester) -> None:
     play(project, "def test(achievements): achievements.assert_locked('collector')").assert_outcomes(passed=1)
 
 
-def test_the_settings_are_from_the_rootdir_on(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_settings_are_relative_to_the_rootdir(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     project.makepyfile("def test(achievements, unknown_achievement_ids): achievements.assert_locked('collector')")
     monkeypatch.chdir(project.mkdir("elsewhere"))
     project.runpytest_inprocess("-p", PLUGIN, "..").assert_outcomes(passed=1)
@@ -277,7 +277,7 @@ def test_a_project_that_does_not_use_it_does_not_notice(project: pytest.Pytester
         done = subprocess.run(
             [sys.executable, "-W", "error", "-m", "pytest", "-W", "error", "-p", PLUGIN, *arguments],
             cwd=project.path,
-            env=environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"),  # of what other plugins load we know nothing
+            env=environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"),  # other plugins may load anything
             capture_output=True,
             text=True,
             timeout=120,
