@@ -1,10 +1,10 @@
 """Firefly Night, a small game with achievements. Run it with `python examples/pygame_demo`.
 
-game.py      the rules, and an autopilot that plays by them
-awards.py    everything the game says to the achievements SDK; test_awards.py tests it
-scene.py     draws the night; screens.py the words over it; icons.py the medals
+game.py      the rules, and an autopilot
+awards.py    all use of the achievements SDK; test_awards.py tests it
+scene.py     draws the night; screens.py the text over it; icons.py the medals
 paint.py     text, soft shapes and light for all of them
-__main__.py  the options and the loop
+__main__.py  the options and the main loop
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ try:
     from discord_achievements import DiscordAchievementsError
     from discord_achievements.pygame_ui import DARK, AchievementsScreen, Toasts
 except ModuleNotFoundError as error:
-    sys.exit(f"The demo needs {error.name}. In the project's folder: python -m pip install -e .[pygame]")
+    sys.exit(f"The demo needs {error.name}. In the project's folder, run: python -m pip install -e .[pygame]")
 
 from awards import Awards, open_manager, reset
 from game import HEIGHT, STEPS_PER_SECOND, WIDTH, Game, autopilot
@@ -40,16 +40,16 @@ KEYS = {
     pygame.K_LEFT: (-1, 0), pygame.K_RIGHT: (1, 0), pygame.K_UP: (0, -1), pygame.K_DOWN: (0, 1),
     pygame.K_a: (-1, 0), pygame.K_d: (1, 0), pygame.K_w: (0, -1), pygame.K_s: (0, 1),
 }  # fmt: skip
-NIGHTS_MAX_S = 600  # a game without a window ends by now, even if something is still locked
+NIGHTS_MAX_S = 600  # a game without a window ends then, even if something is still locked
 PAUSE_BETWEEN_NIGHTS_S = 3
 MEASURED_FRAMES = 30
-PICTURE_FRAMES = 30  # for the list to paint all its entries, some in each frame
-# SDK: the colours of toasts and list are the game's.
+PICTURE_FRAMES = 30  # enough for the list to paint all entries, a few per frame
+# SDK: toasts and list in the colours of the game.
 NIGHT = replace(DARK, panel=(26, 26, 54), panel_unlocked=(36, 34, 66), border=(64, 66, 104), accent=GOLD, backdrop=INK)
 
 
 class Demo:
-    """The game from the first frame to the last."""
+    """Runs the game from the first frame to the last."""
 
     def __init__(self, options: argparse.Namespace, awards: Awards, screen: Surface) -> None:
         self.options, self.awards, self.screen = options, awards, screen
@@ -58,7 +58,7 @@ class Demo:
         self.rng = Random(options.seed)
         self.game = Game(self.rng)
         self.scene = Scene()
-        # SDK: what draws the achievements; both need a call of update() and draw() in each frame.
+        # SDK: these draw the achievements; call update() and draw() of both in each frame.
         sound = not options.headless
         self.toasts = Toasts(awards.manager, icon=icon, theme=NIGHT, scale=1.1, progress_step=50, sound=sound)
         self.list = AchievementsScreen(awards.manager, icon=icon, theme=NIGHT, scale=0.95)
@@ -66,7 +66,7 @@ class Demo:
         self.flying = options.autoplay  # False while the title is shown
         self.frames = 0
         self.morning_s = 0.0
-        self.frame_s = self.sdk_s = 0.0  # of the frames since the status was last worked out
+        self.frame_s = self.sdk_s = 0.0  # of the frames since the last status
         self.status = self._status()
 
     def run(self) -> None:
@@ -84,7 +84,7 @@ class Demo:
                 pygame.display.flip()
                 clock.tick(STEPS_PER_SECOND)
             elif self.frames % 10 == 0:
-                sleep(0.001)  # no window, no waiting: but the SDK's thread gets its turn
+                sleep(0.001)  # without a window there is no waiting, so let the SDK's thread run
                 if self._finished_alone():
                     break
         if self.options.screenshot is not None:
@@ -103,7 +103,7 @@ class Demo:
             elif event.type == pygame.KEYDOWN and event.key == pygame.K_TAB:
                 (self.list.close if self.list.is_open else self.list.open)()
             elif self.list.handle_event(event):
-                pass  # SDK: the list is open, and this was for it
+                pass  # SDK: the list is open and has handled the event
             elif event.type == pygame.KEYDOWN:
                 self._handle_key(event.key)
             elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
@@ -180,7 +180,7 @@ class Demo:
             self.frame_s = self.sdk_s = 0.0
 
     def _status(self) -> Status:
-        # SDK: plain attributes, free to read in every frame.
+        # SDK: plain attributes, cheap enough to read in every frame.
         manager = self.awards.manager
         return Status(
             frame_ms=self.frame_s * 1000 / MEASURED_FRAMES,
@@ -192,7 +192,7 @@ class Demo:
         )
 
     def _finished_alone(self) -> bool:
-        """Nobody can close a window that is not there: end when there is nothing left to unlock."""
+        """Without a window that could be closed, the game ends when nothing is left to unlock."""
         if self.options.seconds is not None:
             return False
         return self.awards.nothing_left(self.game) or self.frames > NIGHTS_MAX_S * STEPS_PER_SECOND
@@ -205,8 +205,8 @@ def save_png(screen: Surface, path: Path) -> None:
 
 
 def open_window(headless: bool) -> tuple[Surface, str]:
-    """Return the surface to draw on, and why it is in no window: empty if it is."""
-    why = "as asked" if headless else _why_no_display()
+    """Return the surface to draw on, and why it is not in a window (empty if it is)."""
+    why = "--headless" if headless else _why_no_display()
     if not why:
         try:
             pygame.display.init()
@@ -238,17 +238,17 @@ def seconds(value: str) -> float:
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("pygame_demo", description="Firefly Night, a game with achievements.")
     add = parser.add_argument
-    add("--headless", action="store_true", help="without a window, as fast as it goes; implies --autoplay")
-    add("--autoplay", action="store_true", help="let the game play by itself")
-    add("--seed", type=int, help="the same seed and --autoplay give the same nights")
-    add("--seconds", type=seconds, metavar="N", help="end after N seconds of game time (60 steps each)")
-    add("--screenshot", type=Path, metavar="PATH", help="write the last picture to this PNG file")
-    add("--show-list", action="store_true", help="open the list of achievements for the screenshot")
-    add("--url", help="address of an achievements service, such as https://host/api/v10")
-    add("--token", help="the player's access token; safer in the variable DISCORD_ACCESS_TOKEN")
-    add("--data-dir", type=Path, metavar="DIR", help="where progress is kept; else the user's data folder")
-    add("--reset", action="store_true", help="forget the progress kept on this machine, then play")
-    add("--locale", default="en-US", help="language of the player: en-US (default) or de")
+    add("--headless", action="store_true", help="run without a window, as fast as possible; implies --autoplay")
+    add("--autoplay", action="store_true", help="let the autopilot play")
+    add("--seed", type=int, help="random seed; with --autoplay, the same seed gives the same nights")
+    add("--seconds", type=seconds, metavar="N", help="end after N seconds of game time")
+    add("--screenshot", type=Path, metavar="PATH", help="save the last frame to this PNG file")
+    add("--show-list", action="store_true", help="show the list of achievements in the screenshot")
+    add("--url", help="base URL of an achievements service, such as https://host/api/v10")
+    add("--token", help="the player's access token; the variable DISCORD_ACCESS_TOKEN is safer")
+    add("--data-dir", type=Path, metavar="DIR", help="folder for progress (default: in the user's data folder)")
+    add("--reset", action="store_true", help="delete the progress on this machine, then play")
+    add("--locale", default="en-US", help="language: en-US (default) or de")
     options = parser.parse_args(arguments)
     options.url = options.url or os.environ.get("DISCORD_ACHIEVEMENTS_URL")
     if options.url:
@@ -263,12 +263,12 @@ def complain(message: object) -> int:
 
 def main(arguments: list[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a console that lacks a letter shows a question mark
+        sys.stdout.reconfigure(errors="replace")  # a console that lacks a letter shows ? instead
     options = parse(arguments)
     if options.url and not options.token:
         return complain("--url needs the player's access token: set DISCORD_ACCESS_TOKEN or pass --token")
     if options.screenshot is not None and (options.screenshot.is_dir() or not options.screenshot.parent.is_dir()):
-        return complain(f"--screenshot has to name a file in a folder that exists, not {options.screenshot}")
+        return complain(f"--screenshot must be a file in an existing folder, got {options.screenshot}")
     try:
         if options.reset:
             print(reset(options.data_dir))
@@ -282,10 +282,10 @@ def main(arguments: list[str]) -> int:
     screen, why_no_window = open_window(options.headless)
     if why_no_window:
         if not options.headless:
-            print(f"No display ({why_no_window}): playing by itself, without a window.", flush=True)
+            print(f"No display ({why_no_window}): the autopilot plays, without a window.", flush=True)
         options.headless = options.autoplay = True
     if not options.headless:
-        with suppress(pygame.error):  # without a sound card there is no chime
+        with suppress(pygame.error):  # without a sound card, no chime
             pygame.mixer.init()
     pygame.display.set_caption("Firefly Night")
     pygame.display.set_icon(app_icon())

@@ -1,6 +1,6 @@
 """The rules of Firefly Night: a firefly leads sparks home to a lantern before the sun rises.
 
-Nothing here draws, waits or knows of achievements. The same seed and steering give the same night.
+Nothing here draws, waits or knows about achievements. The same seed and steering give the same night.
 """
 
 from __future__ import annotations
@@ -35,24 +35,24 @@ class Bat:
     heading: int  # 1 flies to the right, -1 to the left
     phase: float
     near: bool = False  # the firefly is within a wing's breadth
-    fed: bool = False  # it has caught something and flies on
+    fed: bool = False  # it has caught something and flies away
 
 
 class Game:
-    """One night: call `step` sixty times a second and read the rest."""
+    """One night: call `step` sixty times per second, read the attributes."""
 
     def __init__(self, rng: Random) -> None:
         self.rng = rng
         self.steps = 0
         self.pos = LANTERN + Vector2(0, -70)
         self.vel = Vector2()
-        self.dazed = 0  # steps until the firefly has its wits again
+        self.dazed = 0  # steps until the firefly can fly straight again
         self.sparks = [self._new_spark() for _ in range(SPARKS_IN_THE_AIR)]
         self.train: list[Spark] = []
         self.bats: list[Bat] = []
         self.events: list[tuple[str, Vector2]] = []  # what happened in this step, and where
 
-        # What the achievements ask about.
+        # What the achievements count.
         self.home = 0
         self.unhurt_home = 0  # before the first spark was lost
         self.lost = 0
@@ -67,7 +67,7 @@ class Game:
 
     @property
     def progress(self) -> float:
-        """How much of the night is over, 0 to 1."""
+        """The part of the night that is over, 0 to 1."""
         return self.steps / NIGHT_STEPS
 
     @property
@@ -75,7 +75,7 @@ class Game:
         return self.steps >= NIGHT_STEPS
 
     def step(self, steer: Vector2) -> None:
-        """Advance by 1/60 s. `steer` is where the player wants to go, of length 0 to 1."""
+        """Advance by 1/60 s. `steer` is the direction in which the player steers, of length 0 to 1."""
         self.events.clear()
         if self.over:
             return
@@ -148,7 +148,7 @@ class Game:
             self.events.append(("close", self.pos.copy()))
 
     def _scatter(self, first: int) -> None:
-        """Everything in the train from `first` on is free again."""
+        """Free the sparks of the train from index `first` on."""
         for spark in self.train[first:]:
             spark.vel = Vector2(self.rng.uniform(2, 5), 0).rotate(self.rng.uniform(0, 360))
             self.sparks.append(spark)
@@ -188,7 +188,7 @@ Pilot = Callable[[Game], Vector2]
 
 
 def autopilot(game: Game) -> Vector2:
-    """Steer as a fair player would: nearest spark, home with a train, and out of the bats' way."""
+    """Steer like an honest player: to the nearest spark, home with a train, and away from bats."""
     seconds_left = NIGHT_STEPS / STEPS_PER_SECOND - game.seconds
     full = 10 if game.longest_train < 10 and game.home else 6
     if len(game.train) >= full or (game.train and seconds_left < 4):

@@ -1,4 +1,4 @@
-"""The achievements' medals: a ring that fills with progress around a small picture."""
+"""Draws the achievements' medals: a small picture in a ring that fills with progress."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RIM, FACE = (72, 74, 116), (34, 34, 66)
 
 
 class Glyph:
-    """Shapes in coordinates from -1 to 1 around a point of a surface."""
+    """Draws shapes in coordinates from -1 to 1 around a point of a surface."""
 
     def __init__(self, surface: Surface, center: tuple[float, float], unit: float, color: Color) -> None:
         self.surface, self.center, self.unit, self.color = surface, center, unit, color
@@ -133,7 +133,7 @@ def medal(achievement_id: int, percent: int, size: int) -> Surface:
 
 
 def icon(achievement: UserAchievement, size: int) -> Surface:
-    # SDK: toasts and list draw this instead of the icons that a catalogue or a service can give.
+    # SDK: toasts and list draw this instead of the icon from the catalogue or the service.
     return medal(achievement.achievement_id, achievement.percent_complete, size)
 
 

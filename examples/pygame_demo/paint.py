@@ -1,4 +1,4 @@
-"""The few painting tools that everything on screen is made of: text, soft shapes, light."""
+"""The tools that paint everything on screen: text, soft shapes, light."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _font(size: int) -> pygame.font.Font:
 
 @lru_cache(maxsize=200)
 def _written(words: str, size: int, color: Color) -> Surface:
-    """One line, written large and shrunk, which spaces small letters evenly."""
+    """Render one line large and scale it down, which spaces small letters evenly."""
     image = _font(size).render(words, True, color)
     return pygame.transform.smoothscale(image, (width_of(words, size), image.get_height() // TEXT_SCALE))
 
@@ -54,7 +54,7 @@ def text(
     anchor: str = "topleft",
     shadow: bool = False,
 ) -> pygame.Rect:
-    """Write one line; `anchor` says which point of it lies at `pos`."""
+    """Write one line; `anchor` names its point that lies at `pos`."""
     image = _written(words, size, color)
     rect = image.get_rect(**{anchor: (round(pos[0]), round(pos[1]))})
     if shadow:
@@ -69,7 +69,7 @@ def mix(a: Color, b: Color, share: float) -> Color:
 
 
 def smooth(size: tuple[int, int], color: Color, paint: Callable[[Surface, int], None]) -> Surface:
-    """Paint four times too large and shrink: soft edges for all. `color` is what they fade to."""
+    """Paint four times too large and scale down, which softens edges; they fade to `color`."""
     large = Surface((size[0] * 4, size[1] * 4), pygame.SRCALPHA)
     large.fill((*color, 0))
     paint(large, 4)
@@ -77,14 +77,14 @@ def smooth(size: tuple[int, int], color: Color, paint: Callable[[Surface, int], 
 
 
 def coarse(color: Color) -> Color:
-    """Round a colour, so that flickering lights share a few ready-made pictures."""
+    """Round a colour, so that flickering lights share a few cached pictures."""
     return color[0] & 0xF8, color[1] & 0xF8, color[2] & 0xF8
 
 
 @lru_cache(maxsize=400)
 def glow(radius: int, color: Color) -> Surface:
-    """A soft light, to be added to what is below it."""
-    small = radius if radius < 60 else radius // 4  # a large one is so soft that it can be enlarged
+    """Return a soft light, which is added to what is below it."""
+    small = radius if radius < 60 else radius // 4  # a large one is soft enough to be scaled up
     image = Surface((small * 2, small * 2))
     for r in range(small, 0, -1):
         pygame.draw.circle(image, mix((0, 0, 0), color, (1 - r / small) ** 2.2), (small, small), r)

@@ -1,4 +1,4 @@
-"""How a night looks. Everything is painted with pygame's own shapes; the game is only read, never changed."""
+"""Draws a night with pygame's own shapes; it reads the game and never changes it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from game import HEIGHT, LANTERN, LANTERN_SIZE, MOON, MOON_RADIUS, SHORE, WIDTH,
 from paint import DANGER, EMBER, GOLD, INK, Color, coarse, dot, glow, mix, paint_bat, shine, smooth
 
 SUN = Vector2(214, 352)
-# The sky from top to horizon, at dusk, at night and at dawn.
+# The sky from top to horizon at dusk, at night and at dawn.
 SKIES: dict[str, tuple[Color, Color, Color]] = {
     "dusk": ((34, 30, 86), (118, 64, 124), (250, 152, 112)),
     "night": ((9, 12, 40), (28, 36, 92), (88, 90, 158)),
@@ -34,7 +34,7 @@ def light(target: Surface, pos: Vector2, radius: int, color: Color) -> None:
 
 
 def landscape(mood: str) -> Surface:
-    """Sky, moon, hills and lake. Painted at twice the size and shrunk."""
+    """Sky, moon, hills and lake, painted at twice the size and scaled down."""
     top, middle, horizon = SKIES[mood]
     stripe = Surface((1, 3))
     for y, color in enumerate((top, middle, horizon)):
@@ -82,7 +82,7 @@ def _paint_hills(image: Surface, color: Color, mist: Color, base: int, height: i
     for x in range(0, WIDTH, 7):
         if sin(x / 60 + base) + rng.uniform(-1, 1) > 0.2:
             _paint_pine(image, color, x * 2, _ridge(x, base, height) * 2 + 6, rng.uniform(0.6, 1.3) * base / 8)
-    for step in range(40):  # mist at the foot of the hills
+    for step in range(40):  # mist below the hills
         veil = Surface((WIDTH * 2, 4))
         veil.fill(mist)
         veil.set_alpha(step * 2)
@@ -194,7 +194,7 @@ def firefly_poses() -> list[Surface]:
 
 @dataclass
 class Mote:
-    """A bit of decoration: a point of light on its way somewhere."""
+    """A decoration: a moving point of light."""
 
     pos: Vector2
     vel: Vector2
@@ -204,7 +204,7 @@ class Mote:
 
 
 class Scene:
-    """Draws a night. Keeps only what is decoration."""
+    """Draws a night. Its own state is only decoration."""
 
     def __init__(self) -> None:
         self.moods = {mood: landscape(mood).convert() for mood in SKIES}
@@ -217,7 +217,7 @@ class Scene:
         self.shake = 0.0
 
     def step(self, game: Game) -> None:
-        """Turn what happened in the game into motes, and move them."""
+        """Turn the game's events into motes, and move these."""
         for name, pos in game.events:
             if name == "home":
                 up = Vector2(self.rng.uniform(-4, 4), -3)
@@ -257,7 +257,7 @@ class Scene:
             light(target, spark.pos, 3, mix((70, 110, 70), (190, 255, 130), pulse))
         for index, spark in enumerate(reversed(game.train)):
             light(target, spark.pos, 4 if index > len(game.train) - 4 else 3, mix(EMBER, GOLD, 0.5))
-        for bat in [] if game.over else game.bats:  # by daylight they are gone
+        for bat in [] if game.over else game.bats:  # bats leave at dawn
             self._draw_bat(target, game, bat)
         self._draw_firefly(target, game)
         for mote in self.motes:
@@ -286,11 +286,11 @@ class Scene:
         warm = mix(INK, EMBER, (0.16 + fill * 0.7) * flicker)
         shine(target, LANTERN, 100 + 25 * round(fill * 4), warm)
         shine(target, LANTERN + Vector2(0, 8), 40, mix(INK, (255, 214, 140), 0.25 + fill * 0.75))
-        for ring in range(5):  # its light on the water
+        for ring in range(5):  # the lantern's light on the water
             band = pygame.transform.scale(glow(24, coarse(mix((0, 0, 0), warm, 0.8))), (200 - ring * 22, 16))
             at = band.get_rect(center=(LANTERN.x, SHORE + 26 + ring * 18))
             target.blit(band, at, special_flags=pygame.BLEND_RGB_ADD)
-        for index in range(min(game.home, LANTERN_SIZE)):  # every spark that came home lives in it
+        for index in range(min(game.home, LANTERN_SIZE)):  # each spark that came home glows in it
             reach = 4 + 15 * (index * 0.37 % 1)
             x, y = cos(index * 2.4 + game.seconds * 0.6) * reach, sin(index * 1.7 + game.seconds * 0.8) * 17
             place = LANTERN + Vector2(x, 8 + y)

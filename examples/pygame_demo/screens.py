@@ -1,4 +1,4 @@
-"""What lies over the landscape: the counters, the title and the morning."""
+"""Draws the text over the landscape: counters, title and morning."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def words(locale: str) -> dict[str, str]:
 
 @dataclass
 class Status:
-    """What the corner tells about the frame and the SDK."""
+    """What the corner shows about the frame and the SDK."""
 
     frame_ms: float
     sdk_ms: float

@@ -1,4 +1,4 @@
-"""The game's achievements are tested without a window, a service or any waiting: docs/guides/testing.md says how."""
+"""Tests the game's achievements without a window, a service or waiting; the guide "Testing a game" explains how."""
 
 from __future__ import annotations
 

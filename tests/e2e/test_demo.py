@@ -98,7 +98,7 @@ def unlocked_before(output: str) -> set[str]:
 
 def in_all(output: str) -> set[str]:
     """What the last lines list as unlocked, in this run or earlier."""
-    [line] = lines_after("In all: ", output)
+    [line] = lines_after("In total: ", output)
     return set(line.partition(": ")[2].split(", ")) - {""}
 
 
