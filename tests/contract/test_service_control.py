@@ -1,4 +1,4 @@
-"""The manager and the service that a game's test gets: what happens is what the test says, without waiting."""
+"""The manager and the service of a game's test do what the test says, without waiting."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ secure = true
 """
 WIN, COLLECTOR, HIDDEN_DOOR, CHAMPION = 1001, 1002, 1003, 1004
 PNG = b"\x89PNG\r\n\x1a\n and so on"
-LONG_S = 200.0  # more than any pause between two tries
+LONG_S = 200.0  # longer than any pause between two tries
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def achievements(service: ServiceControl, tmp_path: Path) -> CheckedManager:
     return service.start_manager(tmp_path / "data")
 
 
-class Told:
-    """What a game hears from its manager."""
+class Recorder:
+    """Records the callbacks of a manager."""
 
     def __init__(self, manager: AchievementManager) -> None:
         self.manager = manager
@@ -95,8 +95,8 @@ def test_it_is_the_games_manager(achievements: CheckedManager) -> None:
     assert isinstance(achievements, AchievementManager)
 
 
-def test_one_frame_brings_what_has_been_set(achievements: CheckedManager, service: ServiceControl) -> None:
-    game = Told(achievements)
+def test_a_set_takes_effect_within_one_frame(achievements: CheckedManager, service: ServiceControl) -> None:
+    game = Recorder(achievements)
     game.fetch()
     game.set(WIN, 100)
     assert game.results == [], "callbacks come in run_callbacks() only"
@@ -107,7 +107,7 @@ def test_one_frame_brings_what_has_been_set(achievements: CheckedManager, servic
     service.assert_unlocked("win")
 
 
-def test_assertions_hold_for_what_is_so(achievements: CheckedManager, service: ServiceControl) -> None:
+def test_true_assertions_pass(achievements: CheckedManager, service: ServiceControl) -> None:
     achievements.set_user_achievement(WIN, 100)
     achievements.set_user_achievement(COLLECTOR, 40)
     for holder in (achievements, service):
@@ -121,7 +121,7 @@ def test_assertions_hold_for_what_is_so(achievements: CheckedManager, service: S
 
 
 @pytest.mark.parametrize("whose", ["list", "service"])
-def test_assertions_fail_for_what_is_not_so(whose: str, achievements: CheckedManager, service: ServiceControl) -> None:
+def test_false_assertions_fail(whose: str, achievements: CheckedManager, service: ServiceControl) -> None:
     achievements.set_user_achievement(WIN, 100)
     achievements.set_user_achievement(COLLECTOR, 40)
     achievements.settle()
@@ -139,7 +139,7 @@ def test_assertions_fail_for_what_is_not_so(whose: str, achievements: CheckedMan
         holder.assert_progress("collector", 41)
 
 
-def test_a_failure_says_what_may_be_the_reason(achievements: CheckedManager, service: ServiceControl) -> None:
+def test_a_failure_names_possible_reasons(achievements: CheckedManager, service: ServiceControl) -> None:
     with pytest.raises(AssertionError, match="the game has not set it"):
         achievements.assert_unlocked("win")
     achievements.set_user_achievement(CHAMPION, 100)
@@ -155,7 +155,7 @@ def test_a_failure_says_what_may_be_the_reason(achievements: CheckedManager, ser
         service.assert_unlocked("win")
 
 
-def test_names_that_do_not_exist_are_the_tests_mistake(achievements: CheckedManager, service: ServiceControl) -> None:
+def test_names_that_do_not_exist_are_refused(achievements: CheckedManager, service: ServiceControl) -> None:
     with pytest.raises(ValueError, match=r"no achievement with the key 'wim'; did you mean 'win'\?"):
         achievements.assert_unlocked("wim")
     with pytest.raises(ValueError, match="no achievement with the id 77"):
@@ -164,10 +164,10 @@ def test_names_that_do_not_exist_are_the_tests_mistake(achievements: CheckedMana
         service.assert_progress("win", 101)
 
 
-def test_offline_the_list_goes_on_and_the_service_hears_later(
+def test_offline_the_list_continues_and_the_service_is_updated_later(
     achievements: CheckedManager, service: ServiceControl
 ) -> None:
-    game = Told(achievements)
+    game = Recorder(achievements)
     achievements.run_callbacks()
     service.go_offline()
     game.set(WIN, 100)
@@ -183,7 +183,7 @@ def test_offline_the_list_goes_on_and_the_service_hears_later(
     assert achievements.pending_count == 0
 
 
-def test_what_is_unlocked_offline_outlives_the_game(
+def test_an_offline_unlock_survives_the_end_of_the_game(
     achievements: CheckedManager, service: ServiceControl, tmp_path: Path
 ) -> None:
     service.go_offline()
@@ -198,7 +198,7 @@ def test_what_is_unlocked_offline_outlives_the_game(
 
 
 def test_another_device_of_the_player(achievements: CheckedManager, service: ServiceControl, tmp_path: Path) -> None:
-    other = Told(service.start_manager(tmp_path / "other"))
+    other = Recorder(service.start_manager(tmp_path / "other"))
     other.manager.run_callbacks()
     achievements.set_user_achievement(COLLECTOR, 30)
     achievements.run_callbacks()
@@ -206,8 +206,8 @@ def test_another_device_of_the_player(achievements: CheckedManager, service: Ser
     assert other.updates == [(COLLECTOR, 30)]
 
 
-def test_a_grant_from_outside_is_an_event(achievements: CheckedManager, service: ServiceControl) -> None:
-    game = Told(achievements)
+def test_a_grant_by_the_server_is_an_event(achievements: CheckedManager, service: ServiceControl) -> None:
+    game = Recorder(achievements)
     achievements.run_callbacks()
     for percent in (50, 100):
         service.grant("champion", percent)
@@ -221,7 +221,7 @@ def test_a_grant_from_outside_is_an_event(achievements: CheckedManager, service:
 def test_a_grant_while_the_game_is_offline_arrives_afterwards(
     achievements: CheckedManager, service: ServiceControl
 ) -> None:
-    game = Told(achievements)
+    game = Recorder(achievements)
     achievements.run_callbacks()
     service.go_offline()
     service.grant("champion")
@@ -233,7 +233,7 @@ def test_a_grant_while_the_game_is_offline_arrives_afterwards(
 
 
 def test_a_secret_is_listed_once_it_is_unlocked(achievements: CheckedManager, service: ServiceControl) -> None:
-    game = Told(achievements)
+    game = Recorder(achievements)
     game.fetch()
     game.set(HIDDEN_DOOR, 40)
     achievements.settle()
@@ -245,8 +245,8 @@ def test_a_secret_is_listed_once_it_is_unlocked(achievements: CheckedManager, se
     assert achievements.count_user_achievements() == 4
 
 
-def test_a_refused_update_is_taken_back(achievements: CheckedManager, service: ServiceControl) -> None:
-    game = Told(achievements)
+def test_a_refused_update_is_reverted(achievements: CheckedManager, service: ServiceControl) -> None:
+    game = Recorder(achievements)
     achievements.run_callbacks()
     service.refuse(ErrorCode.UNKNOWN_ACHIEVEMENT)
     game.set(WIN, 100)
@@ -273,7 +273,7 @@ def test_a_refused_update_is_taken_back(achievements: CheckedManager, service: S
 def test_all_updates_fail_until_it_is_healed(
     fault: Fault | ErrorCode, result: Result, achievements: CheckedManager, service: ServiceControl
 ) -> None:
-    game = Told(achievements)
+    game = Recorder(achievements)
     achievements.run_callbacks()
     service.refuse(fault, times=None)
     for achievement_id in (WIN, COLLECTOR):
@@ -289,17 +289,15 @@ def test_all_updates_fail_until_it_is_healed(
 
 
 def test_the_list_may_be_refused_too(achievements: CheckedManager, service: ServiceControl) -> None:
-    game = Told(achievements)
+    game = Recorder(achievements)
     service.refuse(Fault.FORBIDDEN, route="get_user_achievements")
     game.fetch()
     achievements.settle()
     assert game.results == [Result.INVALID_PERMISSIONS]
 
 
-def test_an_answer_that_got_lost_has_arrived_all_the_same(
-    achievements: CheckedManager, service: ServiceControl
-) -> None:
-    game = Told(achievements)
+def test_an_update_whose_answer_was_lost_has_arrived(achievements: CheckedManager, service: ServiceControl) -> None:
+    game = Recorder(achievements)
     achievements.run_callbacks()
     service.refuse(Fault.CUT_BODY, times=None)
     game.set(WIN, 100)
@@ -309,8 +307,8 @@ def test_an_answer_that_got_lost_has_arrived_all_the_same(
     assert achievements.pending_count == 0
 
 
-def test_a_limit_is_waited_for(achievements: CheckedManager, service: ServiceControl) -> None:
-    game = Told(achievements)
+def test_the_manager_waits_for_a_rate_limit(achievements: CheckedManager, service: ServiceControl) -> None:
+    game = Recorder(achievements)
     achievements.run_callbacks()
     service.refuse(Fault.RATE_LIMITED)
     game.set(WIN, 100)
@@ -320,8 +318,8 @@ def test_a_limit_is_waited_for(achievements: CheckedManager, service: ServiceCon
     assert game.results == [Result.OK]
 
 
-def test_a_late_answer_comes_when_its_time_has_come(achievements: CheckedManager, service: ServiceControl) -> None:
-    game = Told(achievements)
+def test_a_delayed_answer_comes_when_it_is_due(achievements: CheckedManager, service: ServiceControl) -> None:
+    game = Recorder(achievements)
     achievements.run_callbacks()
     service.delay(3)
     began = time.monotonic()
@@ -336,8 +334,8 @@ def test_a_late_answer_comes_when_its_time_has_come(achievements: CheckedManager
     assert time.monotonic() - began < 2, "nobody has waited"
 
 
-def test_what_is_set_meanwhile_is_sent_next(achievements: CheckedManager, service: ServiceControl) -> None:
-    game = Told(achievements)
+def test_a_set_during_a_request_is_sent_next(achievements: CheckedManager, service: ServiceControl) -> None:
+    game = Recorder(achievements)
     achievements.run_callbacks()
     service.delay(3)
     game.set(WIN, 100)
@@ -351,8 +349,10 @@ def test_what_is_set_meanwhile_is_sent_next(achievements: CheckedManager, servic
 
 
 @pytest.mark.parametrize("stall", [True, False])
-def test_an_answer_that_is_too_late_is_none(stall: bool, achievements: CheckedManager, service: ServiceControl) -> None:
-    game = Told(achievements)
+def test_an_answer_after_the_time_out_counts_as_none(
+    stall: bool, achievements: CheckedManager, service: ServiceControl
+) -> None:
+    game = Recorder(achievements)
     achievements.run_callbacks()
     if stall:
         service.refuse(Fault.STALL, times=None)
@@ -368,8 +368,8 @@ def test_an_answer_that_is_too_late_is_none(stall: bool, achievements: CheckedMa
     service.assert_unlocked("win")
 
 
-def test_healing_brings_what_is_under_way(achievements: CheckedManager, service: ServiceControl) -> None:
-    game = Told(achievements)
+def test_healing_delivers_the_pending_answer(achievements: CheckedManager, service: ServiceControl) -> None:
+    game = Recorder(achievements)
     achievements.run_callbacks()
     service.refuse(Fault.STALL)
     game.set(WIN, 100)
@@ -380,8 +380,8 @@ def test_healing_brings_what_is_under_way(achievements: CheckedManager, service:
     assert game.results == [Result.OK]
 
 
-def test_going_offline_ends_what_is_under_way(achievements: CheckedManager, service: ServiceControl) -> None:
-    game = Told(achievements)
+def test_going_offline_drops_the_pending_answer(achievements: CheckedManager, service: ServiceControl) -> None:
+    game = Recorder(achievements)
     achievements.run_callbacks()
     service.delay(5)
     game.set(WIN, 100)
@@ -392,8 +392,8 @@ def test_going_offline_ends_what_is_under_way(achievements: CheckedManager, serv
     service.assert_locked("win")
 
 
-def test_a_game_that_ends_meanwhile(achievements: CheckedManager, service: ServiceControl) -> None:
-    game = Told(achievements)
+def test_a_game_can_end_during_a_request(achievements: CheckedManager, service: ServiceControl) -> None:
+    game = Recorder(achievements)
     service.delay(5)
     game.set(WIN, 100)
     achievements.run_callbacks()
@@ -401,7 +401,7 @@ def test_a_game_that_ends_meanwhile(achievements: CheckedManager, service: Servi
     assert game.results == [Result.TRANSACTION_ABORTED]
 
 
-def test_flush_lets_time_pass(achievements: CheckedManager, service: ServiceControl) -> None:
+def test_flush_advances_the_clock(achievements: CheckedManager, service: ServiceControl) -> None:
     achievements.run_callbacks()
     service.delay(3)
     achievements.set_user_achievement(WIN, 100)
@@ -412,7 +412,7 @@ def test_flush_lets_time_pass(achievements: CheckedManager, service: ServiceCont
         achievements.flush(-1)
 
 
-def test_advance_moves_the_clock_by_what_it_says(achievements: CheckedManager, service: ServiceControl) -> None:
+def test_advance_moves_the_clock_by_its_argument(achievements: CheckedManager, service: ServiceControl) -> None:
     service.go_offline()
     achievements.set_user_achievement(WIN, 100)
     achievements.advance(1000.5)
@@ -424,7 +424,7 @@ def test_advance_moves_the_clock_by_what_it_says(achievements: CheckedManager, s
     assert service.clock.now() == pytest.approx(1_001_000.5)
 
 
-def test_a_callback_that_always_asks_anew_is_told(achievements: CheckedManager) -> None:
+def test_a_callback_that_always_repeats_its_call_is_reported(achievements: CheckedManager) -> None:
     def again(result: Result) -> None:
         if result is not Result.TRANSACTION_ABORTED:
             achievements.fetch_user_achievements(again)
@@ -434,7 +434,7 @@ def test_a_callback_that_always_asks_anew_is_told(achievements: CheckedManager) 
         achievements.settle()
 
 
-def test_the_loop_may_be_turned_inside_a_callback(achievements: CheckedManager) -> None:
+def test_run_callbacks_can_be_called_inside_a_callback(achievements: CheckedManager) -> None:
     told: list[Result] = []
 
     def callback(result: Result) -> None:
@@ -458,13 +458,13 @@ def test_definitions_and_icons_are_those_of_the_catalogue(achievements: CheckedM
     assert Path(icon).read_bytes() == PNG
 
 
-def test_an_icon_that_is_missing_is_told(catalogue: Path) -> None:
+def test_a_missing_icon_is_reported(catalogue: Path) -> None:
     (catalogue.parent / "win.png").unlink()
     with pytest.raises(CatalogueError, match=r"win\.png cannot be read"):
         ServiceControl(read_catalogue(catalogue))
 
 
-def test_unknown_ids_are_noticed_with_their_place(achievements: CheckedManager) -> None:
+def test_unknown_ids_are_recorded_with_their_place(achievements: CheckedManager) -> None:
     achievements.set_user_achievement(1005, 100)
     achievements.set_user_achievement("win", 100)  # type: ignore[arg-type]
     lines = achievements.describe_unknown_ids().splitlines()
@@ -475,13 +475,13 @@ def test_unknown_ids_are_noticed_with_their_place(achievements: CheckedManager) 
         achievements.assert_unlocked("win")
 
 
-def test_a_callback_that_cannot_be_called_is_refused_as_ever(achievements: CheckedManager) -> None:
+def test_a_callback_that_is_not_callable_is_refused_as_usual(achievements: CheckedManager) -> None:
     with pytest.raises(TypeError, match="expected a function"):
         achievements.set_user_achievement(WIN, 100, 5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("route", ["get_icon", "user_achievement_events"])
-def test_refusals_that_make_no_sense_are_told(route: str, service: ServiceControl) -> None:
+def test_impossible_refusals_are_refused(route: str, service: ServiceControl) -> None:
     with pytest.raises(ValueError, match=route):
         service.refuse(Fault.FORBIDDEN, route=route)
     with pytest.raises(ValueError, match="FaultServer"):

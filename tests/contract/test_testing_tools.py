@@ -1,4 +1,4 @@
-"""What the public test tools promise to the author of a game's tests."""
+"""The promises of the public test tools to authors of tests."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def put(achievement_id: int) -> Request:
     return Request("PUT", f"{BASE}/users/@me/applications/{APP}/achievements/{achievement_id}")
 
 
-class Game:
-    """Counts its frames."""
+class Loop:
+    """A main loop that counts its frames."""
 
     pending_count = 3
 
@@ -57,12 +57,12 @@ def test_the_example_in_the_docstring_works(tmp_path: Path) -> None:
     scope["test_a_win_arrives_although_the_service_stumbles"](tmp_path)
 
 
-def test_all_names_are_there() -> None:
+def test_all_names_exist_and_have_a_docstring() -> None:
     for name in discord_achievements.testing.__all__:
         assert getattr(discord_achievements.testing, name).__doc__
 
 
-def test_a_manual_clock_moves_only_when_told() -> None:
+def test_a_manual_clock_moves_only_on_request() -> None:
     clock = ManualClock(now=5.0, at=datetime(2024, 1, 1, tzinfo=UTC))
     at_us = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
     seen: list[tuple[float, int]] = []
@@ -73,44 +73,44 @@ def test_a_manual_clock_moves_only_when_told() -> None:
     assert seen == [(6.5, at_us + 1_500_000), (6.5, at_us + 1_500_000 - 3_600_000_000)]
 
 
-def test_a_manual_clock_does_not_go_back_and_wants_a_time_zone() -> None:
+def test_a_manual_clock_does_not_go_back_and_needs_a_time_zone() -> None:
     with pytest.raises(ValueError, match="jump_wall_clock"):
         ManualClock().advance(-1)
     with pytest.raises(ValueError, match="time zone"):
         ManualClock(at=datetime(2024, 1, 1))
 
 
-def test_run_until_turns_the_loop_until_it_is_so() -> None:
-    game = Game()
+def test_run_until_runs_the_loop_until_the_condition_is_true() -> None:
+    game = Loop()
     run_until(game, lambda: game.frames == 4)
     assert game.frames == 4
 
 
-def test_run_until_gives_the_loop_one_turn_at_least() -> None:
-    game = Game()
+def test_run_until_runs_the_loop_at_least_once() -> None:
+    game = Loop()
     run_until(game, lambda: True, timeout_s=0.0)
     assert game.frames == 1
 
 
-def test_run_until_says_what_was_not_so() -> None:
+def test_run_until_names_the_condition_that_was_not_true() -> None:
     def the_dragon_is_dead() -> bool:
         return False
 
     with pytest.raises(TimeoutError, match=r"the_dragon_is_dead \(.*test_testing_tools\.py:\d+\)") as caught:
-        run_until(Game(), the_dragon_is_dead, timeout_s=0.01)
+        run_until(Loop(), the_dragon_is_dead, timeout_s=0.01)
     assert "0.01 s" in str(caught.value)
     assert "pending_count is 3" in str(caught.value)
 
 
-def test_run_until_passes_on_what_goes_wrong() -> None:
+def test_run_until_passes_exceptions_on() -> None:
     def condition() -> bool:
         raise KeyError("mine")
 
     with pytest.raises(KeyError, match="mine"):
-        run_until(Game(), condition)
+        run_until(Loop(), condition)
 
 
-def test_answers_come_in_order_and_a_single_one_for_ever() -> None:
+def test_listed_answers_come_in_order_and_a_single_one_always() -> None:
     with ScriptedTransport(
         {
             "get_user_achievements": [Response(200), TransportError("gone"), lambda request: Response(304)],
@@ -126,11 +126,11 @@ def test_answers_come_in_order_and_a_single_one_for_ever() -> None:
         assert [request.method for request in transport.requests] == ["GET"] * 3 + ["PUT"] * 4
 
 
-def test_a_request_without_an_answer_is_told_to_the_test() -> None:
+def test_a_request_without_an_answer_is_reported_to_the_test() -> None:
     transport = ScriptedTransport({"get_user_achievements": [Response(200)]})
     transport.send(Request("GET", LIST))
     transport.check()
-    for _ in range(2):  # as code that tries again does
+    for _ in range(2):  # like code that retries
         with pytest.raises(TransportError):
             transport.send(Request("GET", LIST))
     with pytest.raises(UnscriptedRequestError) as caught:
@@ -140,7 +140,7 @@ def test_a_request_without_an_answer_is_told_to_the_test() -> None:
     assert isinstance(caught.value, AssertionError)
 
 
-def test_it_is_told_at_the_end_of_the_block_even_when_the_test_failed_of_it() -> None:
+def test_it_is_reported_at_the_end_of_the_block_even_if_it_made_the_test_fail() -> None:
     def a_test() -> None:
         with ScriptedTransport() as transport:
             with pytest.raises(TransportError):
@@ -152,7 +152,7 @@ def test_it_is_told_at_the_end_of_the_block_even_when_the_test_failed_of_it() ->
     assert isinstance(caught.value.__context__, TimeoutError)
 
 
-def test_a_route_that_does_not_exist_is_told_at_once() -> None:
+def test_a_route_that_does_not_exist_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="get_user_achievements"):
         ScriptedTransport({"get_user_achievement": Response(200)})
 
@@ -163,7 +163,7 @@ def test_the_script_can_be_changed() -> None:
         assert [transport.send(Request("GET", LIST)).status for _ in range(2)] == [200, 500]
 
 
-def test_what_is_pushed_before_the_stream_opens_is_kept() -> None:
+def test_data_pushed_before_the_stream_opens_is_kept() -> None:
     with ScriptedTransport() as transport:
         transport.push(b"early")
         stream = transport.open_stream(Request("GET", f"{LIST}/events"))
@@ -175,7 +175,7 @@ def test_what_is_pushed_before_the_stream_opens_is_kept() -> None:
         assert list(again) == []
 
 
-def test_an_interceptor_stands_before_the_service() -> None:
+def test_an_interceptor_comes_before_the_service() -> None:
     service = FakeService(APP)
     service.add_achievement(1)
     service.add_player("player", 7)
@@ -209,7 +209,7 @@ def test_a_service_that_comes_back_is_the_same_as_before() -> None:
     assert transport.send(request).status == 200
 
 
-def test_a_silent_stream_of_a_service_is_kept_alive_by_comments() -> None:
+def test_a_silent_stream_is_kept_alive_by_comments() -> None:
     stream = ByteStream(Response(200), timeout_s=math.inf, comment_every_s=0.01)
     chunks = iter(stream)
     assert next(chunks).startswith(b":")

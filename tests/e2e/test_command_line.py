@@ -40,7 +40,7 @@ def run(*arguments: str, **settings: str) -> Done:
 
 
 def started(*arguments: str, encoding: str = "utf-8", **settings: str) -> Done:
-    """Run a command in a process of its own, on a console with that encoding."""
+    """Run a command in its own process, on a console with that encoding."""
     done = subprocess.run(
         command(*arguments),
         env=environment(**settings) | {"PYTHONIOENCODING": encoding},
@@ -60,7 +60,9 @@ def value(*arguments: str, **settings: str) -> Any:
     return json.loads(done.out)
 
 
-class Game(NamedTuple):
+class Application(NamedTuple):
+    """An application of the running service, with its bot token."""
+
     service: RunningService
     database: str
     application_id: str
@@ -77,12 +79,12 @@ class Game(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def game(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Game]:
+def game(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
     database = f"sqlite:///{tmp_path_factory.mktemp('cli').as_posix()}/folder/service.sqlite3"
     made = value("app", "create", "My Game", database=database)
     assert set(made) == {"application_id", "name", "bot_token"}
     with running(database) as service:
-        yield Game(service, database, made["application_id"], made["bot_token"])
+        yield Application(service, database, made["application_id"], made["bot_token"])
 
 
 def test_every_command_has_help() -> None:
@@ -122,7 +124,7 @@ def test_the_help_of_serve_shows_variables_and_defaults_of_its_settings() -> Non
         assert text in shown
 
 
-def test_a_process_has_the_exit_status(game: Game) -> None:
+def test_a_process_has_the_exit_status(game: Application) -> None:
     done = started("--version")
     assert (done.status, done.err) == (0, "")
     assert done.out.endswith(f"version {discord_achievements.__version__}\n")
@@ -131,7 +133,7 @@ def test_a_process_has_the_exit_status(game: Game) -> None:
     assert (wrong.status, wrong.out, "Usage: " in wrong.err) == (2, "", True)
 
 
-def test_serve_names_the_address_that_is_in_use(game: Game) -> None:
+def test_serve_names_the_address_that_is_in_use(game: Application) -> None:
     port = str(game.service.port)
     fails(started("serve", "--port", port, database=game.database), f":{port}", "in use", "--port")
 
@@ -201,7 +203,7 @@ def fails(done: Done, *says: str) -> None:
         assert word in done.err
 
 
-def test_failures_are_one_line_and_1(game: Game, tmp_path: Path) -> None:
+def test_failures_are_one_line_and_1(game: Application, tmp_path: Path) -> None:
     fails(run("app", "rotate-token", "5", database=game.database), "no application 5")
     fails(run("token", "create", "--application", "5", "--user", "1", database=game.database), "no application 5")
     fails(run("app", "list", database="mysql://user:hunter2@host/x"), "DATABASE", "postgresql://")
@@ -253,7 +255,7 @@ def test_applications_are_listed(tmp_path: Path) -> None:
     assert [(entry["application_id"], entry["name"]) for entry in listed] == list(zip(made, names, strict=True))
 
 
-def test_a_bot_token_is_for_one_application_until_it_is_replaced(game: Game) -> None:
+def test_a_bot_token_is_for_one_application_until_it_is_replaced(game: Application) -> None:
     other = value("app", "create", "Another", database=game.database)
     fails(game.run("achievements", "list", "--application", other["application_id"]), "BOT_TOKEN", "--application")
     with Client(game.service.host, f"Bot {other['bot_token']}") as before:
@@ -265,7 +267,7 @@ def test_a_bot_token_is_for_one_application_until_it_is_replaced(game: Game) -> 
         assert after.get(path).status_code == 200
 
 
-def test_tokens(game: Game) -> None:
+def test_tokens(game: Application) -> None:
     arguments = ("token", "create", "--application", game.application_id, "--user", "77")
     made = value(*arguments, database=game.database)
     assert made.pop("access_token").startswith("dauser_")
@@ -279,7 +281,7 @@ def test_tokens(game: Game) -> None:
     assert re.search(r"dauser_[0-9a-f]{12}_[0-9a-f]{64}", text), "scanners for secrets can find it"
 
 
-def test_a_revoked_token_ends_at_once_and_no_other(game: Game) -> None:
+def test_a_revoked_token_ends_at_once_and_no_other(game: Application) -> None:
     arguments = ("token", "create", "--application", game.application_id, "--user", "78")
     one, two, three = (value(*arguments, database=game.database)["access_token"] for _ in range(3))
 
@@ -305,7 +307,7 @@ def test_a_revoked_token_ends_at_once_and_no_other(game: Game) -> None:
     assert "expires at" in run(*arguments, "--expires-in", "60", database=game.database).out
 
 
-def test_definitions_and_progress(game: Game, tmp_path: Path) -> None:
+def test_definitions_and_progress(game: Application, tmp_path: Path) -> None:
     icon = tmp_path / "cup.png"
     icon.write_bytes(default_icon().content)
     made = game.value(
@@ -353,7 +355,7 @@ secret = true
 """
 
 
-def test_a_catalogue_makes_an_application_and_brings_it_up_to_date(game: Game, tmp_path: Path) -> None:
+def test_a_catalogue_makes_an_application_and_brings_it_up_to_date(game: Application, tmp_path: Path) -> None:
     database = game.database
     file = tmp_path / "achievements.toml"
     file.write_text(CATALOGUE)
@@ -369,7 +371,7 @@ def test_a_catalogue_makes_an_application_and_brings_it_up_to_date(game: Game, t
 
     win, hidden, new = "580159119969878046", "580159119969878047", "580159119969878048"
     assert imported() == {"created": [], "changed": [], "unchanged": [win, hidden], "not_in_file": []}
-    new_game = Game(game.service, database, made["application_id"], made["bot_token"])
+    new_game = Application(game.service, database, made["application_id"], made["bot_token"])
     one, two = new_game.value("achievements", "list")
     assert (one["id"], one["name"], one["name_localizations"]) == (win, "Win the Game", {"de": "Gewinne das Spiel"})
     assert (two["id"], two["secret"], two["description"]) == (hidden, True, "Found.")

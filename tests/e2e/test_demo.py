@@ -1,4 +1,4 @@
-"""The demo, played as a stranger would: started as a program, killed, started again."""
+"""The demo, run as a user runs it: started as a program, killed, started again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAMES = {entry["name"] for entry in CATALOGUE}
 SECURE = {entry["name"] for entry in CATALOGUE if entry.get("secure")}
 TIMEOUT_S = 120
 
-# Presses the window's close button, as soon as there is a window, and lets the demo go on from there.
+# Presses the window's close button as soon as there is a window, while the demo runs.
 CLOSE_THE_WINDOW = f"""
 import runpy, sys, threading, time
 import pygame
@@ -44,7 +44,7 @@ runpy.run_path({str(DEMO)!r}, run_name="__main__")
 
 
 def environment(**changes: str | None) -> dict[str, str]:
-    """This environment without a display and without a service; None takes a variable away."""
+    """Return this environment without display and service, with `changes`; None removes a variable."""
     found = {
         name: value
         for name, value in os.environ.items()
@@ -76,7 +76,7 @@ def play(
 
 
 def played(data_dir: Path, *options: str | Path, seconds: float = 20, seed: int = 7) -> str:
-    """Play without a window and return what was printed; the demo has to end well and without complaints."""
+    """Play without a window and return the output; the demo must end with status 0 and without errors."""
     how = ["--headless", "--autoplay", "--seed", str(seed), "--seconds", str(seconds)]
     done = play(*how, "--data-dir", data_dir, *options)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
@@ -88,7 +88,7 @@ def lines_after(label: str, output: str) -> list[str]:
 
 
 def unlocked(output: str) -> list[str]:
-    """The names that were announced as newly unlocked, in their order."""
+    """Return the names announced as newly unlocked, in order."""
     return [line.partition(" - ")[0] for line in lines_after("Unlocked: ", output)]
 
 
@@ -97,7 +97,7 @@ def unlocked_before(output: str) -> set[str]:
 
 
 def in_all(output: str) -> set[str]:
-    """What the last lines list as unlocked, in this run or earlier."""
+    """Return the names that the summary lists as unlocked, in this run or earlier."""
     [line] = lines_after("In total: ", output)
     return set(line.partition(": ")[2].split(", ")) - {""}
 
@@ -106,7 +106,7 @@ def in_all(output: str) -> set[str]:
 def playing(
     data_dir: Path, *options: str, env: dict[str, str] | None = None
 ) -> Iterator[tuple[subprocess.Popen[str], queue.Queue[str]]]:
-    """A demo that plays for an hour of game time, and what it prints, line by line."""
+    """Start a demo that plays for an hour of game time; yields it and its output, line by line."""
     how = ["--headless", "--seed", "7", "--seconds", "3600", "--data-dir", str(data_dir)]
     lines: queue.Queue[str] = queue.Queue()
     with subprocess.Popen(
@@ -132,7 +132,7 @@ def playing(
 
 
 def first_unlock(lines: queue.Queue[str], among: set[str] = NAMES) -> str:
-    """Wait until one `among` these is announced."""
+    """Wait until one of `among` is announced."""
     deadline = time.monotonic() + TIMEOUT_S
     while True:
         line = lines.get(timeout=max(0, deadline - time.monotonic()))
@@ -143,7 +143,7 @@ def first_unlock(lines: queue.Queue[str], among: set[str] = NAMES) -> str:
 
 @pytest.fixture
 def server() -> Iterator[FaultServer]:
-    """A service that knows the demo's achievements and one player, number 1."""
+    """A service with the demo's achievements and one player, number 1."""
     service = FakeService(461618159171141643)
     for entry in CATALOGUE:
         flags = {name: entry.get(name, False) for name in ("secret", "secure")}
@@ -173,14 +173,14 @@ def test_the_second_run_knows_what_the_first_one_unlocked(tmp_path: Path) -> Non
     assert in_all(second) >= in_all(first)
 
 
-def test_one_seed_is_one_game(tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_game(tmp_path: Path) -> None:
     runs = [unlocked(played(tmp_path / str(number), seconds=30)) for number in range(2)]
     assert runs[0] == runs[1] != []
     other = unlocked(played(tmp_path / "other", seconds=30, seed=3))
     assert other != runs[0], "the seed has no effect"
 
 
-def test_without_an_end_it_plays_until_nothing_is_left(tmp_path: Path) -> None:
+def test_without_a_time_limit_it_plays_until_nothing_is_left_to_unlock(tmp_path: Path) -> None:
     done = play("--headless", "--seed", "1", "--data-dir", tmp_path)
     assert done.returncode == 0, done.stderr
     assert in_all(done.stdout) == NAMES - SECURE
@@ -245,7 +245,7 @@ def test_without_a_display_it_says_so_in_one_line_and_plays_on(changes: dict[str
     assert len(in_all(done.stdout)) >= 4
 
 
-def test_it_speaks_german(tmp_path: Path) -> None:
+def test_it_is_translated_to_german(tmp_path: Path) -> None:
     german = {entry["name_localizations"]["de"] for entry in CATALOGUE}
     found = in_all(played(tmp_path, "--locale", "de"))
     assert len(found) >= 4
@@ -263,7 +263,7 @@ def test_it_speaks_german(tmp_path: Path) -> None:
         (["--screenshot", "no/such/folder/x.png"], "no/such/folder"),
     ],
 )
-def test_what_cannot_work_is_told_in_one_line(options: list[str], says: str, tmp_path: Path) -> None:
+def test_unusable_options_are_reported_in_one_line(options: list[str], says: str, tmp_path: Path) -> None:
     done = play("--headless", "--seconds", "0", "--data-dir", tmp_path, *options)
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
@@ -271,7 +271,7 @@ def test_what_cannot_work_is_told_in_one_line(options: list[str], says: str, tmp
     assert "t-o-k-e-n" not in done.stdout + done.stderr
 
 
-def test_progress_made_alone_reaches_the_service(server: FaultServer, tmp_path: Path) -> None:
+def test_progress_made_without_a_service_reaches_it_later(server: FaultServer, tmp_path: Path) -> None:
     alone = played(tmp_path)
     env = environment(DISCORD_ACCESS_TOKEN="t-o-k-e-n")
     done = play("--headless", "--seconds", "0", "--data-dir", tmp_path, "--url", server.base_url, env=env)
@@ -282,7 +282,7 @@ def test_progress_made_alone_reaches_the_service(server: FaultServer, tmp_path: 
     assert arrived == in_all(alone) == in_all(done.stdout)
 
 
-def test_what_the_games_server_grants_is_announced_while_playing(server: FaultServer, tmp_path: Path) -> None:
+def test_a_grant_by_the_games_server_is_announced_during_play(server: FaultServer, tmp_path: Path) -> None:
     env = environment(DISCORD_ACCESS_TOKEN="t-o-k-e-n")
     [star] = [entry for entry in CATALOGUE if entry.get("secure")]
     with playing(tmp_path, "--url", server.base_url, env=env) as (_, lines):
@@ -291,9 +291,9 @@ def test_what_the_games_server_grants_is_announced_while_playing(server: FaultSe
         assert first_unlock(lines, {star["name"]}) == star["name"]
 
 
-def test_with_the_service_out_of_reach_it_plays_and_keeps_what_is_to_be_sent(tmp_path: Path) -> None:
+def test_with_an_unreachable_service_it_plays_and_keeps_updates_for_later(tmp_path: Path) -> None:
     env = environment(DISCORD_ACCESS_TOKEN="t-o-k-e-n")
-    with socket.socket() as nobody:  # holds the port, and does not listen
+    with socket.socket() as nobody:  # reserves the port without listening
         nobody.bind(("127.0.0.1", 0))
         options = ["--headless", "--seed", "7", "--seconds", "20", "--data-dir", str(tmp_path)]
         options += ["--url", f"http://127.0.0.1:{nobody.getsockname()[1]}/api/v10"]

@@ -59,7 +59,7 @@ class Game:
 
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    """A game in miniature, with its catalogue and the plugin's settings."""
+    """A miniature game with its catalogue and the plugin's settings."""
     monkeypatch.syspath_prepend(pytester.path)
     for name, text in {
         "pyproject.toml": SETTINGS,
@@ -74,7 +74,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This environment, in which a new Python finds the plugin."""
+    """Return an environment in which a new Python finds the plugin."""
     return os.environ | {"PYTHONPATH": str(ROOT)} | more
 
 
@@ -120,7 +120,7 @@ def test_a_game_is_tested_online_and_offline(project: pytest.Pytester) -> None:
     ).assert_outcomes(passed=4)
 
 
-def test_a_failed_assertion_says_what_is_so_and_shows_the_test_only(project: pytest.Pytester) -> None:
+def test_a_failed_assertion_says_what_was_found_and_shows_only_the_test(project: pytest.Pytester) -> None:
     result = play(
         project,
         """
@@ -158,7 +158,7 @@ def test_a_failed_assertion_says_what_is_so_and_shows_the_test_only(project: pyt
     result.stdout.no_fnmatch_line("*names.py*")
 
 
-def test_an_id_that_the_catalogue_lacks_fails_the_test_that_sets_it(project: pytest.Pytester) -> None:
+def test_setting_an_id_that_is_not_in_the_catalogue_fails_the_test(project: pytest.Pytester) -> None:
     result = play(
         project,
         """
@@ -187,7 +187,7 @@ def test_an_id_that_the_catalogue_lacks_fails_the_test_that_sets_it(project: pyt
     )
 
 
-def test_ids_in_code_that_no_test_plays(project: pytest.Pytester) -> None:
+def test_unknown_ids_in_code_that_no_test_runs_are_found(project: pytest.Pytester) -> None:
     test = "def test_ids(unknown_achievement_ids): assert unknown_achievement_ids == []"
     play(project, test).assert_outcomes(passed=1)
     (project.path / "my_game" / "boss.py").write_text("BOSS = 1009\nmanager.set_user_achievement(BOSS, 100)\n")
@@ -242,7 +242,7 @@ def test_every_mistake_of_the_catalogue_is_reported(project: pytest.Pytester) ->
     result.stdout.no_fnmatch_line("*During handling of*")
 
 
-def test_a_fixture_names_another_catalogue(project: pytest.Pytester) -> None:
+def test_a_fixture_can_name_another_catalogue(project: pytest.Pytester) -> None:
     (project.path / "pyproject.toml").unlink()
     project.makeconftest(
         """
@@ -262,7 +262,7 @@ def test_the_settings_are_relative_to_the_rootdir(project: pytest.Pytester, monk
     project.runpytest_inprocess("-p", PLUGIN, "..").assert_outcomes(passed=1)
 
 
-def test_a_project_that_does_not_use_it_does_not_notice(project: pytest.Pytester) -> None:
+def test_a_project_that_does_not_use_the_plugin_is_unaffected(project: pytest.Pytester) -> None:
     (project.path / "pyproject.toml").unlink()
     project.makepyfile(
         """
@@ -287,6 +287,6 @@ def test_a_project_that_does_not_use_it_does_not_notice(project: pytest.Pytester
         assert "arning" not in done.stdout + done.stderr
 
 
-def test_the_fixtures_are_listed_with_their_meaning(project: pytest.Pytester) -> None:
+def test_the_fixtures_are_listed_with_a_description(project: pytest.Pytester) -> None:
     result = project.runpytest_inprocess("-p", PLUGIN, "--fixtures")
     result.stdout.fnmatch_lines(["achievements -- *", "*An `AchievementManager` for the game under test*"])

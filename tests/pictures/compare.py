@@ -1,11 +1,11 @@
-"""How far apart two pictures are, to an eye."""
+"""Measures the visible difference between two pictures."""
 
 from __future__ import annotations
 
 import pygame
 from pygame import Surface
 
-# Other versions of the font library place a letter's edge a little differently; a block of 8x8 pixels hardly changes.
+# Other versions of the font library place letters slightly differently, which hardly changes a block of 8x8 pixels.
 BLOCK = 8
 MEAN_MAX = 1.5
 BLOCK_MAX = 44
@@ -18,7 +18,7 @@ def _plain(picture: Surface) -> Surface:
 
 
 def differences(picture: Surface, stored: Surface) -> tuple[float, int]:
-    """Return how far two pictures are apart, 0 to 255: the mean over all blocks, and the worst block."""
+    """Return the difference of two pictures, 0 to 255: the mean over all blocks, and the worst block."""
     size = (picture.get_width() // BLOCK, picture.get_height() // BLOCK)
     one, other = (
         pygame.image.tobytes(pygame.transform.smoothscale(_plain(each), size), "RGB") for each in (picture, stored)

@@ -1,4 +1,4 @@
-"""Pictures of the widgets, always the same; `python -m tests.pictures.scenes` stores them anew. Look at each one!"""
+"""Reproducible pictures of the widgets; `python -m tests.pictures.scenes` stores them again. Look at each one!"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from discord_achievements import AchievementManager
 from discord_achievements.pygame_ui import DARK, LIGHT, AchievementsScreen, ProgressIndicator, Theme, Toasts
 from discord_achievements.pygame_ui.background import Background
 from discord_achievements.testing import ManualClock
-from tests.widgets.stage import APPLICATION_ID, Game, catalogue
+from tests.widgets.stage import APPLICATION_ID, Stage, catalogue
 
 FOLDER = Path(__file__).with_name("stored")
 SIZES = ((640, 360), (1280, 720), (1920, 1080))
@@ -45,7 +45,7 @@ _PROGRESS = {100: 100, 101: 100, 102: 42, 103: 0, 104: 75, 105: 100, 106: 5, 107
 
 
 @contextmanager
-def _game(folder: Path, locale: str) -> Iterator[Game]:
+def _game(folder: Path, locale: str) -> Iterator[Stage]:
     picture = Surface((64, 64))
     picture.fill((36, 92, 84))
     pygame.draw.circle(picture, (150, 240, 190), (32, 32), 20)
@@ -69,11 +69,11 @@ def _game(folder: Path, locale: str) -> Iterator[Game]:
         locale=locale,
         clock=ManualClock(),
     ) as manager:
-        yield Game(manager)
+        yield Stage(manager)
 
 
 def toasts(folder: Path, size: tuple[int, int], theme: Theme, locale: str) -> Surface:
-    """An unlock of five, progress, and the indicator, on a plain ground."""
+    """The first of five unlocks, progress, and the indicator, on a plain background."""
     surface = Surface(size)
     surface.fill((70, 104, 128))
     with _game(folder, locale) as game:
@@ -104,8 +104,8 @@ def _drawn(widget: Toasts, size: tuple[int, int]) -> bool:
     return widget.draw(Surface(size)) is not None
 
 
-def _settle(game: Game) -> None:
-    """Wait until the background thread has nothing left to hand over."""
+def _settle(game: Stage) -> None:
+    """Wait until the background thread has delivered everything."""
     Background().settle()
     game.frames(1)
 
@@ -126,14 +126,14 @@ def achievements_list(folder: Path, size: tuple[int, int], theme: Theme, locale:
             screen.handle_event(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_RIGHT, mod=0))
             screen.handle_event(pygame.event.Event(pygame.KEYUP, key=pygame.K_RIGHT, mod=0))
             screen.draw(surface)
-        for _ in range(30):  # until every card has found time to be painted
+        for _ in range(30):  # until every card has been painted
             game.frames(1)
             surface.fill((70, 104, 128))
             screen.draw(surface)
     return surface
 
 
-def _looks_done(game: Game, screen: AchievementsScreen, size: tuple[int, int]) -> bool:
+def _looks_done(game: Stage, screen: AchievementsScreen, size: tuple[int, int]) -> bool:
     screen.draw(Surface(size))
     _settle(game)
     icons = screen._style.icons._ready
@@ -159,7 +159,7 @@ def store() -> None:
 
 
 def few_colours(picture: Surface) -> Surface:
-    """Round colours, to nothing that an eye sees, so that the files are small."""
+    """Round colours invisibly, so that the files are small."""
     table = bytes(min(255, (value + 2) // 4 * 4) for value in range(256))
     rounded = pygame.image.tobytes(picture, "RGB").translate(table)
     return pygame.image.frombytes(rounded, picture.get_size(), "RGB")

@@ -1,4 +1,4 @@
-"""The widgets look as they were looked at: each picture is compared with the stored one, within a tolerance.
+"""The widgets look as reviewed: each picture is compared with the stored one, within a tolerance.
 
 The pictures are those of pygame-ce; plain pygame 2 has other line heights. When a change is meant:
 `python -m tests.pictures.scenes`, then look at every picture before it goes in.
@@ -19,7 +19,9 @@ from tests.pictures.scenes import FOLDER, LOCALES, PAINTERS, SIZES, THEMES, name
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("scene", PAINTERS)
-def test_it_looks_as_stored(scene: str, size: tuple[int, int], theme: str, locale: str, tmp_path: Path) -> None:
+def test_it_looks_like_the_stored_picture(
+    scene: str, size: tuple[int, int], theme: str, locale: str, tmp_path: Path
+) -> None:
     name = name_of(scene, size, theme, locale)
     picture = PAINTERS[scene](tmp_path, size, THEMES[theme], locale)
     stored = pygame.image.load(FOLDER / name)
@@ -30,7 +32,7 @@ def test_it_looks_as_stored(scene: str, size: tuple[int, int], theme: str, local
         pytest.fail(f"{name} differs from the stored one (mean {mean:.2f}, worst block {worst}): {tmp_path / name}")
 
 
-def test_a_moved_or_missing_thing_would_be_noticed() -> None:
+def test_a_moved_or_missing_part_is_noticed() -> None:
     stored = pygame.image.load(FOLDER / name_of("toasts", (1280, 720), "dark", "de"))
     moved = stored.copy()
     moved.scroll(0, 6)

@@ -1,4 +1,4 @@
-"""Ids in a game's code that its catalogue does not have are found without running it."""
+"""Ids in a game's code that are not in its catalogue are found without running it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CATALOGUE = parse_catalogue(
 
 
 def found(folder: Path, **files: str) -> list[tuple[str, int, str, int]]:
-    """Write `files` (`a__b` is a/b.py) and return where unknown ids are: file, line, verb, id."""
+    """Write `files` (`a__b` is a/b.py) and return the unknown ids: file, line, verb, id."""
     for name, text in files.items():
         path = folder / f"{name.replace('__', '/')}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def found(folder: Path, **files: str) -> list[tuple[str, int, str, int]]:
         "manager.GetUserAchievement(achievementId={})",
     ],
 )
-def test_each_verb_is_looked_at(call: str, tmp_path: Path) -> None:
+def test_each_verb_is_checked(call: str, tmp_path: Path) -> None:
     assert [id_ for *_, id_ in found(tmp_path, game=f"{call.format(1002)}\n{call.format(1001)}\n")] == [1002]
 
 
@@ -90,13 +90,13 @@ def test_constants_of_other_files_are_known(statement: str, use: str, tmp_path: 
     ]
 
 
-def test_a_packages_own_module_counts_by_the_packages_name(tmp_path: Path) -> None:
+def test_a_packages_init_module_has_the_packages_name(tmp_path: Path) -> None:
     (tmp_path / "ids").mkdir()
     (tmp_path / "ids" / "__init__.py").write_text("BOSS = 1002")
     assert len(found(tmp_path, game="from ids import BOSS\nmanager.get_icon(BOSS)\n")) == 1
 
 
-def test_what_is_not_known_is_not_accused(tmp_path: Path) -> None:
+def test_unknown_expressions_are_not_reported(tmp_path: Path) -> None:
     code = """
         import elsewhere
         from random import choice
@@ -113,7 +113,7 @@ def test_what_is_not_known_is_not_accused(tmp_path: Path) -> None:
     assert found(tmp_path, game=code) == []
 
 
-def test_where_an_id_is_worked_out_numbers_like_ids_count(tmp_path: Path) -> None:
+def test_if_an_id_is_computed_numbers_that_look_like_ids_count(tmp_path: Path) -> None:
     table = """
     APPLICATION_ID = 461618159171141643
     REWARDS = {1001: "a hat", 580159119969878047: "a crown", 9223372036854775808: "too large", "5801": 0.5}
@@ -130,12 +130,12 @@ def test_where_an_id_is_worked_out_numbers_like_ids_count(tmp_path: Path) -> Non
     ]
 
 
-def test_files_that_disagree_about_a_name_accuse_nobody(tmp_path: Path) -> None:
+def test_a_name_that_files_define_differently_is_not_reported(tmp_path: Path) -> None:
     game = "import ids\nmanager.get_icon(ids.BOSS)"
     assert found(tmp_path, a__ids="BOSS = 1001", b__ids="BOSS = 1002", game=game) == []
 
 
-def test_it_reads_as_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_prints_as_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "game.py").write_text("\nmanager.get_icon(1002)\n")
     (one,) = unknown_ids(["game.py"], CATALOGUE)
@@ -149,20 +149,20 @@ def test_a_file_of_another_encoding_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["def (", "x = '\0'", "\xff"])
-def test_what_is_no_python_is_told(text: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_python_is_reported(text: str, tmp_path: Path) -> None:
     (tmp_path / "game.py").write_text(text, "latin-1")
     with pytest.raises(ValueError, match=r"game\.py cannot be read as Python"):
         unknown_ids([tmp_path], CATALOGUE)
 
 
-def test_a_path_that_does_not_exist_is_told(tmp_path: Path) -> None:
+def test_a_path_that_does_not_exist_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nowhere does not exist"):
         unknown_ids([tmp_path / "nowhere"], CATALOGUE)
     with pytest.raises(CatalogueError, match="no such file"):
         unknown_ids([tmp_path], tmp_path / "nowhere.toml")
 
 
-def test_virtual_environments_and_hidden_folders_are_not_the_games_code(tmp_path: Path) -> None:
+def test_virtual_environments_and_hidden_folders_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "venv").mkdir()
     (tmp_path / "venv" / "pyvenv.cfg").write_text("home = /usr/bin\n", "utf-8")
     wrong = "manager.set_user_achievement(9, 1)"
@@ -170,6 +170,6 @@ def test_virtual_environments_and_hidden_folders_are_not_the_games_code(tmp_path
     assert found(tmp_path, **files, game__level=wrong) == [("game/level.py", 1, "set_user_achievement", 9)]
 
 
-def test_a_folder_that_is_named_is_read_whatever_it_is_called(tmp_path: Path) -> None:
+def test_a_listed_folder_is_read_whatever_its_name(tmp_path: Path) -> None:
     folder = tmp_path / ".game"
     assert [line for _, line, *_ in found(folder, level="manager.get_icon(9)")] == [1]

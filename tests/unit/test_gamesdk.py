@@ -1,4 +1,4 @@
-"""Old code runs by a change of its import: the old names, and what they do, on a real manager in local mode."""
+"""Old code runs after a change of its import: the old names and their behaviour, on a real manager in local mode."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def each(kind: str) -> list[Any]:
 
 
 class OldGame:
-    """A game that was written for one of the wrappers; its tests name things as discordsdk does."""
+    """A game written for one of the wrappers; tests use the names of discordsdk."""
 
     def __init__(self, spelling: Any, flags: int = 0) -> None:
         self.spelling = spelling
@@ -72,7 +72,7 @@ class OldGame:
         return getattr(self.spelling.exception, spelt(self.spelling, name))
 
     def ask(self, verb: str, *arguments: object) -> Any:
-        """Call a verb that takes a callback, and return the result that this got."""
+        """Call a verb that takes a callback, and return the callback's result."""
         count = len(self.results)
         self.call(self.manager, verb, *arguments, self.results.append)
         run_until(self, lambda: len(self.results) > count)
@@ -100,7 +100,7 @@ def no_configuration(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def play(tmp_path: Path) -> Iterator[Play]:
-    """Starts a game in a spelling, on a catalogue and a data folder of the test's own."""
+    """Starts a game in a spelling, with the test's own catalogue and data folder."""
     gamesdk.configure(achievements=write_catalogue(tmp_path), data_dir=tmp_path / "data")
     games: list[OldGame] = []
 
@@ -128,7 +128,7 @@ def game(play: Play, spelling: ModuleType) -> OldGame:
 
 
 @pytest.mark.parametrize(("spelling", "name"), each("names"))
-def test_every_old_name_is_here_or_says_that_it_is_not(spelling: ModuleType, name: str) -> None:
+def test_every_old_name_exists_or_raises_not_offered(spelling: ModuleType, name: str) -> None:
     achievements = {
         "AchievementManager", "CreateFlags", "Discord", "DiscordException", "LogLevel", "Result", "UserAchievement",
         "achievement", "discord", "enum", "exception", "exceptions", "getException", "get_exception", "model",
@@ -142,7 +142,7 @@ def test_every_old_name_is_here_or_says_that_it_is_not(spelling: ModuleType, nam
 
 @pytest.mark.parametrize(("spelling", "name"), each("enums"))
 def test_enums_have_the_old_members_and_numbers(spelling: ModuleType, name: str) -> None:
-    members = getattr(spelling, name).__members__  # iterating over flags leaves out the one that is 0
+    members = getattr(spelling, name).__members__  # iterating over flags skips the one that is 0
     assert {key: member.value for key, member in members.items()} == old(spelling)["enums"][name]
 
 
@@ -170,11 +170,11 @@ def test_functions_take_the_old_arguments(spelling: ModuleType, name: str) -> No
     assert list(inspect.signature(getattr(spelling, name)).parameters) == old(spelling)["functions"][name]
 
 
-def test_a_name_that_never_was_is_an_attribute_error(spelling: ModuleType) -> None:
+def test_a_name_that_never_existed_is_an_attribute_error(spelling: ModuleType) -> None:
     assert not hasattr(spelling, "get_achievment_manager")
 
 
-def test_results_have_the_numbers_of_the_new_ones(spelling: Any) -> None:
+def test_results_have_the_numbers_of_the_managers_results(spelling: Any) -> None:
     assert {int(one) for one in spelling.Result} == {int(one) for one in discord_achievements.Result}
 
 
@@ -330,7 +330,7 @@ def test_a_percentage_that_does_not_exist_is_refused_and_not_cut_to_a_byte(game:
     assert game.fields(game.call(game.manager, "get_user_achievement", WALK)) == (0, WALK, 0, "")
 
 
-def test_an_unlock_can_be_read_whole(game: OldGame) -> None:
+def test_an_unlock_can_be_read_with_all_its_fields(game: OldGame) -> None:
     game.ask("set_user_achievement", WIN, 100)
     game.ask("fetch_user_achievements")
     user_id, achievement_id, percent, unlocked_at = game.fields(game.call(game.manager, "get_user_achievement", WIN))
@@ -339,7 +339,7 @@ def test_an_unlock_can_be_read_whole(game: OldGame) -> None:
     assert "T" in unlocked_at
 
 
-def test_before_a_fetch_there_is_nothing(game: OldGame) -> None:
+def test_before_a_fetch_the_list_is_empty(game: OldGame) -> None:
     assert game.call(game.manager, "count_user_achievements") == 0
     with pytest.raises(game.exception("not_fetched"), match=r"result 8: .*fetch_user_achievements"):
         game.call(game.manager, "get_user_achievement", WALK)
@@ -351,13 +351,13 @@ def test_before_a_fetch_there_is_nothing(game: OldGame) -> None:
     ("verb", "argument"),
     [("get_user_achievement", UNKNOWN), ("get_user_achievement_at", 3), ("get_user_achievement_at", -1)],
 )
-def test_what_is_not_in_the_list_is_not_found(game: OldGame, verb: str, argument: int) -> None:
+def test_an_achievement_outside_the_list_is_not_found(game: OldGame, verb: str, argument: int) -> None:
     game.ask("fetch_user_achievements")
     with pytest.raises(game.exception("not_found"), match=r"result 9: .*list"):
         game.call(game.manager, verb, argument)
 
 
-def test_a_mistake_in_a_callback_comes_out_of_run_callbacks_and_hinders_nothing(game: OldGame) -> None:
+def test_an_exception_in_a_callback_comes_out_of_run_callbacks_and_stops_no_other(game: OldGame) -> None:
     def mistaken(result: IntEnum) -> None:
         raise ZeroDivisionError("in the game's code")
 
@@ -367,7 +367,7 @@ def test_a_mistake_in_a_callback_comes_out_of_run_callbacks_and_hinders_nothing(
     assert game.ask("set_user_achievement", WALK, 50) is game.result("ok")
 
 
-def test_a_callback_may_be_left_out_but_not_be_anything(game: OldGame) -> None:
+def test_a_callback_can_be_omitted_but_must_be_callable(game: OldGame) -> None:
     game.call(game.manager, "set_user_achievement", WALK, 25, None)
     game.call(game.manager, "fetch_user_achievements", None)
     run_until(game, lambda: game.call(game.manager, "count_user_achievements"))
@@ -382,14 +382,14 @@ def test_the_achievement_manager_is_always_the_same(game: OldGame) -> None:
     assert game.call(game.app, "get_achievement_manager") is game.manager
 
 
-def test_discord_need_not_run_whatever_the_flag_says(play: Play, spelling: ModuleType) -> None:
+def test_discord_need_not_run_with_either_flag(play: Play, spelling: ModuleType) -> None:
     assert play(spelling, flags=1).ask("set_user_achievement", WALK, 25) == 0
 
 
 # The update event
 
 
-def test_updates_reach_a_function_that_was_assigned_and_then_another(game: OldGame) -> None:
+def test_updates_reach_an_assigned_function_and_then_its_replacement(game: OldGame) -> None:
     first: list[Any] = []
     second: list[Any] = []
     game.listen(first.append)
@@ -425,7 +425,7 @@ def test_updates_reach_a_subclass_of_discord(play: Play, monkeypatch: pytest.Mon
     assert told == [25]
 
 
-def test_a_mistake_in_an_update_handler_comes_out_of_run_callbacks(game: OldGame) -> None:
+def test_an_exception_in_an_update_handler_comes_out_of_run_callbacks(game: OldGame) -> None:
     def mistaken(achievement: object) -> None:
         raise ZeroDivisionError("in the game's code")
 
@@ -460,7 +460,7 @@ def test_the_log_hook_is_called_on_the_games_thread(tmp_path: Path, spelling: An
     assert replaced == []
 
 
-def test_the_log_hook_leaves_out_what_is_less_grave(tmp_path: Path, spelling: Any, play: Play) -> None:
+def test_the_log_hook_skips_less_severe_messages(tmp_path: Path, spelling: Any, play: Play) -> None:
     gamesdk.configure(achievements=write_catalogue(tmp_path), data_dir=tmp_path / "data")
     careless, careful = play(spelling), play(spelling)
     heard: list[str] = []
@@ -473,7 +473,7 @@ def test_the_log_hook_leaves_out_what_is_less_grave(tmp_path: Path, spelling: An
     assert barely == []
 
 
-def test_a_hook_that_raises_is_heard_of(game: OldGame) -> None:
+def test_an_exception_in_a_log_hook_comes_out_of_run_callbacks(game: OldGame) -> None:
     def mistaken(level: int, message: str) -> None:
         raise ZeroDivisionError(message)
 
@@ -484,7 +484,7 @@ def test_a_hook_that_raises_is_heard_of(game: OldGame) -> None:
     game.run_callbacks()
 
 
-def test_the_log_hook_goes_with_its_discord(tmp_path: Path, spelling: ModuleType) -> None:
+def test_the_log_hook_is_removed_with_its_discord(tmp_path: Path, spelling: ModuleType) -> None:
     gamesdk.configure(achievements=write_catalogue(tmp_path), data_dir=tmp_path / "data")
     before = set(LOGGER.handlers)
     game = OldGame(spelling)
@@ -496,7 +496,7 @@ def test_the_log_hook_goes_with_its_discord(tmp_path: Path, spelling: ModuleType
     assert not set(LOGGER.handlers) - before
 
 
-def test_a_discord_that_goes_while_something_is_logged_takes_nothing_from_another(
+def test_a_discord_removed_while_a_message_is_logged_costs_another_no_message(
     tmp_path: Path, spelling: ModuleType
 ) -> None:
     gamesdk.configure(achievements=write_catalogue(tmp_path), data_dir=tmp_path / "data")
@@ -532,7 +532,7 @@ def test_an_unknown_log_level_is_refused(game: OldGame) -> None:
 # The configuration
 
 
-def test_a_misspelt_option_is_found_at_once() -> None:
+def test_a_misspelt_option_is_refused_at_once() -> None:
     with pytest.raises(TypeError, match="achievments"):
         gamesdk.configure(achievments="achievements.toml")
 
@@ -557,7 +557,7 @@ def test_without_configuration_the_error_says_what_to_do(
         assert hint in str(caught.value)
 
 
-def test_a_catalogue_with_mistakes_says_so(tmp_path: Path, spelling: ModuleType) -> None:
+def test_mistakes_in_a_catalogue_are_reported(tmp_path: Path, spelling: ModuleType) -> None:
     gamesdk.configure(achievements=write_catalogue(tmp_path, application_id=UNKNOWN), data_dir=tmp_path)
     with pytest.raises(CatalogueError, match="application_id"):
         OldGame(spelling)
@@ -582,7 +582,7 @@ def test_a_service_from_the_environment_knows_the_player(
     assert game.fields(achievement) == (53908232506183680, WALK, 25, "")
 
 
-def test_a_game_that_does_not_use_them_does_not_load_them() -> None:
+def test_a_game_without_the_old_names_does_not_load_them() -> None:
     code = "import sys, discord_achievements; print([name for name in sys.modules if 'gamesdk' in name])"
     done = subprocess.run(
         [sys.executable, "-c", code],

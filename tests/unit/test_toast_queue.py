@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest.importorskip("pygame")  # the package around the queue draws with it
+pytest.importorskip("pygame")  # the queue's package imports it
 
 from discord_achievements import UserAchievement
 from discord_achievements.pygame_ui.toast_queue import Toast, ToastQueue
@@ -22,7 +22,7 @@ def progress(achievement_id: int, percent: int) -> UserAchievement:
 
 
 def shown(queue: ToastQueue, seconds: float = 60.0) -> list[tuple[int, int, float]]:
-    """Let time pass; return achievement, percent and the seconds that each was on screen, in order."""
+    """Let time pass; return each toast's achievement, percentage and seconds on screen, in order."""
     found = [] if queue.showing is None else [(0, 0, 0.0)]
     for _ in range(round(seconds / FRAME_S)):
         if queue.advance(FRAME_S) and queue.show_next() is not None:
@@ -38,7 +38,7 @@ def queue() -> ToastQueue:
     return ToastQueue(STAY_S, STAY_MIN_S, MOVE_S)
 
 
-def test_five_at_once_show_five_each_for_its_time(queue: ToastQueue) -> None:
+def test_five_at_once_are_shown_one_after_the_other(queue: ToastQueue) -> None:
     for achievement_id in range(1, 6):
         queue.push(unlock(achievement_id), 0)
     times = shown(queue)
@@ -46,7 +46,7 @@ def test_five_at_once_show_five_each_for_its_time(queue: ToastQueue) -> None:
     assert [seconds for _, _, seconds in times] == pytest.approx([2.5, 2.5, 2.5, 2.5, 4.5], abs=0.1)
 
 
-def test_one_that_has_stayed_long_goes_when_another_comes(queue: ToastQueue) -> None:
+def test_a_toast_that_has_stayed_long_leaves_when_another_comes(queue: ToastQueue) -> None:
     queue.push(unlock(1), 0)
     shown(queue, 3.0)
     queue.push(unlock(2), 0)
@@ -59,7 +59,7 @@ def test_one_that_has_stayed_long_goes_when_another_comes(queue: ToastQueue) -> 
     assert sorted(presence[:-1], reverse=True) == presence[:-1]
 
 
-def test_a_burst_of_progress_is_one_toast_that_moves_on(queue: ToastQueue) -> None:
+def test_a_burst_of_progress_is_one_toast_whose_bar_moves(queue: ToastQueue) -> None:
     queue.push(progress(1, 10), 0)
     for percent in range(11, 60):
         queue.push(progress(1, percent), percent - 1)
@@ -73,7 +73,7 @@ def test_a_burst_of_progress_is_one_toast_that_moves_on(queue: ToastQueue) -> No
     assert seconds == pytest.approx(STAY_S + MOVE_S, abs=0.2), "the last step can be read as long as any"
 
 
-def test_a_burst_that_waits_is_one_toast_with_the_last_value(queue: ToastQueue) -> None:
+def test_a_waiting_burst_is_one_toast_with_the_last_value(queue: ToastQueue) -> None:
     queue.push(unlock(9), 0)
     shown(queue, 0.5)
     for percent in (25, 50, 75):
@@ -94,7 +94,7 @@ def test_a_burst_does_not_keep_others_from_being_shown(queue: ToastQueue) -> Non
     pytest.fail("the unlock was never shown")
 
 
-def test_an_unlock_takes_the_place_of_its_progress(queue: ToastQueue) -> None:
+def test_an_unlock_replaces_its_progress(queue: ToastQueue) -> None:
     queue.push(unlock(9), 0)
     shown(queue, 0.5)
     queue.push(progress(1, 75), 50)
@@ -102,7 +102,7 @@ def test_an_unlock_takes_the_place_of_its_progress(queue: ToastQueue) -> None:
     assert [(one, percent) for one, percent, _ in shown(queue)][-1:] == [(1, 100)]
 
 
-def test_unlocks_go_before_progress_that_waits(queue: ToastQueue) -> None:
+def test_unlocks_come_before_waiting_progress(queue: ToastQueue) -> None:
     queue.push(progress(1, 10), 0)
     shown(queue, 0.1)
     queue.push(progress(2, 20), 0)

@@ -1,4 +1,4 @@
-"""What all tests of the widgets share."""
+"""Fixtures of all tests of the widgets."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from discord_achievements.pygame_ui.background import Background
 
 @pytest.fixture(autouse=True)
 def settled() -> Iterator[None]:
-    """Wait for the thread that all widgets share, so that no test finds another's work in the log."""
+    """Wait for the thread that all widgets share, so that a test finds only its own work in the log."""
     yield
     Background().settle()

@@ -1,4 +1,4 @@
-"""A game with a surface and no window, in local mode or beside a service, that turns its loop as told."""
+"""A stage for widgets: a manager and a main loop without a window, which the test runs."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class Updates(Protocol):
     def update(self, dt_s: float) -> object: ...
 
 
-class Game:
-    """A manager and the widgets that belong to it."""
+class Stage:
+    """Runs the main loop of one manager and its widgets."""
 
     def __init__(self, manager: AchievementManager) -> None:
         self.manager = manager
         self.widgets: list[Updates] = []
 
     def run_callbacks(self) -> None:
-        """One frame."""
+        """Run one frame."""
         self.manager.run_callbacks()
         for widget in self.widgets:
             widget.update(FRAME_S)
@@ -47,7 +47,7 @@ class Game:
 
 
 def catalogue(folder: Path, *entries: dict[str, object], count: int = 0) -> Path:
-    """Write a catalogue of `entries`, then as many plain ones as make `count`; ids count up from 100."""
+    """Write a catalogue of `entries`, filled up to `count` with plain ones; ids count up from 100."""
     plain: list[dict[str, object]] = [
         {"name": f"Number {index}", "description": f"Do it {index} times."} for index in range(len(entries), count)
     ]
@@ -61,8 +61,8 @@ def catalogue(folder: Path, *entries: dict[str, object], count: int = 0) -> Path
 
 
 @contextmanager
-def local_game(folder: Path, *entries: dict[str, object], count: int = 6, locale: str = "en-US") -> Iterator[Game]:
-    """A game in local mode; opened again with the same folder, it is the next start of that game."""
+def local_game(folder: Path, *entries: dict[str, object], count: int = 6, locale: str = "en-US") -> Iterator[Stage]:
+    """Open a game in local mode; opening it again with the same folder is its next start."""
     path = catalogue(folder, *entries, count=count)
     with AchievementManager(APPLICATION_ID, achievements=path, data_dir=folder / "data", locale=locale) as manager:
-        yield Game(manager)
+        yield Stage(manager)

@@ -1,4 +1,4 @@
-"""The progress indicator: the nearest one that moved, for two seconds."""
+"""The progress indicator: the latest progress, for two seconds."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import pytest
 from pygame import Surface
 
 from discord_achievements.pygame_ui import ProgressIndicator
-from tests.widgets.stage import Game, local_game
+from tests.widgets.stage import Stage, local_game
 
 SIZE = (1280, 720)
 
 
 @pytest.fixture
-def game(tmp_path: Path) -> Iterator[Game]:
+def game(tmp_path: Path) -> Iterator[Stage]:
     with local_game(tmp_path) as game:
         yield game
 
 
-def started(game: Game) -> ProgressIndicator:
+def started(game: Stage) -> ProgressIndicator:
     indicator = ProgressIndicator(game.manager)
     game.widgets = [indicator]
     game.until(game.manager.count_user_achievements)
@@ -32,7 +32,7 @@ def shown(indicator: ProgressIndicator) -> tuple[int, int] | None:
     return None if found is None else (found.achievement_id, found.percent_complete)
 
 
-def test_it_shows_what_moved_for_two_seconds(game: Game) -> None:
+def test_it_shows_what_moved_for_two_seconds(game: Stage) -> None:
     indicator = started(game)
     assert indicator.draw(Surface(SIZE)) is None
     game.manager.set_user_achievement(100, 40)
@@ -45,7 +45,7 @@ def test_it_shows_what_moved_for_two_seconds(game: Game) -> None:
     assert shown(indicator) is None
 
 
-def test_of_several_it_shows_the_nearest_to_completion(game: Game) -> None:
+def test_of_several_achievements_it_shows_the_one_nearest_to_completion(game: Stage) -> None:
     indicator = started(game)
     for achievement_id, percent in ((100, 40), (101, 90), (102, 10)):
         game.manager.set_user_achievement(achievement_id, percent)
@@ -53,7 +53,7 @@ def test_of_several_it_shows_the_nearest_to_completion(game: Game) -> None:
     assert shown(indicator) == (101, 90)
 
 
-def test_a_burst_moves_on_and_stays_two_seconds_after_its_end(game: Game) -> None:
+def test_a_burst_moves_on_and_stays_two_seconds_after_its_end(game: Stage) -> None:
     indicator = started(game)
     for percent in range(1, 60):
         game.manager.set_user_achievement(100, percent)
@@ -65,7 +65,7 @@ def test_a_burst_moves_on_and_stays_two_seconds_after_its_end(game: Game) -> Non
     assert shown(indicator) is None
 
 
-def test_an_unlock_is_left_to_the_toasts(game: Game) -> None:
+def test_an_unlock_is_left_to_the_toasts(game: Stage) -> None:
     indicator = started(game)
     game.manager.set_user_achievement(100, 99)
     game.frames(2)
@@ -74,7 +74,7 @@ def test_an_unlock_is_left_to_the_toasts(game: Game) -> None:
     assert shown(indicator) is None
 
 
-def test_what_was_there_before_is_no_progress(tmp_path: Path) -> None:
+def test_progress_from_before_is_not_shown(tmp_path: Path) -> None:
     with local_game(tmp_path) as game:
         game.manager.set_user_achievement(100, 40)
         assert game.manager.flush()

@@ -1,4 +1,4 @@
-"""The list: what it shows, how keys, mouse and controller move it, and what it says when there is nothing."""
+"""The list: its entries, control by keys, mouse and controller, and its messages when it is empty."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from discord_achievements.pygame_ui import AchievementsScreen
 from discord_achievements.pygame_ui.controls import Controls, Step
 from discord_achievements.pygame_ui.rows import Filter
 from discord_achievements.testing import FakeService, InProcessTransport
-from tests.widgets.stage import APPLICATION_ID, FRAME_S, Game, local_game
+from tests.widgets.stage import APPLICATION_ID, FRAME_S, Stage, local_game
 
 SIZE = (1280, 720)
 
 
 @pytest.fixture
-def game(tmp_path: Path) -> Iterator[Game]:
+def game(tmp_path: Path) -> Iterator[Stage]:
     with local_game(tmp_path, count=200) as game:
         yield game
 
 
 @pytest.fixture
-def screen(game: Game) -> AchievementsScreen:
+def screen(game: Stage) -> AchievementsScreen:
     return opened(game)
 
 
-def opened(game: Game) -> AchievementsScreen:
+def opened(game: Stage) -> AchievementsScreen:
     screen = AchievementsScreen(game.manager)
     game.widgets = [screen]
     screen.open()
@@ -40,7 +40,7 @@ def opened(game: Game) -> AchievementsScreen:
     return screen
 
 
-def see(game: Game, screen: AchievementsScreen, frames: int = 2) -> Surface:
+def see(game: Stage, screen: AchievementsScreen, frames: int = 2) -> Surface:
     surface = Surface(SIZE)
     for _ in range(frames):
         game.frames(1)
@@ -56,7 +56,7 @@ def click(pos: tuple[int, int]) -> Event:
     return Event(pygame.MOUSEBUTTONDOWN, button=1, pos=pos)
 
 
-def test_closed_it_draws_nothing_and_takes_no_event(game: Game) -> None:
+def test_while_closed_it_draws_nothing_and_handles_no_event(game: Stage) -> None:
     screen = AchievementsScreen(game.manager)
     surface = Surface(SIZE)
     screen.draw(surface)
@@ -65,7 +65,7 @@ def test_closed_it_draws_nothing_and_takes_no_event(game: Game) -> None:
     assert not screen.is_open
 
 
-def test_filters_sort_by_what_is_unlocked_and_follow_an_unlock(game: Game, screen: AchievementsScreen) -> None:
+def test_filters_sort_by_what_is_unlocked_and_follow_an_unlock(game: Stage, screen: AchievementsScreen) -> None:
     game.manager.set_user_achievement(103, 100)
     see(game, screen)
     assert (screen._rows.unlocked, screen._rows.total) == (1, 200)
@@ -80,7 +80,7 @@ def test_filters_sort_by_what_is_unlocked_and_follow_an_unlock(game: Game, scree
     assert screen._rows.shown == [103, 104]
 
 
-def test_the_selection_stays_in_sight_wherever_keys_take_it(game: Game, screen: AchievementsScreen) -> None:
+def test_the_selection_stays_visible_wherever_keys_move_it(game: Stage, screen: AchievementsScreen) -> None:
     for code in (pygame.K_DOWN, pygame.K_DOWN, pygame.K_PAGEDOWN, pygame.K_RIGHT, pygame.K_END, pygame.K_PAGEUP,
                  pygame.K_UP, pygame.K_LEFT, pygame.K_HOME):  # fmt: skip
         screen.handle_event(key(code))
@@ -92,14 +92,14 @@ def test_the_selection_stays_in_sight_wherever_keys_take_it(game: Game, screen: 
     assert screen._rows.selected == 0
 
 
-def test_end_selects_the_last_and_home_the_first(game: Game, screen: AchievementsScreen) -> None:
+def test_end_selects_the_last_and_home_the_first(game: Stage, screen: AchievementsScreen) -> None:
     screen.handle_event(key(pygame.K_END))
     assert screen._rows.selected == 199
     screen.handle_event(key(pygame.K_HOME))
     assert screen._rows.selected == 0
 
 
-def test_a_held_key_goes_on_until_it_is_let_go(game: Game, screen: AchievementsScreen) -> None:
+def test_a_held_key_repeats_until_it_is_released(game: Stage, screen: AchievementsScreen) -> None:
     screen.handle_event(key(pygame.K_DOWN))
     game.play(1.5)
     assert screen._rows.selected > 10
@@ -109,7 +109,7 @@ def test_a_held_key_goes_on_until_it_is_let_go(game: Game, screen: AchievementsS
     assert screen._rows.selected == there
 
 
-def test_the_wheel_scrolls_and_stops_at_the_ends(game: Game, screen: AchievementsScreen) -> None:
+def test_the_wheel_scrolls_and_stops_at_the_ends(game: Stage, screen: AchievementsScreen) -> None:
     screen.handle_event(Event(pygame.MOUSEWHEEL, y=-3, x=0))
     see(game, screen, frames=60)
     assert screen._scroll.now > 0
@@ -123,7 +123,7 @@ def test_the_wheel_scrolls_and_stops_at_the_ends(game: Game, screen: Achievement
     assert grid.cell_at(199, screen._scroll.now).bottom == grid.view.bottom
 
 
-def test_the_scroll_bar_can_be_dragged_to_the_end(game: Game, screen: AchievementsScreen) -> None:
+def test_the_scroll_bar_can_be_dragged_to_the_end(game: Stage, screen: AchievementsScreen) -> None:
     assert screen._layout is not None
     bar = screen._layout.bar
     screen.handle_event(click((bar.centerx, bar.y + 4)))
@@ -133,7 +133,7 @@ def test_the_scroll_bar_can_be_dragged_to_the_end(game: Game, screen: Achievemen
     assert not screen.handle_event(Event(pygame.MOUSEMOTION, pos=(bar.centerx, 0), rel=(0, 0), buttons=(0, 0, 0)))
 
 
-def test_clicks_choose_a_filter_an_entry_and_the_cross(game: Game, screen: AchievementsScreen) -> None:
+def test_clicks_choose_a_filter_an_entry_and_the_cross(game: Stage, screen: AchievementsScreen) -> None:
     layout = screen._layout
     assert layout is not None
     assert screen.handle_event(click(layout.grid.cell_at(3, 0).center))
@@ -144,14 +144,14 @@ def test_clicks_choose_a_filter_an_entry_and_the_cross(game: Game, screen: Achie
     assert not screen.is_open
 
 
-def test_keys_that_are_not_the_lists_are_left_to_the_game(screen: AchievementsScreen) -> None:
+def test_other_keys_are_left_to_the_game(screen: AchievementsScreen) -> None:
     assert not screen.handle_event(key(pygame.K_l))
     assert not screen.handle_event(Event(pygame.QUIT))
     assert screen.handle_event(key(pygame.K_ESCAPE))
     assert not screen.is_open
 
 
-def test_a_screen_reader_gets_the_entry_that_keys_have_moved_to(game: Game) -> None:
+def test_a_screen_reader_gets_the_entry_that_keys_have_moved_to(game: Stage) -> None:
     heard: list[str] = []
     screen = opened(game)
     screen.on_text = heard.append
@@ -196,7 +196,7 @@ def test_a_controller_that_is_also_a_joystick_counts_once() -> None:
     assert controls.steps(Event(pygame.JOYBUTTONDOWN, button=0, instance_id=0)) == []
 
 
-def test_a_thousand_entries_paint_only_what_is_seen(tmp_path: Path) -> None:
+def test_of_a_thousand_entries_only_visible_ones_are_painted(tmp_path: Path) -> None:
     with local_game(tmp_path, count=1000) as game:
         screen = opened(game)
         screen.handle_event(Event(pygame.MOUSEWHEEL, y=-400, x=0))
@@ -207,7 +207,7 @@ def test_a_thousand_entries_paint_only_what_is_seen(tmp_path: Path) -> None:
 
 
 class Drawn:
-    """Counts how much of a surface is not the ground."""
+    """Counts the pixels of a drawn list by colour."""
 
     def __init__(self, screen: AchievementsScreen) -> None:
         surface = Surface(SIZE)
@@ -219,7 +219,7 @@ class Drawn:
         ).count()
 
 
-def test_it_says_that_it_is_loading_and_then_that_there_is_nothing(tmp_path: Path) -> None:
+def test_it_says_that_it_is_loading_and_then_that_it_is_empty(tmp_path: Path) -> None:
     hidden: dict[str, object] = {"name": "Hidden", "description": "Find it.", "secret": True}
     with local_game(tmp_path, hidden, count=1) as game:
         screen = AchievementsScreen(game.manager)
@@ -236,7 +236,7 @@ def test_it_says_that_it_is_loading_and_then_that_there_is_nothing(tmp_path: Pat
         assert empty.message > 200
 
 
-def test_what_only_the_server_can_grant_is_marked(tmp_path: Path) -> None:
+def test_secure_achievements_are_marked(tmp_path: Path) -> None:
     same: dict[str, object] = {"name": "Star", "description": "Shine."}
     with local_game(tmp_path, same, same | {"secure": True}, count=2) as game:
         screen = AchievementsScreen(game.manager)
@@ -261,7 +261,7 @@ def service() -> FakeService:
     return service
 
 
-def test_out_of_reach_it_says_so_and_comes_back_by_itself(service: FakeService, tmp_path: Path) -> None:
+def test_an_unreachable_service_is_shown_and_a_retry_loads_the_list(service: FakeService, tmp_path: Path) -> None:
     transport = InProcessTransport(service)
     transport.go_down()
     with AchievementManager(
@@ -272,7 +272,7 @@ def test_out_of_reach_it_says_so_and_comes_back_by_itself(service: FakeService, 
         data_dir=tmp_path,
         timeout_s=1.0,
     ) as manager:
-        game = Game(manager)
+        game = Stage(manager)
         screen = AchievementsScreen(manager)
         game.widgets = [screen]
         screen.open()
@@ -300,7 +300,7 @@ def test_it_says_that_progress_is_not_being_saved(tmp_path: Path) -> None:
         assert Drawn(opened(game)).warning > 50
 
 
-def test_another_size_keeps_the_place(game: Game, screen: AchievementsScreen) -> None:
+def test_another_size_keeps_the_place(game: Stage, screen: AchievementsScreen) -> None:
     screen.handle_event(Event(pygame.MOUSEWHEEL, y=-20, x=0))
     see(game, screen, frames=90)
     assert screen._layout is not None

@@ -41,7 +41,7 @@ def test_every_translation_has_all_texts_with_the_placeholders_of_the_english(lo
     assert len({texts.all, texts.unlocked, texts.locked}) == 3
 
 
-def test_unknown_languages_get_english_and_relatives_their_own() -> None:
+def test_unknown_languages_get_english_and_variants_get_their_language() -> None:
     assert texts_for("xx") == ENGLISH
     assert texts_for("es-419") == texts_for("es-ES")
     assert texts_for("de_AT") == texts_for("de")
@@ -73,7 +73,7 @@ def test_pygames_own_font_has_latin_greek_and_cyrillic(locale: str) -> None:
     assert all(fonts.face_of_all(text) for text in texts_for(locale))
 
 
-def test_lines_fit_and_a_cut_one_says_so(writer: Writer) -> None:
+def test_lines_fit_and_a_cut_one_ends_in_an_ellipsis(writer: Writer) -> None:
     text = "Bring a hundred sparks home, all nights together, and do not lose a single one on the way."
     lines = writer.wrapped(text, 200, 14, 2)
     assert len(lines) == 2
@@ -91,7 +91,7 @@ def test_text_without_spaces_is_broken_too(writer: Writer) -> None:
     assert not any(line[0] in "、。" for line in lines)
 
 
-def test_a_letter_and_its_marks_are_never_torn_apart() -> None:
+def test_a_letter_and_its_marks_stay_together() -> None:
     assert list(clusters("ที่นี่")) == ["ที่", "นี่"]
     assert list(clusters("उपलब्धि है")) == ["उपलब्धि", " ", "है"]
     assert list(clusters("และไป")) == ["และ", "ไป"]
@@ -114,7 +114,7 @@ def test_a_script_has_its_own_families_and_han_those_of_the_players_language() -
 
 
 def small_font(*code_points: int) -> bytes:
-    """A font file with nothing but a cmap (format 12)."""
+    """A font file with only a cmap (format 12)."""
     groups = b"".join(struct.pack(">III", code, code, number + 1) for number, code in enumerate(code_points))
     table = struct.pack(">HHIII", 12, 0, 16 + len(groups), 0, len(code_points)) + groups
     cmap = struct.pack(">HHHHI", 0, 1, 3, 10, 12) + table
@@ -126,7 +126,7 @@ def test_a_cmap_says_which_letters_there_are() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00" * 40, small_font(0x41)[:50], b"OTTO" + b"\xff" * 60])
-def test_what_is_no_font_is_refused(data: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_font_is_refused(data: bytes, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="font"):
         characters(data)
     path = tmp_path / "broken.ttf"
@@ -135,7 +135,7 @@ def test_what_is_no_font_is_refused(data: bytes, tmp_path: Path) -> None:
         Fonts(Theme(fonts=(str(path),)).fonts, Background())
 
 
-def test_a_path_in_the_place_of_the_list_of_fonts_is_refused() -> None:
+def test_a_path_instead_of_a_tuple_of_fonts_is_refused() -> None:
     for one in ("a.ttf", Path("a.ttf")):
         with pytest.raises(TypeError, match=r"fonts must be a tuple of paths, got .*a\.ttf.*\('a\.ttf',\)"):
             Theme(fonts=one)  # type: ignore[arg-type]
@@ -143,7 +143,7 @@ def test_a_path_in_the_place_of_the_list_of_fonts_is_refused() -> None:
         Theme(fonts=(5,))  # type: ignore[arg-type]
 
 
-def test_the_themes_font_is_asked_first() -> None:
+def test_the_themes_font_is_searched_first() -> None:
     bundled = Path(pygame.__file__).with_name(pygame.font.get_default_font())
     fonts = Fonts((str(bundled),), Background())
     assert fonts.face_of_all("Abc") is fonts.faces[0]
@@ -151,7 +151,7 @@ def test_the_themes_font_is_asked_first() -> None:
 
 
 @pytest.mark.parametrize(("char", "installable"), [("\U0001f8ff", ()), ("\u0e5e", ("notosansthai",))])
-def test_where_no_font_has_a_letter_only_fonts_of_its_script_are_named(
+def test_if_no_font_has_a_letter_the_log_names_fonts_of_its_script(
     char: str, installable: tuple[str, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     background = Background()
@@ -167,7 +167,7 @@ def test_where_no_font_has_a_letter_only_fonts_of_its_script_are_named(
     assert "segoeui" not in message
 
 
-def test_a_systems_font_is_used_once_it_is_found(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_system_font_is_used_once_it_is_found(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for name, code in (("yugothic", 0x41), ("meiryo", 0x3051)):
         (tmp_path / name).write_bytes(small_font(code))
     asked: list[str] = []

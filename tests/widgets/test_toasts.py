@@ -1,4 +1,4 @@
-"""Toasts, as a game has them: what is announced, once, and what becomes of it on the surface."""
+"""Toasts in a game: which unlocks and progress they announce, and how they are drawn."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from discord_achievements.pygame_ui import AchievementsScreen, ProgressIndicator
 from discord_achievements.pygame_ui.texts import ENGLISH
 from discord_achievements.pygame_ui.toast_queue import ANCHORS, Anchor
 from discord_achievements.testing import FakeService, InProcessTransport, ServiceControl
-from tests.widgets.stage import APPLICATION_ID, Game, catalogue, local_game
+from tests.widgets.stage import APPLICATION_ID, Stage, catalogue, local_game
 
 SIZE = (1280, 720)
 
 
 class Announcements(list[str]):
-    """The names that toasts have shown, in order."""
+    """The names that toasts have announced, in order."""
 
     def hook(self, toast: Toast) -> Toast | None:
         self.append(toast.name if toast.percent_complete is None else f"{toast.name} {toast.percent_complete}")
@@ -34,13 +34,13 @@ class Announcements(list[str]):
 
 
 @pytest.fixture
-def game(tmp_path: Path) -> Iterator[Game]:
+def game(tmp_path: Path) -> Iterator[Stage]:
     with local_game(tmp_path) as game:
         yield game
 
 
-def started(game: Game, said: Announcements, **options: bool | int) -> Toasts:
-    """Toasts on a game whose list has been read."""
+def started(game: Stage, said: Announcements, **options: bool | int) -> Toasts:
+    """Toasts of a game whose list has been read."""
     toasts = Toasts(game.manager, on_toast=said.hook, **options)  # type: ignore[arg-type]
     game.widgets = [toasts]
     game.until(lambda: game.manager.count_user_achievements() > 0)
@@ -54,7 +54,7 @@ def kept(folder: Path) -> dict[str, list[int]]:
     return found if isinstance(found, dict) else {}
 
 
-def test_five_unlocks_at_once_show_five(game: Game) -> None:
+def test_five_unlocks_at_once_show_five(game: Stage) -> None:
     said = Announcements()
     started(game, said)
     for achievement_id in range(100, 105):
@@ -63,7 +63,7 @@ def test_five_unlocks_at_once_show_five(game: Game) -> None:
     assert said == [f"Number {index}" for index in range(5)]
 
 
-def test_progress_is_shown_at_its_steps_only(game: Game) -> None:
+def test_progress_is_shown_only_at_its_steps(game: Stage) -> None:
     said = Announcements()
     started(game, said, progress_step=25)
     for percent in (10, 24, 26, 40, 60, 99, 100):
@@ -72,7 +72,7 @@ def test_progress_is_shown_at_its_steps_only(game: Game) -> None:
     assert said == ["Number 0 26", "Number 0 60", "Number 0 99", "Number 0"]
 
 
-def test_without_progress_steps_only_unlocks_are_shown(game: Game) -> None:
+def test_without_progress_steps_only_unlocks_are_shown(game: Stage) -> None:
     said = Announcements()
     started(game, said, progress_step=0)
     for percent in (50, 100):
@@ -91,7 +91,7 @@ def test_an_old_unlock_is_never_announced_again(tmp_path: Path) -> None:
         assert said == (["Number 0"] if run == 0 else [])
 
 
-def test_what_the_end_of_the_game_cut_off_is_shown_at_the_next_start_once(tmp_path: Path) -> None:
+def test_toasts_cut_off_by_the_end_of_the_game_are_shown_once_at_the_next_start(tmp_path: Path) -> None:
     with local_game(tmp_path) as game:
         started(game, Announcements())
         for achievement_id in (100, 101, 102):
@@ -106,7 +106,7 @@ def test_what_the_end_of_the_game_cut_off_is_shown_at_the_next_start_once(tmp_pa
         assert said == expected
 
 
-def test_a_game_may_do_without_what_was_missed(tmp_path: Path) -> None:
+def test_a_game_can_skip_missed_unlocks(tmp_path: Path) -> None:
     with local_game(tmp_path) as game:
         started(game, Announcements())
         game.manager.set_user_achievement(100, 100)
@@ -134,7 +134,7 @@ def test_a_game_that_gets_toasts_later_does_not_announce_the_past(tmp_path: Path
     assert said == ["Number 1"]
 
 
-def test_an_unlock_before_the_list_is_here_is_announced(game: Game) -> None:
+def test_an_unlock_before_the_list_has_arrived_is_announced(game: Stage) -> None:
     said = Announcements()
     game.widgets = [Toasts(game.manager, on_toast=said.hook)]
     game.manager.set_user_achievement(100, 100)
@@ -143,7 +143,7 @@ def test_an_unlock_before_the_list_is_here_is_announced(game: Game) -> None:
     assert said == ["Number 0"]
 
 
-def test_one_that_another_device_made_while_the_game_was_closed_is_shown_once(tmp_path: Path) -> None:
+def test_an_unlock_on_another_device_while_the_game_was_closed_is_shown_once(tmp_path: Path) -> None:
     service = FakeService(APPLICATION_ID)
     for achievement_id in range(1, 4):
         service.add_achievement(achievement_id, f"Number {achievement_id}", "Do it.")
@@ -159,7 +159,7 @@ def test_one_that_another_device_made_while_the_game_was_closed_is_shown_once(tm
             transport=InProcessTransport(service),
             data_dir=tmp_path / "data",
         ) as manager:
-            game = Game(manager)
+            game = Stage(manager)
             started(game, said)
             game.until(lambda: "7" in kept(tmp_path))
             game.play(8)
@@ -175,7 +175,7 @@ def test_an_unlock_before_the_first_frame_is_announced_by_the_managers_clock(tmp
     with closing(ServiceControl(read_catalogue(catalogue(tmp_path, count=1)))) as service:
         manager = service.start_manager(tmp_path / "data")
         said = Announcements()
-        game = Game(manager)
+        game = Stage(manager)
         game.widgets = [Toasts(manager, on_toast=said.hook)]
         manager.set_user_achievement(100, 100)
         game.play(6)
@@ -183,7 +183,7 @@ def test_an_unlock_before_the_first_frame_is_announced_by_the_managers_clock(tmp
 
 
 class Beginning:
-    """A player's first start, and the next ones, beside a service that answers only when it is told to."""
+    """A player's first start and the following ones, with a service that answers on request."""
 
     def __init__(self, folder: Path, *, has_catalogue: bool) -> None:
         self.folder = folder
@@ -194,7 +194,7 @@ class Beginning:
         self.catalogue = catalogue(folder, count=6) if has_catalogue else None
 
     @contextmanager
-    def start(self, said: Announcements, *, is_down: bool = False) -> Iterator[tuple[Game, InProcessTransport]]:
+    def start(self, said: Announcements, *, is_down: bool = False) -> Iterator[tuple[Stage, InProcessTransport]]:
         transport = InProcessTransport(self.service)
         if is_down:
             transport.go_down()
@@ -206,7 +206,7 @@ class Beginning:
             transport=transport,
             data_dir=self.folder / "data",
         ) as manager:
-            game = Game(manager)
+            game = Stage(manager)
             game.widgets = [Toasts(manager, on_toast=said.hook)]
             yield game, transport
 
@@ -222,9 +222,7 @@ class Beginning:
 
 @pytest.mark.parametrize("frames", [0, 1, 30])
 @pytest.mark.parametrize("count", [1, 3])
-def test_an_unlock_before_the_service_has_told_who_plays_is_announced_once(
-    tmp_path: Path, frames: int, count: int
-) -> None:
+def test_an_unlock_before_the_player_is_known_is_announced_once(tmp_path: Path, frames: int, count: int) -> None:
     beginning = Beginning(tmp_path, has_catalogue=True)
     said = Announcements()
     names = [f"Number {index}" for index in range(count)]
@@ -233,7 +231,7 @@ def test_an_unlock_before_the_service_has_told_who_plays_is_announced_once(
             game.manager.set_user_achievement(achievement_id, 100)
         game.manager.run_callbacks()
         for _ in range(frames):
-            game.widgets[0].update(1 / 60)  # the toasts go on, and nothing has arrived yet
+            game.widgets[0].update(1 / 60)  # the toasts continue although nothing has arrived yet
         game.until(lambda: "7" in kept(tmp_path))
         game.play(20)
     assert said == names
@@ -274,14 +272,14 @@ def test_the_first_player_who_signs_in_takes_over_what_was_announced(tmp_path: P
         transport=InProcessTransport(service),
         data_dir=tmp_path / "data",
     ) as manager:
-        game = Game(manager)
+        game = Stage(manager)
         started(game, said)
         game.until(lambda: service.progress(7))
         game.play(8)
     assert said == []
 
 
-def test_the_game_may_change_a_toast_or_refuse_it(game: Game) -> None:
+def test_the_game_can_change_a_toast_or_suppress_it(game: Stage) -> None:
     heard: list[str] = []
 
     def choose(toast: Toast) -> Toast | None:
@@ -295,7 +293,7 @@ def test_the_game_may_change_a_toast_or_refuse_it(game: Game) -> None:
     assert heard == ["Achievement unlocked: Trophy. Do it 1 times."]
 
 
-def test_what_the_game_changed_stays_changed_while_progress_moves_on(game: Game) -> None:
+def test_what_the_game_changed_stays_changed_while_progress_moves_on(game: Stage) -> None:
     calls: list[str] = []
 
     def rename(toast: Toast) -> Toast:
@@ -314,7 +312,7 @@ def test_what_the_game_changed_stays_changed_while_progress_moves_on(game: Game)
     assert (toasts._toast.name, toasts._toast.percent_complete) == ("Trophy", 30)
 
 
-def test_a_mistake_in_a_hook_comes_through_and_the_next_toast_is_shown(game: Game) -> None:
+def test_an_exception_in_a_hook_is_passed_on_and_the_next_toast_is_shown(game: Stage) -> None:
     said = Announcements()
 
     def choose(toast: Toast) -> Toast | None:
@@ -331,7 +329,7 @@ def test_a_mistake_in_a_hook_comes_through_and_the_next_toast_is_shown(game: Gam
     assert said == ["Number 1"]
 
 
-def test_it_speaks_the_language_that_the_manager_has_at_that_moment(tmp_path: Path) -> None:
+def test_it_uses_the_managers_current_language(tmp_path: Path) -> None:
     heard: list[str] = []
     entry: dict[str, object] = {
         "name": "Win",
@@ -350,7 +348,7 @@ def test_it_speaks_the_language_that_the_manager_has_at_that_moment(tmp_path: Pa
     assert heard == ["Erfolg freigeschaltet: Sieg. Gewonnen!", "Osiągnięcie odblokowane: Number 1. Do it 1 times."]
 
 
-def test_the_game_may_bring_its_own_texts(game: Game) -> None:
+def test_the_game_can_pass_its_own_texts(game: Stage) -> None:
     heard: list[str] = []
     game.widgets = [
         Toasts(game.manager, texts=ENGLISH._replace(headline="Trophy earned"), on_text=heard.append),
@@ -361,7 +359,7 @@ def test_the_game_may_bring_its_own_texts(game: Game) -> None:
 
 
 @pytest.mark.parametrize("anchor", ANCHORS)
-def test_it_lies_inside_at_its_anchor(game: Game, anchor: Anchor) -> None:
+def test_it_lies_inside_at_its_anchor(game: Stage, anchor: Anchor) -> None:
     toasts = Toasts(game.manager, anchor=anchor)
     game.widgets = [toasts]
     game.manager.set_user_achievement(100, 100)
@@ -379,7 +377,7 @@ def test_it_lies_inside_at_its_anchor(game: Game, anchor: Anchor) -> None:
     assert (box.centery < 360) is ("top" in anchor)
 
 
-def moves(game: Game, toasts: Toasts, frames: int) -> list[tuple[int, int]]:
+def moves(game: Stage, toasts: Toasts, frames: int) -> list[tuple[int, int]]:
     found = []
     for _ in range(frames):
         game.frames(1)
@@ -389,7 +387,7 @@ def moves(game: Game, toasts: Toasts, frames: int) -> list[tuple[int, int]]:
     return found
 
 
-def test_it_slides_in_unless_motion_is_reduced(game: Game) -> None:
+def test_it_slides_in_unless_motion_is_reduced(game: Stage) -> None:
     toasts = Toasts(game.manager)
     game.widgets = [toasts]
     game.manager.set_user_achievement(100, 100)
@@ -402,7 +400,7 @@ def test_it_slides_in_unless_motion_is_reduced(game: Game) -> None:
     assert len(set(moves(game, still, 40))) == 1
 
 
-def test_a_frame_that_took_long_does_not_eat_a_toast(game: Game) -> None:
+def test_a_long_frame_does_not_cost_a_toast_its_time(game: Stage) -> None:
     toasts = Toasts(game.manager)
     game.widgets = [toasts]
     game.manager.set_user_achievement(100, 100)
@@ -413,7 +411,7 @@ def test_a_frame_that_took_long_does_not_eat_a_toast(game: Game) -> None:
     assert toasts.draw(Surface(SIZE)) is None
 
 
-def test_nothing_is_painted_twice_while_a_toast_stands(game: Game) -> None:
+def test_a_toast_that_does_not_change_is_painted_once(game: Stage) -> None:
     toasts = Toasts(game.manager)
     game.widgets = [toasts]
     game.manager.set_user_achievement(100, 100)
@@ -427,7 +425,7 @@ def test_nothing_is_painted_twice_while_a_toast_stands(game: Game) -> None:
     assert toasts._picture is first
 
 
-def test_the_icon_is_loaded_beside_the_game_and_then_shown(tmp_path: Path) -> None:
+def test_the_icon_is_loaded_in_the_background_and_then_shown(tmp_path: Path) -> None:
     tmp_path.joinpath("green.png").touch()
     picture = Surface((64, 64))
     picture.fill((0, 255, 0))
@@ -446,7 +444,7 @@ def test_the_icon_is_loaded_beside_the_game_and_then_shown(tmp_path: Path) -> No
         game.until(lambda: greens() > 2000)
 
 
-def test_a_folder_that_cannot_be_written_to_leaves_the_game_alone(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_writable_does_not_disturb_the_game(tmp_path: Path) -> None:
     said = Announcements()
     with local_game(tmp_path) as game:
         (tmp_path / "data" / "announced.json").mkdir()
@@ -456,7 +454,7 @@ def test_a_folder_that_cannot_be_written_to_leaves_the_game_alone(tmp_path: Path
     assert said == ["Number 0"]
 
 
-def test_a_spoilt_memory_is_begun_anew(tmp_path: Path) -> None:
+def test_a_broken_file_of_announced_unlocks_is_replaced(tmp_path: Path) -> None:
     with local_game(tmp_path) as game:
         (tmp_path / "data" / "announced.json").write_text('{"players": 5}', "utf-8")
         said = Announcements()
@@ -467,7 +465,7 @@ def test_a_spoilt_memory_is_begun_anew(tmp_path: Path) -> None:
     assert said == ["Number 0"]
 
 
-def test_what_another_process_has_announced_is_kept(tmp_path: Path) -> None:
+def test_unlocks_announced_by_another_process_are_kept(tmp_path: Path) -> None:
     with local_game(tmp_path) as game:
         started(game, Announcements())
         game.until(lambda: kept(tmp_path) == {"0": []})
@@ -480,7 +478,7 @@ def test_what_another_process_has_announced_is_kept(tmp_path: Path) -> None:
 
 END_WITHOUT_GOODBYE = """
 import sys
-from tests.widgets.stage import Game, local_game
+from tests.widgets.stage import Stage, local_game
 from discord_achievements.pygame_ui import Toasts
 from pathlib import Path
 with local_game(Path(sys.argv[1])) as game:
@@ -493,7 +491,7 @@ with local_game(Path(sys.argv[1])) as game:
 """
 
 
-def test_what_was_announced_in_the_last_frame_is_remembered(tmp_path: Path) -> None:
+def test_an_announcement_in_the_last_frame_is_recorded(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     subprocess.run([sys.executable, "-c", END_WITHOUT_GOODBYE, str(tmp_path)], cwd=root, check=True, timeout=60)
     assert kept(tmp_path) == {"0": [100]}
@@ -511,7 +509,7 @@ def test_what_was_announced_in_the_last_frame_is_remembered(tmp_path: Path) -> N
     ],
     ids=str,
 )
-def test_an_argument_out_of_range_is_refused(game: Game, options: dict[str, object]) -> None:
+def test_an_argument_out_of_range_is_refused(game: Stage, options: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         Toasts(game.manager, **options)  # type: ignore[arg-type]
 
@@ -533,13 +531,13 @@ def test_an_argument_out_of_range_is_refused(game: Game, options: dict[str, obje
     ],
     ids=str,
 )
-def test_an_argument_of_another_kind_is_refused_before_the_first_toast(game: Game, options: dict[str, object]) -> None:
+def test_an_argument_of_the_wrong_type_is_refused_in_the_constructor(game: Stage, options: dict[str, object]) -> None:
     ((name, value),) = options.items()
     with pytest.raises(TypeError, match=rf"{name} must be .*, got {value!r}"):
         Toasts(game.manager, **options)  # type: ignore[arg-type]
 
 
-def test_the_list_and_the_indicator_refuse_them_too(game: Game) -> None:
+def test_the_list_and_the_indicator_refuse_them_too(game: Stage) -> None:
     with pytest.raises(TypeError, match="theme must be DARK, LIGHT or a Theme, got 'dark'"):
         AchievementsScreen(game.manager, theme="dark")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="theme must be DARK, LIGHT or a Theme, got 'dark'"):
@@ -550,7 +548,7 @@ def test_the_list_and_the_indicator_refuse_them_too(game: Game) -> None:
 
 @pytest.fixture
 def quiet_machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A machine whose loudspeaker nobody hears, and a mixer that the test has to start."""
+    """A machine without audible sound, on which the test must start the mixer."""
     monkeypatch.setenv("SDL_AUDIODRIVER", "dummy")
     pygame.mixer.quit()
     yield
@@ -563,7 +561,7 @@ def start_mixer() -> None:
 
 @pytest.mark.usefixtures("quiet_machine")
 @pytest.mark.parametrize("begins", ["before the toasts", "before the frames", "with the unlock"])
-def test_the_chime_is_played_for_unlocks(game: Game, begins: str) -> None:
+def test_the_chime_is_played_for_unlocks(game: Stage, begins: str) -> None:
     if begins == "before the toasts":
         start_mixer()
     toasts = Toasts(game.manager, sound=True)
@@ -584,7 +582,7 @@ def test_the_chime_is_played_for_unlocks(game: Game, begins: str) -> None:
 
 
 @pytest.mark.usefixtures("quiet_machine")
-def test_the_games_own_sound_is_played_for_unlocks(game: Game) -> None:
+def test_the_games_own_sound_is_played_for_unlocks(game: Stage) -> None:
     start_mixer()
     own = pygame.mixer.Sound(buffer=bytes(22050))
     toasts = Toasts(game.manager, sound=own)
@@ -599,7 +597,7 @@ def test_the_games_own_sound_is_played_for_unlocks(game: Game) -> None:
 
 
 @pytest.mark.usefixtures("quiet_machine")
-def test_without_a_mixer_the_log_says_once_why_there_is_no_chime(game: Game, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_mixer_the_log_says_once_why_there_is_no_chime(game: Stage, caplog: pytest.LogCaptureFixture) -> None:
     said = Announcements()
     toasts = Toasts(game.manager, sound=True, on_toast=said.hook)
     game.widgets = [toasts]
