@@ -45,7 +45,7 @@ class Api:
             check(response)
         except TransportError as exc:
             raise DiscordAchievementsError(
-                f"{exc}; is the service running at {self._url}? Start it with `serve`, or pass another --url"
+                f"{exc}; check that the service is running at {self._url} (`serve` starts it), or pass another --url"
             ) from exc
         except ApiError as exc:
             if wrong := wrong_address(self._url, exc, name=_URL_NAME):
@@ -67,5 +67,9 @@ def _bot_token() -> str:
     if not token:
         raise DiscordAchievementsError(
             f"there is no bot token; set {_TOKEN_VARIABLE} to the token from `app create` or `app rotate-token`"
+        )
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise DiscordAchievementsError(
+            f"{_TOKEN_VARIABLE} contains a space, a line break or the like; set it to the token"
         )
     return token

@@ -219,6 +219,8 @@ def test_failures_are_one_line_and_1(game: Application, tmp_path: Path) -> None:
     fails(run(*listing, url=game.service.url), "DISCORD_ACHIEVEMENTS_BOT_TOKEN")
     fails(run(*listing, url=game.service.url, bot_token="secret-nonsense"), "401", "BOT_TOKEN", "app create")
     assert "secret-nonsense" not in run(*listing, url=game.service.url, bot_token="secret-nonsense").err
+    fails(run(*listing, url=game.service.url, bot_token="secret\nnonsense"), "BOT_TOKEN contains", "line break")
+    assert "secret" not in run(*listing, url=game.service.url, bot_token="secret\nnonsense").err
     fails(run(*listing, url="http://127.0.0.1:9/api/v10", bot_token="x"), "127.0.0.1:9", "`serve`", "--url")
     fails(run(*listing, url="http://example.com/api/v10", bot_token="x"), "https", "--allow-insecure-http", "--url")
     root = game.service.url.removesuffix("/api/v10")
