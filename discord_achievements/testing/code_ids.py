@@ -57,7 +57,8 @@ def unknown_ids(
 
     Virtual environments and folders whose name starts with a dot are skipped, unless they are listed in `paths`.
 
-    Raises `CatalogueError`; `ValueError` for a path that does not exist or is not Python. **Blocks**: reads the files.
+    Raises `CatalogueError`; `ValueError` for a path that does not exist or is not Python; `TypeError` if `paths` is a
+    single path. **Blocks**: reads the files.
     """
     names = Names(catalogue if isinstance(catalogue, Catalogue) else read_catalogue(catalogue))
     modules = [_Module(path) for path in _files(paths)]
@@ -86,6 +87,8 @@ class _Module:
 
 
 def _files(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    if isinstance(paths, str | os.PathLike):
+        raise TypeError(f"paths must be a list of paths, got {paths!r}; write [{os.fspath(paths)!r}]")
     files: dict[Path, None] = {}
     for path in map(Path, paths):
         if not path.exists():

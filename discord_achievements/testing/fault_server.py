@@ -76,6 +76,8 @@ class FaultServer:
         An `ErrorCode` is answered as that error. `method` ("PUT") and `route` ("get_user_achievements") select the
         requests; the event stream fails only if `route` names it or if it is a fault of streams. Several faults happen
         in the order of the calls. `REFUSE` is `go_down()`, whatever the other arguments.
+
+        Raises `TypeError` and `ValueError` for a fault or a route that does not exist.
         """
         if fault is Fault.REFUSE:
             self.go_down()

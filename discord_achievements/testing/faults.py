@@ -38,6 +38,7 @@ class Fault(Enum):
     REFUSE_STREAM = "404 for the event stream, as from a service without one"
 
 
+_ROUTES = [route.name for route in routes.ROUTES]
 STREAM_FAULTS = frozenset({Fault.DROP_STREAM, Fault.REFUSE_STREAM})
 
 
@@ -58,7 +59,14 @@ class FaultPlan:
         self._plans: list[_Plan] = []
 
     def add(self, fault: Fault | ErrorCode, *, times: int | None, method: str | None, route: str | None) -> None:
-        """Let the next `times` matching requests fail with `fault`, or all if `times` is None."""
+        """Let the next `times` matching requests fail with `fault`, or all if `times` is None.
+
+        Raises `TypeError` and `ValueError` for a fault or a route that does not exist.
+        """
+        if not isinstance(fault, Fault | ErrorCode):
+            raise TypeError(f"fault must be a Fault or an ErrorCode, got {fault!r:.60}")
+        if route is not None and route not in _ROUTES:
+            raise ValueError(f"unknown route {route!r:.60}; expected one of {', '.join(_ROUTES)}")
         self._plans.append(_Plan(fault, times, method, route))
 
     def clear(self) -> None:

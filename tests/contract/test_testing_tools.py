@@ -17,6 +17,8 @@ from discord_achievements.domain.errors import TransportError
 from discord_achievements.testing import (
     ByteStream,
     FakeService,
+    Fault,
+    FaultServer,
     InProcessTransport,
     ManualClock,
     ScriptedTransport,
@@ -173,6 +175,14 @@ def test_data_pushed_before_the_stream_opens_is_kept() -> None:
         again = transport.open_stream(Request("GET", f"{LIST}/events"))
         transport.end_stream()
         assert list(again) == []
+
+
+def test_a_fault_or_a_route_that_does_not_exist_is_refused() -> None:
+    with FaultServer(FakeService(APP)) as server:
+        with pytest.raises(TypeError, match="fault must be a Fault or an ErrorCode, got 503"):
+            server.fail(503)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=r"unknown route 'get_user_achievement'; expected .*get_user_achievements"):
+            server.fail(Fault.UNAVAILABLE, route="get_user_achievement")
 
 
 def test_an_interceptor_comes_before_the_service() -> None:

@@ -162,6 +162,12 @@ def test_a_path_that_does_not_exist_is_reported(tmp_path: Path) -> None:
         unknown_ids([tmp_path], tmp_path / "nowhere.toml")
 
 
+def test_a_path_instead_of_a_list_is_refused(tmp_path: Path) -> None:
+    for path in ("my_game", Path("my_game")):
+        with pytest.raises(TypeError, match=r"paths must be a list of paths, got .*; write \['my_game'\]"):
+            unknown_ids(path, CATALOGUE)  # type: ignore[arg-type]
+
+
 def test_virtual_environments_and_hidden_folders_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "venv").mkdir()
     (tmp_path / "venv" / "pyvenv.cfg").write_text("home = /usr/bin\n", "utf-8")
