@@ -36,11 +36,8 @@ class Rows:
 
     def read(self, manager: AchievementManager) -> None:
         """Read the manager's list."""
-        rows: list[tuple[int, bool]] = []
         try:
-            for index in range(manager.count_user_achievements()):
-                achievement = manager.get_user_achievement_at(index)
-                rows.append((achievement.achievement_id, achievement.percent_complete == 100))
+            rows = [(one.achievement_id, one.unlocked) for one in manager.user_achievements()]
         except ResultError:
             rows = []  # the manager has just been closed
         self._all = rows

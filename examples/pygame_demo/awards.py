@@ -98,9 +98,8 @@ class Awards:
 
     def listed(self) -> list[tuple[Achievement, UserAchievement]]:
         """Return the visible achievements with the player's progress."""
-        # SDK: the count is 0 until the list has arrived.
-        count = self.manager.count_user_achievements()
-        progress = [self.manager.get_user_achievement_at(index) for index in range(count)]
+        # SDK: empty until the list has arrived.
+        progress = self.manager.user_achievements()
         return [(self.manager.get_achievement(p.achievement_id), p) for p in progress]
 
     def speak(self, locale: str) -> None:

@@ -435,16 +435,16 @@ def test_a_callback_that_always_repeats_its_call_is_reported(achievements: Check
 
 
 def test_run_callbacks_can_be_called_inside_a_callback(achievements: CheckedManager) -> None:
-    told: list[Result] = []
+    received: list[Result] = []
 
     def callback(result: Result) -> None:
         achievements.run_callbacks()
         achievements.assert_unlocked("win")
-        told.append(result)
+        received.append(result)
 
     achievements.set_user_achievement(WIN, 100, callback)
     achievements.settle()
-    assert told == [Result.OK]
+    assert received == [Result.OK]
 
 
 def test_definitions_and_icons_are_those_of_the_catalogue(achievements: CheckedManager) -> None:

@@ -402,27 +402,27 @@ def test_updates_reach_an_assigned_function_and_then_its_replacement(game: OldGa
 
 
 def test_updates_reach_a_subclass_of_discordsdk(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[int] = []
+    received: list[int] = []
 
     class Listening(discordsdk.AchievementManager):
         def on_user_achievement_update(self, achievement: discordsdk.UserAchievement) -> None:
-            told.append(achievement.percent_complete)
+            received.append(achievement.percent_complete)
 
     monkeypatch.setattr(discordsdk.discord, "AchievementManager", Listening)
     play(discordsdk).ask("set_user_achievement", WALK, 25)
-    assert told == [25]
+    assert received == [25]
 
 
 def test_updates_reach_a_subclass_of_discord(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[int] = []
+    received: list[int] = []
 
     class Listening(discord.AchievementManager):
         def OnUserAchievementUpdate(self, achievement: discord.UserAchievement) -> None:
-            told.append(achievement.PercentComplete)
+            received.append(achievement.PercentComplete)
 
     monkeypatch.setattr(discord, "AchievementManager", Listening)
     play(discord).ask("set_user_achievement", WALK, 25)
-    assert told == [25]
+    assert received == [25]
 
 
 def test_an_exception_in_an_update_handler_comes_out_of_run_callbacks(game: OldGame) -> None:
