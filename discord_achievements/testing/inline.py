@@ -1,7 +1,7 @@
-"""A manager without threads of its own: its worker and its courier work inside `run_callbacks()`, and nowhere else.
+"""A manager without threads of its own: its worker and its courier run inside `run_callbacks()`, and nowhere else.
 
-What a game's test sees then depends on the test alone, not on how fast the machine is. The one thread that is left is
-the reader of the event stream; the manager waits until it has passed on everything that the service has sent.
+So the outcome of a game's test depends only on the test, not on the speed of the machine. One thread is left, the
+reader of the event stream; the manager waits until it has passed on everything that the service has sent.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .clock import ManualClock
 from .inprocess import InProcessTransport
 
 _FRAMES_MAX = 1000
-_LEAST_STEP_S = 0.001  # so that rounding cannot keep the clock from moving
+_LEAST_STEP_S = 0.001  # rounding must not keep the clock from moving
 _READER_PAUSE_S = 0.0002
 _READER_PATIENCE_S = 20.0
 
@@ -57,7 +57,7 @@ class InlineCourier:
         self._post(returned)
 
     def try_again(self) -> None:
-        """Make a call anew whose answer was late."""
+        """Repeat a call whose answer was late."""
         if self._late is not None:
             self.run(*self._late)
 
@@ -87,11 +87,11 @@ class InlineManager(AchievementManager):
 
     @property
     def clock(self) -> ManualClock:
-        """The clock, for a test to move."""
+        """The clock, which the test moves."""
         return self._manual_clock
 
     def run_callbacks(self, budget_s: float | None = None) -> None:
-        """Do what the worker would have done by now, then deliver what has arrived, as one frame of the game."""
+        """Do the worker's due work, then run the callbacks that are due, as one frame of the game."""
         if self._in_frame:
             return  # called from a callback: the manager would do nothing either
         self._in_frame = True
@@ -102,19 +102,19 @@ class InlineManager(AchievementManager):
             self._in_frame = False
 
     def settle(self) -> None:
-        """Turn the loop until nothing is left to do or to deliver at this moment; inside a callback do nothing."""
+        """Run the loop until nothing is due at this moment; inside a callback, do nothing."""
         if self._in_frame:
             return
         for _ in range(_FRAMES_MAX):
             self.run_callbacks()
             if not self._inbox and (self._closed or self._worker.inbox.empty()):
                 return
-        raise RuntimeError(f"after {_FRAMES_MAX} frames there is still something to deliver: does a callback ask anew?")
+        raise RuntimeError(f"callbacks are still due after {_FRAMES_MAX} frames; does a callback repeat its call?")
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` (0 or more) pass, and turn the loop whenever something is due: retries, time-outs, answers."""
+        """Let `seconds` (0 or more) pass and run the loop whenever a retry, time-out or answer is due."""
         if not 0 <= seconds < math.inf:
-            raise ValueError(f"seconds is {seconds}; allowed are 0 and more")
+            raise ValueError(f"seconds must be 0 or more, got {seconds}")
         self._pass(seconds, self.settle, lambda: False)
 
     def flush(self, timeout_s: float = 5.0) -> bool:

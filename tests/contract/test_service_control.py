@@ -430,7 +430,7 @@ def test_a_callback_that_always_repeats_its_call_is_reported(achievements: Check
             achievements.fetch_user_achievements(again)
 
     again(Result.OK)
-    with pytest.raises(RuntimeError, match="ask anew"):
+    with pytest.raises(RuntimeError, match="does a callback repeat its call"):
         achievements.settle()
 
 

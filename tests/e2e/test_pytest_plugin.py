@@ -208,7 +208,7 @@ def test_unknown_ids_in_code_that_no_test_runs_are_found(project: pytest.Pyteste
         (
             SETTINGS.replace("achievements.toml", "nowhere.toml"),
             "def test(achievements): pass",
-            "*there is no such file; looked for *nowhere.toml",
+            "*there is no such file: *nowhere.toml",
         ),
         (
             '[tool.pytest.ini_options]\nachievements_catalogue = "data/achievements.toml"',
