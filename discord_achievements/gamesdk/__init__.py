@@ -4,8 +4,8 @@
     from discord import Discord     becomes     from discord_achievements.gamesdk.discord import Discord
 
 `discordsdk` has the spelling of PyPI's `discordsdk`, `discord` the C#-like spelling of the wrapper before it. Both pass
-calls on to `discord_achievements.AchievementManager`; the game's code need not change. The guide "Game SDK" lists the
-differences.
+calls on to `discord_achievements.AchievementManager`; the game's code need not change. The differences are listed in
+docs/reference/gamesdk_differences.md.
 """
 
 from __future__ import annotations
