@@ -30,7 +30,7 @@ from .clock import Clock
 from .disk.storage import Storage
 from .event import Event
 from .lifetime import Lifetime
-from .messages import Fetch, Set, SignIn, WantIcon
+from .messages import Fetch, Ready, Set, SignIn, WantIcon
 from .net.transport import Transport
 from .token import TokenProvider, credentials
 from .worker.start import new_worker
@@ -75,14 +75,15 @@ class AchievementManager:
         "_last_set",
         "_lifetime",
         "_locale",
+        "_objects",
         "_options",
         "_owner",
-        "_polled",
         "_seq",
         "_started",
         "_storage",
         "_to_worker",
         "_token_replaced",
+        "_visible",
         "_worker",
         "_wrong_calls",
     )
@@ -116,7 +117,7 @@ class AchievementManager:
         self._owner = self._options.credentials.owner
         self._locale = self._options.locale
         waiting: dict[int, ResultCallback] = {}
-        self._inbox: deque[object] = deque()
+        self._inbox: deque[object] = deque([Ready()])
         self._to_worker: SimpleQueue[object] = SimpleQueue()
         self._storage = Storage(self._options.data_dir)
         try:
@@ -127,12 +128,13 @@ class AchievementManager:
             raise
         self._wrong_calls = WrongCalls(self._options.catalogue, self._to_worker.put)
         self._callbacks = Callbacks(known, self._inbox, waiting)
+        # A tenth of a getter's time would go into finding these two.
+        self._objects, self._visible = self._callbacks.objects, self._callbacks.visible
         self._seq = 0
         self._last_set = 0
         # After another token came, the list may still be another player's: then every set is news.
         self._token_replaced = False
         self._started = False
-        self._polled = False
         self._closed = False
         self._lifetime = Lifetime(self, self._worker, close=self.close, forget=self._forget)
 
@@ -158,10 +160,11 @@ class AchievementManager:
             self._wrong_calls.invalid_set(achievement_id, percent_complete)
             self._callbacks.answer(seq, Result.INVALID_PAYLOAD)
             return
-        known = self._callbacks.known
+        callbacks = self._callbacks
+        known = callbacks.known
         shown = known.objects.get(achievement_id) or known.look(achievement_id)
         may_show = shown is not None and achievement_id not in known.secure
-        if self._options.base_url is None and not may_show:
+        if not may_show and self._options.base_url is None:
             refusal = Result.NOT_FOUND if shown is None else Result.UNAUTHORIZED_FOR_ACHIEVEMENT
             self._wrong_calls.refused_set(achievement_id, refusal)
             self._callbacks.answer(seq, refusal)
@@ -174,9 +177,10 @@ class AchievementManager:
             own = UserAchievement(shown.user_id, achievement_id, percent_complete, unlocked_at)
         said = Set(seq, achievement_id, percent_complete, at_us, own)
         if own is not None or not may_show or self._token_replaced:
-            if self._storage.journal is not None:
-                self._storage.journal.write(seq, achievement_id, percent_complete, at_us, self._owner)
-            self._callbacks.own[achievement_id] = said
+            journal = self._storage.journal
+            if journal is not None:
+                journal.write(seq, achievement_id, percent_complete, at_us, self._owner)
+            callbacks.own[achievement_id] = said
             if own is not None:
                 self._inbox.append(own)
         self._last_set = seq
@@ -204,7 +208,7 @@ class AchievementManager:
 
         **Source**: CountUserAchievements.
         """
-        return len(self._callbacks.visible)
+        return len(self._visible)
 
     def get_user_achievement_at(self, index: int) -> UserAchievement:
         """Return the achievement at `index`, from 0 to the count minus 1; the list is in ascending order of ids.
@@ -212,10 +216,9 @@ class AchievementManager:
         Raises `ResultError`: `NOT_FETCHED` before a fetch has completed, `NOT_FOUND` for any other index.
         **Source**: GetUserAchievementAt.
         """
-        callbacks = self._callbacks
         try:
             if index >= 0:
-                return callbacks.objects[callbacks.visible[index]]
+                return self._objects[self._visible[index]]
         except (IndexError, KeyError, TypeError):
             pass  # out of range, not fetched, not looked at before, or not an index
         return self._look_at(index)
@@ -227,7 +230,7 @@ class AchievementManager:
         list. **Source**: GetUserAchievement.
         """
         try:
-            return self._callbacks.objects[achievement_id]
+            return self._objects[achievement_id]
         except (KeyError, TypeError):
             return self._look(achievement_id)
 
@@ -239,11 +242,9 @@ class AchievementManager:
         A call from inside a callback returns at once. **Source**: RunCallbacks.
         """
         if self._inbox:
-            self._callbacks.run(budget_s)
-        elif not self._polled:
-            self._polled = True
             if not self._started:
                 self._start()
+            self._callbacks.run(budget_s)
 
     # Beyond the GameSDK
 
@@ -403,7 +404,7 @@ class AchievementManager:
             _log.warning("the worker did not end within %s s; it ends with the process", timeout_s)
         callbacks = self._callbacks
         is_listening = callbacks.waiting or callbacks.updates.handlers or callbacks.connection.handlers
-        if is_listening and self._inbox and not (self._polled or callbacks.has_run or self._worker.has_warned):
+        if is_listening and len(self._inbox) > 1 and not (callbacks.has_run or self._worker.has_warned):
             _log.warning(
                 "run_callbacks() was never called, so no callback and no event reached the game while it ran;"
                 " call it once per frame"
@@ -448,9 +449,9 @@ class AchievementManager:
             _log.warning("the worker cannot be started any more (%s); what was set is sent after the next start", exc)
 
     def _look_at(self, index: object) -> UserAchievement:
-        count = len(self._callbacks.visible)
+        count = len(self._visible)
         if isinstance(index, int) and 0 <= index < count:
-            return self._look(self._callbacks.visible[index])
+            return self._look(self._visible[index])
         expected = f"expected an int from 0 to {count - 1}" if count else "the list is empty"
         self._nothing(f"the list has no achievement at index {index!r:.40}: {expected}")
 

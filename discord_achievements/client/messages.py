@@ -62,6 +62,13 @@ class Wake(NamedTuple):
 # From the worker to the game
 
 
+class Ready(NamedTuple):
+    """The first in the queue: so the first `run_callbacks()` finds something and starts the worker.
+
+    Otherwise each idle frame would have to check whether that has happened.
+    """
+
+
 class Status(NamedTuple):
     """How things stand: assigned whole by the worker, read by the manager at any time.
 

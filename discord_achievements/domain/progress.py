@@ -25,7 +25,7 @@ NO_PROGRESS = Progress(0, None)
 
 def is_percent(value: object) -> bool:
     """Return whether `value` is an integer from 0 to 100; a bool or a float is not."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= COMPLETE
+    return isinstance(value, int) and value is not True and value is not False and 0 <= value <= COMPLETE
 
 
 def reach(percent: int, at_us: int) -> Progress:

@@ -15,7 +15,8 @@ _DIGITS = re.compile("[1-9][0-9]{0,18}")  # at most as many as the greatest has
 
 def is_snowflake(value: object) -> TypeGuard[int]:
     """Return whether `value` is an id: an int (not a bool) from 1 to 2**63-1."""
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_SNOWFLAKE
+    # `is not True`, since True is the int 1; a second isinstance() would cost a set a tenth of its time.
+    return isinstance(value, int) and value is not True and 1 <= value <= MAX_SNOWFLAKE
 
 
 def parse_snowflake(value: object) -> int:

@@ -150,7 +150,7 @@ def test_what_is_set_before_the_first_list_tells_its_name_is_told_once(world: Wo
     assert game.events == []
     line.release()
     bring_back(world, line)
-    game.until(lambda: game.events)
+    game.until(lambda: game.events and game.results)
     assert game.fetch() is OK
     game.until(lambda: game.manager.pending_count == 0)
     assert game.fetch() is OK

@@ -12,7 +12,7 @@ from collections import deque
 from queue import Empty, SimpleQueue
 
 from ..clock import Clock, JumpingClock
-from ..messages import Status, Wake
+from ..messages import Ready, Status, Wake
 from .engine import Engine
 
 _log = logging.getLogger("discord_achievements")
@@ -128,6 +128,8 @@ class Worker:
             return wait_s
         try:
             oldest = self._to_game[0]
+            if isinstance(oldest, Ready):
+                oldest = self._to_game[1]
         except IndexError:
             self._oldest = None
             return wait_s
