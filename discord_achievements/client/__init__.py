@@ -41,7 +41,8 @@ Modules of the game's thread
 worker/ (the worker's thread)
     start           puts a worker together for a manager
     thread          waits for messages and for the time of the next action
-    engine          takes commands, carries out decisions, follows the player
+    engine          the game's commands: what is set is stored, what is asked is answered
+    conversation    what the schedule decides is begun; what comes of it is taken in; follows the player
     schedule        what to ask the service next: decides, never acts
     stream_or_poll  when to open the event stream, and when to poll
     session         the token in use, and the player to whom it leads

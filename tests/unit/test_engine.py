@@ -20,7 +20,8 @@ from discord_achievements.client.net.event_stream import StreamFilled, StreamOpe
 from discord_achievements.client.player_list import Row
 from discord_achievements.client.state import State
 from discord_achievements.client.token import TokenProvider, credentials, local_credentials
-from discord_achievements.client.worker.engine import Engine, Service
+from discord_achievements.client.worker.conversation import Service
+from discord_achievements.client.worker.engine import Engine
 from discord_achievements.client.worker.schedule import Schedule
 from discord_achievements.testing import FakeService, InProcessTransport, ManualClock
 from discord_achievements.testing.inline import InlineCourier

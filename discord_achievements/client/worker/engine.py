@@ -1,44 +1,31 @@
-"""The worker's hands: takes the game's commands, and carries out what the schedule decides.
+"""The game's commands, carried out: what is set is stored, what is asked is answered. Worker's thread.
 
-Everything here runs on the worker's thread, and nothing here waits for the network or for the game's token object: a
-courier does, and what it brings back is a message like any other. What to send is decided in `schedule`, what a value
-becomes in `state`, who plays in `session`; `answers` stores, `news` and `waiting` report.
+Nothing here waits for the network or for the game's token object. What is said to the service, and what it answers, is
+the `conversation`; `news` and `waiting` report to the game.
 """
 
 from __future__ import annotations
 
 import logging
-import math
-import random
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-from ...domain import ratelimit
-from ...domain.errors import ApiError, TransportError, WireError
 from ...domain.progress import Progress, further, reach
 from ...domain.result import Result
-from ...domain.retry import Outcome, Verdict
 from .. import state
 from ..clock import Clock
 from ..disk.icons import IconFolder, is_png, why_no_png
-from ..disk.pacing import no_pause, pause
-from ..disk.players import Player
+from ..disk.pacing import no_pause
 from ..disk.storage import Storage
 from ..messages import Fetch, Mistake, Set, SignIn, Status, Wake, WantIcon
-from ..net.api import Api, check, read_update
 from ..net.event_stream import StreamEnded, StreamFilled, StreamMessage, StreamOpened, StreamReader
-from ..net.transport import Request, Response, Transport
 from ..player_list import PlayerList
 from ..token import Credentials
-from .answers import Answers
-from .courier import Courier, Returned
+from .conversation import Conversation, Service
+from .courier import Returned
 from .news import News
-from .schedule import Exchange, FetchIcon, FetchList, OpenStream, Schedule, SendUpdate, Wait
-from .session import NotSignedInError, Session, TokenCall
-from .stream import EventStream
+from .session import Session
 from .waiting import Waiting
 
 _log = logging.getLogger("discord_achievements")
@@ -46,17 +33,8 @@ _UNDELIVERED_MAX = 1000  # beyond that, events of other devices wait until the g
 _UNDELIVERED_PAUSE_S = 0.1
 
 
-class Service(NamedTuple):
-    """What an engine needs to talk to a service; in local mode there is none."""
-
-    api: Api
-    transport: Transport
-    courier: Courier
-    schedule: Schedule
-
-
 class Engine:
-    """One manager's commands and decisions.
+    """One manager's commands.
 
     `to_game` takes the messages for the game, of which `undelivered` are still in its queue; `to_worker` takes those of
     the stream's reader. `status` is for the game to read at any time.
@@ -75,32 +53,18 @@ class Engine:
     ) -> None:
         self._storage = storage
         self._clock = clock
-        self._service = service
-        schedule = None if service is None else service.schedule
-        self._session = Session(storage, credentials)
-        self._news = News(storage, self._session, to_game, knows_users=service is not None)
-        self._waiting = Waiting(schedule, to_game)
-        self._answers = Answers(storage, self._session)
-        self._icons = IconFolder(storage.folder / "icons", storage.run)
-        self._stream: EventStream | None = None
-        if service is not None:
-            self._stream = EventStream(service.transport, service.schedule, to_worker, self._described)
         self._undelivered = undelivered
         self._commands: deque[object] = deque()
         self._from_stream: deque[StreamMessage] = deque()
-        # What the courier is doing: the number of the call, and what for. None: nothing that still matters.
-        self._call_number = 0
-        self._under_way: Exchange | TokenCall | None = None
-        self._courier_is_busy = False
-        self._aborted = False
-        self._is_online: bool | None = None
-        self._outage_logged = False
-        # Set in this run before their definitions were known: the game has not been shown them.
-        self._unshown: set[int] = set()
-        # The player whose pending updates the schedule has.
-        self._followed = self._session.player
+        self._session = Session(storage, credentials)
+        self._news = News(storage, self._session, to_game, knows_users=service is not None)
+        self._waiting = Waiting(None if service is None else service.schedule, to_game)
+        self._icons = IconFolder(storage.folder / "icons", storage.run)
+        self._conversation: Conversation | None = None
         if service is not None:
-            service.schedule.follow(storage.database.pending(self._followed.id))
+            self._conversation = Conversation(
+                service, storage, clock, self._session, self._news, self._waiting, self._icons, to_worker
+            )
         self.status = Status(0, frozenset(), None)
         self._publish()
 
@@ -120,12 +84,12 @@ class Engine:
                 continue
             if isinstance(command, SignIn):
                 # If that fails it stays in front, to be tried again: all that follows is the new player's.
-                self._sign_in(command.credentials)
+                self._service.sign_in(command.credentials)
                 self._commands.popleft()
                 continue
             self._commands.popleft()
             if isinstance(command, Returned):
-                self._take_returned(command)
+                self._service.take(command)
                 continue
             try:
                 self._obey(command)
@@ -135,7 +99,7 @@ class Engine:
         while self._from_stream and self._undelivered() < _UNDELIVERED_MAX:
             message = self._from_stream.popleft()
             try:
-                self._take_stream(message)
+                self._service.take_stream(message)
             except Exception:
                 self._make_good(message)
         self._publish()
@@ -155,7 +119,7 @@ class Engine:
         _log.exception("%s failed; the worker continues with what follows", type(command).__name__)
         if isinstance(command, Fetch):
             self._waiting.answer_fetches(Result.INTERNAL_ERROR)
-        elif isinstance(command, StreamFilled) and self._service is not None:
+        elif isinstance(command, StreamFilled):
             self._service.schedule.stream_or_poll.poll_now(self._clock.now())
 
     def _next_sets(self) -> list[Set]:
@@ -194,14 +158,14 @@ class Engine:
         self._waiting.taken(seq)
         for one in sets:
             pending = taken[one.achievement_id].after.pending
-            if self._service is None or pending is None:
+            if self._conversation is None or pending is None:
                 self._waiting.answer(one.seq, Result.OK)
             else:
-                self._service.schedule.wants(one.achievement_id, pending)
+                self._conversation.schedule.wants(one.achievement_id, pending)
                 self._waiting.await_update(one.seq, one.achievement_id)
         for achievement_id, (before, after) in taken.items():
             if state.needs_agreement(after):
-                self._unshown.add(achievement_id)
+                self._news.unshown.add(achievement_id)
             seen = shown.get(achievement_id, state.shown(before))
             if state.shown(after) != seen and not state.needs_agreement(after):
                 # The worker knows more than the game's thread: from another process, or of a new player.
@@ -209,243 +173,43 @@ class Engine:
 
     def _want_fetch(self, command: Fetch) -> None:
         self._waiting.await_list(command.seq)
-        if self._service is not None:
-            self._service.schedule.want_fetch(self._clock.now())
+        if self._conversation is not None:
+            self._conversation.schedule.want_fetch(self._clock.now())
             return
         if self._storage.database.changed_elsewhere():
             self._news.whole_list()
         self._waiting.answer_fetches(Result.OK)
 
-    def _sign_in(self, credentials: Credentials) -> None:
-        assert self._service is not None, "the manager refuses tokens in local mode"
-        assert self._stream is not None
-        self._session.sign_in(credentials)
-        self._stream.leave()
-        if isinstance(self._under_way, TokenCall):
-            # The old token object may block for ever, so nobody waits for it any more.
-            self._service.courier.abandon()
-            self._courier_is_busy = False
-        self._under_way = None  # an exchange under the old token ends when it ends
-        self._service.schedule.new_token(self._clock.now())
-        self._follow(self._service)
-
     def _want_icon(self, wanted: WantIcon) -> None:
         path = self._icons.path(wanted.icon_hash) if wanted.path is None else Path(wanted.path)
         if is_png(path):
             self._news.icon(wanted.achievement_id, wanted.icon_hash, str(path))
-        elif wanted.path is None and self._service is not None:
-            self._service.schedule.wants_icon(wanted.icon_hash, wanted.achievement_id)
+        elif wanted.path is None and self._conversation is not None:
+            self._conversation.schedule.wants_icon(wanted.icon_hash, wanted.achievement_id)
         else:
             why = why_no_png(path) or "did not exist a moment ago"
             _log.warning("the icon of achievement %d, %s, %s", wanted.achievement_id, path, why)
 
-    # Decisions, carried out
+    # One thing after the other
 
     def step(self) -> float | None:
-        """Do one thing; return the seconds until the next, 0 for at once, None for when something happens."""
-        if self._service is None or self._aborted:
-            return None
-        self._follow(self._service)  # already done, unless it failed
-        now = self._clock.now()
-        action = self._service.schedule.next(now)
-        if not isinstance(action, Wait) and self._can_begin(action):
-            self._begin(self._service, action)
+        """Begin one thing; return the seconds until the next, 0 for at once, None if that depends on a message."""
+        wait_s = None if self._conversation is None else self._conversation.step()
+        if wait_s == 0.0:
             self._publish()
-            return 0.0
-        wait_s = math.inf
-        if isinstance(action, Wait) and action.until is not None:
-            wait_s = max(0.0, action.until - now)
         if self._from_stream:
-            wait_s = min(wait_s, _UNDELIVERED_PAUSE_S)
-        return None if wait_s == math.inf else wait_s
+            wait_s = _UNDELIVERED_PAUSE_S if wait_s is None else min(wait_s, _UNDELIVERED_PAUSE_S)
+        return wait_s
 
-    def _can_begin(self, action: Exchange | OpenStream) -> bool:
-        if isinstance(action, OpenStream) and self._stream is not None and self._session.token is not None:
-            return self._stream.is_free
-        return not self._courier_is_busy
-
-    def _begin(self, service: Service, action: Exchange | OpenStream) -> None:
-        token = self._session.token
-        if isinstance(action, FetchIcon):
-            self._send(service, action, service.api.icon(action.achievement_id, action.icon_hash))
-        elif token is None:
-            self._call_token_object(service, self._session.ask)
-        elif isinstance(action, OpenStream):
-            assert self._stream is not None
-            self._stream.open(service.api.stream(token, service.schedule.stream_or_poll.last_event_id))
-        elif isinstance(action, FetchList):
-            self._send(service, action, service.api.fetch(token, self._session.etag()))
-        else:
-            update = service.api.update(token, action.achievement_id, action.progress, self._clock.at_us())
-            self._send(service, action, update)
-
-    def _send(self, service: Service, action: Exchange, request: Request) -> None:
-        service.schedule.begin_exchange()
-        self._have_done(service, action, partial(service.transport.send, request))
-
-    def _call_token_object(self, service: Service, choose: Callable[[], TokenCall | None]) -> None:
-        try:
-            call = choose()
-        except NotSignedInError as exc:
-            self._not_signed_in(service, exc)
-            return
-        if call is not None:
-            service.schedule.begin_token_call(self._clock.now())
-            self._have_done(service, call, call.call)
-
-    def _have_done(self, service: Service, purpose: Exchange | TokenCall, call: Callable[[], object]) -> None:
-        self._call_number += 1
-        self._under_way = purpose
-        self._courier_is_busy = True
-        service.courier.run(self._call_number, call)
-
-    def _not_signed_in(self, service: Service, exc: NotSignedInError) -> None:
-        if exc.passes:
-            service.schedule.sign_in_failed(self._clock.now(), random.random())
-        else:
-            service.schedule.block(exc.result)
-
-    def _take_returned(self, returned: Returned) -> None:
-        if self._service is None or returned.number != self._call_number or not self._courier_is_busy:
-            return  # of a call that was abandoned
-        purpose, self._under_way = self._under_way, None
-        self._courier_is_busy = False
-        if purpose is None:
-            return  # of an exchange with a token that has been replaced since
-        self._service.schedule.ended()
-        if isinstance(purpose, TokenCall):
-            self._take_token(self._service, purpose, returned)
-        else:
-            self._take_answer(self._service, purpose, returned)
-        self._follow(self._service)
-
-    def _take_token(self, service: Service, call: TokenCall, returned: Returned) -> None:
-        try:
-            self._session.take(call, returned.value, returned.error)
-        except NotSignedInError as exc:
-            self._not_signed_in(service, exc)
-
-    def _take_answer(self, service: Service, action: Exchange, returned: Returned) -> None:
-        try:
-            self._take(service, action, _response(returned))
-        except (ApiError, TransportError, WireError) as exc:
-            if not self._aborted:
-                self._take_failure(service, action, exc)
-            return
-        service.schedule.succeeded(action, self._clock.now())
-        if isinstance(action, FetchIcon):
-            return
-        self._session.accepted()
-        if self._is_online is False:
-            _log.info("the service is reachable again")
-        self._is_online = True
-        if isinstance(action, FetchList):
-            self._session.listed()
-            self._waiting.answer_fetches(Result.OK)
-
-    def _take(self, service: Service, action: Exchange, response: Response) -> None:
-        limit = ratelimit.read_headers(response.headers)
-        if limit is not None:
-            service.schedule.limited(action, limit, self._clock.now())
-        check(response, self._clock.at_us())
-        if isinstance(action, SendUpdate):
-            after = self._answers.update(action.achievement_id, action.progress, read_update(response))
-            self._settle(action.achievement_id, after, Result.OK)
-            if not after.known:
-                service.schedule.stream_or_poll.poll_now(self._clock.now())  # only the list has its name
-        elif isinstance(action, FetchIcon):
-            path = self._icons.store(action.icon_hash, response.body)
-            for achievement_id in service.schedule.wanted_by(action.icon_hash):
-                if path is not None:
-                    self._news.icon(achievement_id, action.icon_hash, str(path))
-        elif response.status != 304:
-            self._take_list(response)
-        elif self._storage.database.changed_elsewhere():
-            self._news.whole_list()
-
-    def _take_list(self, response: Response) -> None:
-        before = self._session.player
-        taken = self._answers.whole_list(response.body, response.headers.get("etag"), pause)
-        for achievement_id, after in taken.settled.items():
-            self._settle(achievement_id, after, Result.OK)
-        news = taken.news
-        # The first list of a player is not news, except for what was set in this run before its definition was known.
-        # After a change of player nothing in the new list is news.
-        first = not before.fetched or before.id != taken.player.id
-        if first:
-            same = self._storage.players.get(before.id).id == taken.player.id
-            news = [one for one in news if same and one.achievement_id in self._unshown]
-        if taken.changed or first or self._storage.database.changed_elsewhere():
-            self._news.whole_list(tuple(news))
-
-    def _settle(self, achievement_id: int, after: state.State, result: Result) -> None:
-        """Send what one achievement is now; if nothing of it is pending any more, answer the calls that wait."""
-        self._news.change(achievement_id, after)
-        if self._service is None:
-            return
-        if after.pending is not None:  # another device has not gone as far, or the player went further meanwhile
-            self._service.schedule.wants(achievement_id, after.pending)
-            return
-        self._service.schedule.settled(achievement_id)
-        self._waiting.answer_update(achievement_id, result)
-
-    def _take_failure(self, service: Service, action: Exchange, outcome: Outcome) -> None:
-        verdict, result = service.schedule.failed(action, outcome, self._clock.now(), random.random())
-        is_reached = verdict is not Verdict.RETRY or result is Result.RATE_LIMITED
-        # Only the first outage of a run is a warning, and an icon alone is not worth one.
-        is_news = verdict is not Verdict.RETRY or not (
-            is_reached or self._outage_logged or isinstance(action, FetchIcon)
-        )
-        level = logging.WARNING if is_news else logging.INFO
-        _log.log(level, "%s: %s%s", _describe(action), self._described(outcome), _consequence(action, verdict))
-        if isinstance(action, FetchIcon):
-            return
-        self._outage_logged |= not is_reached
-        self._is_online = is_reached
-        if verdict is Verdict.AUTHENTICATE:
-            self._call_token_object(service, self._session.renew)
-        elif verdict is Verdict.REFUSED and isinstance(action, SendUpdate):
-            self._settle(action.achievement_id, self._answers.refusal(action.achievement_id, action.progress), result)
-        elif verdict is Verdict.REFUSED and isinstance(action, FetchList):
-            self._waiting.answer_fetches(result)
-
-    def _follow(self, service: Service) -> None:
-        """Continue as the session's player, with what is pending for them and nothing of anybody else's."""
-        session, before = self._session, self._followed
-        service.schedule.uncertain(session.is_uncertain)
-        if _same(session.player, before):
-            return
-        service.schedule.follow(self._storage.database.pending(session.player.id))
-        if self._storage.players.get(before.id).id != session.player.id:
-            # Not the same player recognised late, but a different one: pending updates stay until their owner signs in.
-            if self._stream is not None:
-                self._stream.leave()
-            service.schedule.new_token(self._clock.now())
-            self._waiting.answer_updates(Result.NOT_AUTHENTICATED)
-            self._unshown.clear()
-        self._news.whole_list()
-        self._followed = session.player
-
-    # The event stream
-
-    def _take_stream(self, message: StreamMessage) -> None:
-        if self._stream is None or self._service is None:
-            return
-        schedule, now = self._service.schedule, self._clock.now()
-        events = self._stream.take(message, self._session.player.user_id, now)
-        if isinstance(message, StreamOpened) and self._stream.is_open:
-            self._is_online = True
-        changes = self._answers.events(events.records) if events.records else {}
-        if events.poll or any(not after.known for _, after in changes.values()):
-            schedule.stream_or_poll.poll_now(now)  # what has just become visible has its name in the list only
-        for achievement_id, (before, after) in changes.items():
-            if after.known and after != before:
-                self._settle(achievement_id, after, Result.OK)
+    @property
+    def _service(self) -> Conversation:
+        assert self._conversation is not None, "in local mode there is no message of, and no token for, a service"
+        return self._conversation
 
     @property
     def stream_reader(self) -> StreamReader | None:
         """The reader of the open event stream, None if there is none."""
-        return None if self._stream is None else self._stream.reader
+        return None if self._conversation is None else self._conversation.stream_reader
 
     # What the game reads
 
@@ -456,55 +220,23 @@ class Engine:
     def _publish(self) -> None:
         """Publish how things stand, then send the answers that go with it."""
         self._waiting.give_up(self._clock.now())
-        pending = frozenset[int]() if self._service is None else self._service.schedule.pending_ids
-        self.status = Status(self._waiting.stored_seq, pending, self._is_online)
+        conversation = self._conversation
+        if conversation is None:
+            self.status = Status(self._waiting.stored_seq, frozenset(), None)
+        else:
+            pending = conversation.schedule.pending_ids
+            self.status = Status(self._waiting.stored_seq, pending, conversation.is_online)
         self._waiting.release()
-
-    def _described(self, outcome: Exception) -> str:
-        line = str(outcome) if self._service is None else self._service.api.describe(outcome)
-        return self._session.without_token(line)
 
     # The end
 
     def abort(self) -> None:
         """Give up what is under way on the network; the next start does it again. **Thread**: any."""
-        self._aborted = True
-        if self._service is not None:
-            self._service.transport.close()
+        if self._conversation is not None:
+            self._conversation.abort()
 
     def close(self) -> None:
         """Let go of network and disk. **Blocks** for the threads that are ending, a second each at most."""
-        self.abort()
-        if self._stream is not None:
-            self._stream.close()
-        if self._service is not None:
-            if isinstance(self._under_way, TokenCall):
-                self._service.courier.abandon()
-            self._service.courier.stop()
+        if self._conversation is not None:
+            self._conversation.close()
         self._storage.close()
-
-
-def _response(returned: Returned) -> Response:
-    """Return the answer that a call of the transport has brought. Raises `TransportError`."""
-    if isinstance(returned.value, Response):
-        return returned.value
-    if isinstance(returned.error, TransportError):
-        raise returned.error
-    _log.error("the transport failed; it must return a Response or raise TransportError", exc_info=returned.error)
-    raise TransportError(f"the transport failed: {returned.error!r:.200}")
-
-
-def _same(a: Player, b: Player) -> bool:
-    return (a.id, a.user_id) == (b.id, b.user_id)
-
-
-def _describe(action: Exchange) -> str:
-    if isinstance(action, SendUpdate):
-        return f"sending {action.progress.percent} % for achievement {action.achievement_id}"
-    return "fetching the list" if isinstance(action, FetchList) else "fetching an icon"
-
-
-def _consequence(action: Exchange, verdict: Verdict) -> str:
-    if isinstance(action, SendUpdate):
-        return f"; {verdict.value}"
-    return "; it will be fetched again later" if verdict is Verdict.RETRY else ""

@@ -17,13 +17,15 @@ class News:
     """The messages about one player's list.
 
     `seq` is the last set that was taken in: each message carries it, so that the game knows which of its own sets the
-    message takes into account.
+    message takes into account. `unshown` are the achievements that were set in this run before their definitions were
+    known, so that the game has not been shown them.
     """
 
     def __init__(
         self, storage: Storage, session: Session, post: Callable[[object], None], *, knows_users: bool
     ) -> None:
         self.seq = 0
+        self.unshown: set[int] = set()
         self._storage = storage
         self._session = session
         self._post = post

@@ -10,8 +10,9 @@ from ..disk.storage import Storage
 from ..net.api import Api
 from ..net.transport import Transport
 from ..options import Options
+from .conversation import Service
 from .courier import Courier, ThreadCourier
-from .engine import Engine, Service
+from .engine import Engine
 from .schedule import Schedule
 from .thread import Worker
 

@@ -1,0 +1,344 @@
+"""The conversation with the service: what the schedule decides is begun here, and what comes of it is taken in.
+
+An exchange, or a call of the game's token object, is the courier's while it is under way; there is never more than one.
+Worker's thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from ...domain import ratelimit
+from ...domain.errors import ApiError, TransportError, WireError
+from ...domain.result import Result
+from ...domain.retry import Outcome, Verdict
+from ..clock import Clock
+from ..disk.icons import IconFolder
+from ..disk.pacing import pause
+from ..disk.players import Player
+from ..disk.storage import Storage
+from ..net.api import Api, check, read_update
+from ..net.event_stream import StreamMessage, StreamOpened, StreamReader
+from ..net.transport import Request, Response, Transport
+from ..state import State
+from ..token import Credentials
+from .answers import Answers
+from .courier import Courier, Returned
+from .news import News
+from .schedule import Exchange, FetchIcon, FetchList, OpenStream, Schedule, SendUpdate, Wait
+from .session import NotSignedInError, Session, TokenCall
+from .stream import EventStream
+from .waiting import Waiting
+
+_log = logging.getLogger("discord_achievements")
+
+
+class Service(NamedTuple):
+    """The means to talk to a service; in local mode there are none."""
+
+    api: Api
+    transport: Transport
+    courier: Courier
+    schedule: Schedule
+
+
+class Conversation:
+    """One player after the other, as one manager.
+
+    `post` takes the messages of the stream's reader. `is_online` is whether the service answered last time, None before
+    the first exchange.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        storage: Storage,
+        clock: Clock,
+        session: Session,
+        news: News,
+        waiting: Waiting,
+        icons: IconFolder,
+        post: Callable[[object], None],
+    ) -> None:
+        self.is_online: bool | None = None
+        self.schedule = service.schedule
+        self._service = service
+        self._storage = storage
+        self._clock = clock
+        self._session = session
+        self._news = news
+        self._waiting = waiting
+        self._icons = icons
+        self._answers = Answers(storage, session)
+        self._stream = EventStream(service.transport, service.schedule, post, self._described)
+        # What the courier is doing: the number of the call, and what for. None: nothing that still matters.
+        self._call_number = 0
+        self._under_way: Exchange | TokenCall | None = None
+        self._courier_is_busy = False
+        self._aborted = False
+        self._outage_logged = False
+        # The player whose pending updates the schedule has.
+        self._followed = session.player
+        self.schedule.follow(storage.database.pending(self._followed.id))
+
+    @property
+    def stream_reader(self) -> StreamReader | None:
+        """The reader of the open event stream, None if there is none."""
+        return self._stream.reader
+
+    # What is next
+
+    def step(self) -> float | None:
+        """Begin one thing; return the seconds until the next, 0 for at once, None if that depends on a message."""
+        if self._aborted:
+            return None
+        self.follow()  # already done, unless it failed
+        now = self._clock.now()
+        action = self.schedule.next(now)
+        if isinstance(action, Wait):
+            return None if action.until is None else max(0.0, action.until - now)
+        if not self._can_begin(action):
+            return None
+        self._begin(action)
+        return 0.0
+
+    def _can_begin(self, action: Exchange | OpenStream) -> bool:
+        if isinstance(action, OpenStream) and self._session.token is not None:
+            return self._stream.is_free
+        return not self._courier_is_busy
+
+    def _begin(self, action: Exchange | OpenStream) -> None:
+        api, token = self._service.api, self._session.token
+        if isinstance(action, FetchIcon):
+            self._send(action, api.icon(action.achievement_id, action.icon_hash))
+        elif token is None:
+            self._call_token_object(self._session.ask)
+        elif isinstance(action, OpenStream):
+            self._stream.open(api.stream(token, self.schedule.stream_or_poll.last_event_id))
+        elif isinstance(action, FetchList):
+            self._send(action, api.fetch(token, self._session.etag()))
+        else:
+            update = api.update(token, action.achievement_id, action.progress, self._clock.at_us())
+            self._send(action, update)
+
+    def _send(self, action: Exchange, request: Request) -> None:
+        self.schedule.begin_exchange()
+        self._have_done(action, partial(self._service.transport.send, request))
+
+    def _call_token_object(self, choose: Callable[[], TokenCall | None]) -> None:
+        try:
+            call = choose()
+        except NotSignedInError as exc:
+            self._not_signed_in(exc)
+            return
+        if call is not None:
+            self.schedule.begin_token_call(self._clock.now())
+            self._have_done(call, call.call)
+
+    def _have_done(self, purpose: Exchange | TokenCall, call: Callable[[], object]) -> None:
+        self._call_number += 1
+        self._under_way = purpose
+        self._courier_is_busy = True
+        self._service.courier.run(self._call_number, call)
+
+    def _not_signed_in(self, exc: NotSignedInError) -> None:
+        if exc.passes:
+            self.schedule.sign_in_failed(self._clock.now(), random.random())
+        else:
+            self.schedule.block(exc.result)
+
+    # What came of it
+
+    def take(self, returned: Returned) -> None:
+        """Take in what came of the courier's call."""
+        if returned.number != self._call_number or not self._courier_is_busy:
+            return  # of a call that was abandoned
+        purpose, self._under_way = self._under_way, None
+        self._courier_is_busy = False
+        if purpose is None:
+            return  # of an exchange with a token that has been replaced since
+        self.schedule.ended()
+        if isinstance(purpose, TokenCall):
+            self._take_token(purpose, returned)
+        else:
+            self._take_answer(purpose, returned)
+        self.follow()
+
+    def _take_token(self, call: TokenCall, returned: Returned) -> None:
+        try:
+            self._session.take(call, returned.value, returned.error)
+        except NotSignedInError as exc:
+            self._not_signed_in(exc)
+
+    def _take_answer(self, action: Exchange, returned: Returned) -> None:
+        try:
+            self._take(action, _response(returned))
+        except (ApiError, TransportError, WireError) as exc:
+            if not self._aborted:
+                self._take_failure(action, exc)
+            return
+        self.schedule.succeeded(action, self._clock.now())
+        if isinstance(action, FetchIcon):
+            return
+        self._session.accepted()
+        if self.is_online is False:
+            _log.info("the service is reachable again")
+        self.is_online = True
+        if isinstance(action, FetchList):
+            self._session.listed()
+            self._waiting.answer_fetches(Result.OK)
+
+    def _take(self, action: Exchange, response: Response) -> None:
+        limit = ratelimit.read_headers(response.headers)
+        if limit is not None:
+            self.schedule.limited(action, limit, self._clock.now())
+        check(response, self._clock.at_us())
+        if isinstance(action, SendUpdate):
+            after = self._answers.update(action.achievement_id, action.progress, read_update(response))
+            self._settle(action.achievement_id, after, Result.OK)
+            if not after.known:
+                self.schedule.stream_or_poll.poll_now(self._clock.now())  # only the list has its name
+        elif isinstance(action, FetchIcon):
+            path = self._icons.store(action.icon_hash, response.body)
+            for achievement_id in self.schedule.wanted_by(action.icon_hash):
+                if path is not None:
+                    self._news.icon(achievement_id, action.icon_hash, str(path))
+        elif response.status != 304:
+            self._take_list(response)
+        elif self._storage.database.changed_elsewhere():
+            self._news.whole_list()
+
+    def _take_list(self, response: Response) -> None:
+        before = self._session.player
+        taken = self._answers.whole_list(response.body, response.headers.get("etag"), pause)
+        for achievement_id, after in taken.settled.items():
+            self._settle(achievement_id, after, Result.OK)
+        news = taken.news
+        # The first list of a player is not news, except for what was set in this run before its definition was known.
+        # After a change of player nothing in the new list is news.
+        first = not before.fetched or before.id != taken.player.id
+        if first:
+            same = self._storage.players.get(before.id).id == taken.player.id
+            news = [one for one in news if same and one.achievement_id in self._news.unshown]
+        if taken.changed or first or self._storage.database.changed_elsewhere():
+            self._news.whole_list(tuple(news))
+
+    def _settle(self, achievement_id: int, after: State, result: Result) -> None:
+        """Send what one achievement is now; if nothing of it is pending any more, answer the calls that wait."""
+        self._news.change(achievement_id, after)
+        if after.pending is not None:  # another device has not gone as far, or the player went further meanwhile
+            self.schedule.wants(achievement_id, after.pending)
+            return
+        self.schedule.settled(achievement_id)
+        self._waiting.answer_update(achievement_id, result)
+
+    def _take_failure(self, action: Exchange, outcome: Outcome) -> None:
+        verdict, result = self.schedule.failed(action, outcome, self._clock.now(), random.random())
+        is_reached = verdict is not Verdict.RETRY or result is Result.RATE_LIMITED
+        # Only the first outage of a run is a warning, and an icon alone is not worth one.
+        is_news = verdict is not Verdict.RETRY or not (
+            is_reached or self._outage_logged or isinstance(action, FetchIcon)
+        )
+        level = logging.WARNING if is_news else logging.INFO
+        _log.log(level, "%s: %s%s", _describe(action), self._described(outcome), _consequence(action, verdict))
+        if isinstance(action, FetchIcon):
+            return
+        self._outage_logged |= not is_reached
+        self.is_online = is_reached
+        if verdict is Verdict.AUTHENTICATE:
+            self._call_token_object(self._session.renew)
+        elif verdict is Verdict.REFUSED and isinstance(action, SendUpdate):
+            self._settle(action.achievement_id, self._answers.refusal(action.achievement_id, action.progress), result)
+        elif verdict is Verdict.REFUSED and isinstance(action, FetchList):
+            self._waiting.answer_fetches(result)
+
+    def follow(self) -> None:
+        """Continue as the session's player, with what is pending for them and nothing of anybody else's."""
+        session, before = self._session, self._followed
+        self.schedule.uncertain(session.is_uncertain)
+        if _same(session.player, before):
+            return
+        self.schedule.follow(self._storage.database.pending(session.player.id))
+        if self._storage.players.get(before.id).id != session.player.id:
+            # Not the same player recognised late, but a different one: pending updates stay until their owner signs in.
+            self._stream.leave()
+            self.schedule.new_token(self._clock.now())
+            self._waiting.answer_updates(Result.NOT_AUTHENTICATED)
+            self._news.unshown.clear()
+        self._news.whole_list()
+        self._followed = session.player
+
+    # The event stream
+
+    def take_stream(self, message: StreamMessage) -> None:
+        """Take in a message of the stream's reader."""
+        now = self._clock.now()
+        events = self._stream.take(message, self._session.player.user_id, now)
+        if isinstance(message, StreamOpened) and self._stream.is_open:
+            self.is_online = True
+        changes = self._answers.events(events.records) if events.records else {}
+        if events.poll or any(not after.known for _, after in changes.values()):
+            self.schedule.stream_or_poll.poll_now(now)  # what has just become visible has its name in the list only
+        for achievement_id, (before, after) in changes.items():
+            if after.known and after != before:
+                self._settle(achievement_id, after, Result.OK)
+
+    # Another token, and the end
+
+    def sign_in(self, credentials: Credentials) -> None:
+        """Continue with other credentials."""
+        self._session.sign_in(credentials)
+        self._stream.leave()
+        if isinstance(self._under_way, TokenCall):
+            # The old token object may block for ever, so nobody waits for it any more.
+            self._service.courier.abandon()
+            self._courier_is_busy = False
+        self._under_way = None  # an exchange with the old token ends when it ends
+        self.schedule.new_token(self._clock.now())
+        self.follow()
+
+    def abort(self) -> None:
+        """Give up what is under way on the network; the next start does it again. **Thread**: any."""
+        self._aborted = True
+        self._service.transport.close()
+
+    def close(self) -> None:
+        """End everything. **Blocks** for the threads that are ending, a second each at most."""
+        self.abort()
+        self._stream.close()
+        if isinstance(self._under_way, TokenCall):
+            self._service.courier.abandon()
+        self._service.courier.stop()
+
+    def _described(self, outcome: Exception) -> str:
+        return self._session.without_token(self._service.api.describe(outcome))
+
+
+def _response(returned: Returned) -> Response:
+    """Return the answer that a call of the transport has brought. Raises `TransportError`."""
+    if isinstance(returned.value, Response):
+        return returned.value
+    if isinstance(returned.error, TransportError):
+        raise returned.error
+    _log.error("the transport failed; it must return a Response or raise TransportError", exc_info=returned.error)
+    raise TransportError(f"the transport failed: {returned.error!r:.200}")
+
+
+def _same(a: Player, b: Player) -> bool:
+    return (a.id, a.user_id) == (b.id, b.user_id)
+
+
+def _describe(action: Exchange) -> str:
+    if isinstance(action, SendUpdate):
+        return f"sending {action.progress.percent} % for achievement {action.achievement_id}"
+    return "fetching the list" if isinstance(action, FetchList) else "fetching an icon"
+
+
+def _consequence(action: Exchange, verdict: Verdict) -> str:
+    if isinstance(action, SendUpdate):
+        return f"; {verdict.value}"
+    return "; it will be fetched again later" if verdict is Verdict.RETRY else ""
