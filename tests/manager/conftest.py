@@ -20,7 +20,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start_local(tmp_path: Path) -> Iterator[Start]:
     managers: list[AchievementManager] = []
 
     def start(**more: Any) -> Game:
@@ -35,8 +35,23 @@ def start(tmp_path: Path) -> Iterator[Start]:
         manager.close()
 
 
+@pytest.fixture(params=["local", "service"])
+def start(request: pytest.FixtureRequest, tmp_path: Path) -> Start:
+    """Starts games on one machine, without a service and with one."""
+    if request.param == "local":
+        start: Start = request.getfixturevalue("start_local")
+        return start
+    world: World = request.getfixturevalue("world")
+
+    def start_online(**more: Any) -> Game:
+        return world.start(**{"achievements": write_catalogue(tmp_path)} | more)
+
+    return start_online
+
+
 @pytest.fixture
 def game(start: Start) -> Game:
+    """A game without a service, and one with a service."""
     return start()
 
 

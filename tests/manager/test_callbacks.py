@@ -10,9 +10,10 @@ from collections.abc import Callable
 import pytest
 
 from discord_achievements import Result, UserAchievement
-from tests.support.managers import OK, SECRET, UNKNOWN, WALK, WIN, Boom, Game
+from tests.support.managers import OK, SECRET, UNKNOWN, WALK, WIN, Boom, Game, without_a_service
 
 
+@without_a_service
 def test_callbacks_fire_once_each_in_call_order(game: Game) -> None:
     lots = random.Random(1)
     fired: list[int] = []

@@ -26,6 +26,7 @@ from tests.support.managers import (
     Game,
     Start,
     result_of,
+    without_a_service,
     write_catalogue,
 )
 from tests.support.service_games import World, listing, scripted, superset
@@ -36,6 +37,7 @@ TRANSLATED = PLAIN | {
 }
 
 
+@without_a_service
 @pytest.mark.parametrize(
     ("locale", "name", "description"),
     [
@@ -73,6 +75,7 @@ def test_a_locale_of_any_language_is_fine(start: Start, locale: str, caplog: pyt
 DAMAGED = ['{"de": "Ge', "[1, 2]", '"de"', "[" * 100_000, '{"de": 5}', b"\xff\xfe{", 5]
 
 
+@without_a_service
 @pytest.mark.parametrize("damaged", DAMAGED, ids=lambda damaged: repr(damaged)[:12])
 def test_damaged_localizations_leave_the_text_that_everybody_gets(
     start: Start, tmp_path: Path, damaged: object
@@ -91,6 +94,7 @@ def test_damaged_localizations_leave_the_text_that_everybody_gets(
     assert again.manager.get_achievement(WALK).name == "Gehe"  # mended by the next start
 
 
+@without_a_service
 def test_the_locale_comes_from_the_environment_where_the_game_says_none(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +117,7 @@ def test_a_definition_that_is_not_there_is_not_found(game: Game, achievement_id:
     assert result_of(lambda: game.manager.get_achievement(achievement_id)) is Result.NOT_FOUND
 
 
+@without_a_service
 def test_a_changed_catalogue_counts_from_the_next_start_on(start: Start, tmp_path: Path) -> None:
     start().manager.close()
     again = start(achievements=write_catalogue(tmp_path / "2", [PLAIN | {"name": "March", "secure": True}]))
@@ -143,6 +148,7 @@ def test_the_answer_to_an_update_may_bring_another_name(world: World) -> None:
     assert game.manager.get_achievement(WALK).name == "Stroll"
 
 
+@without_a_service
 def test_the_language_can_be_changed_while_the_game_runs(start: Start, tmp_path: Path) -> None:
     german = {"de": "Gehe"}
     game = start(achievements=write_catalogue(tmp_path, [PLAIN | {"name_localizations": german}]), locale="en-US")

@@ -8,7 +8,19 @@ from typing import Any
 import pytest
 
 from discord_achievements import Result, ResultError, UserAchievement
-from tests.support.managers import OK, SECRET, SECURE, UNKNOWN, WALK, WIN, Game, Start, result_of, write_catalogue
+from tests.support.managers import (
+    OK,
+    SECRET,
+    SECURE,
+    UNKNOWN,
+    WALK,
+    WIN,
+    Game,
+    Start,
+    result_of,
+    without_a_service,
+    write_catalogue,
+)
 
 
 def test_before_a_fetch_there_is_no_list(game: Game) -> None:
@@ -29,6 +41,7 @@ def test_the_list_comes_inside_run_callbacks_only(game: Game) -> None:
     assert len(game.percents) == 3
 
 
+@without_a_service
 def test_the_list_has_what_the_player_may_see_by_ascending_id(game: Game) -> None:
     assert game.fetch() is OK
     listed = [game.manager.get_user_achievement_at(index) for index in range(3)]
@@ -49,6 +62,7 @@ def test_an_id_that_is_not_listed_is_not_found(game: Game, achievement_id: Any) 
     assert result_of(lambda: game.manager.get_user_achievement(achievement_id)) is Result.NOT_FOUND
 
 
+@without_a_service
 def test_an_empty_catalogue_gives_an_empty_list(start: Start, tmp_path: Path) -> None:
     game = start(achievements=write_catalogue(tmp_path, []))
     assert game.fetch() is OK

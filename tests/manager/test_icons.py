@@ -19,11 +19,13 @@ from tests.support.managers import (
     WIN_ENTRY,
     Game,
     Start,
+    without_a_service,
     write_catalogue,
 )
 from tests.support.service_games import World
 
 
+@without_a_service
 def test_an_icon_of_the_catalogue_is_a_file_beside_it(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -45,6 +47,7 @@ def test_an_icon_of_the_catalogue_is_a_file_beside_it(
         assert game.manager.get_icon(achievement_id) is None
 
 
+@without_a_service
 @pytest.mark.parametrize("mode", [{}, {"base_url": "https://achievements.invalid/api/v10", "token": "t"}])
 def test_every_icon_that_is_none_is_told_at_the_start(start: Start, tmp_path: Path, mode: dict[str, Any]) -> None:
     (tmp_path / "win.png").write_bytes(b"GIF89a")
@@ -63,6 +66,7 @@ def test_every_icon_that_is_none_is_told_at_the_start(start: Start, tmp_path: Pa
     assert "folder.png, cannot be read" in folder
 
 
+@without_a_service
 def test_an_icon_that_has_gone_since_is_told_in_the_log(
     start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

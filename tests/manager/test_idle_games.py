@@ -19,6 +19,7 @@ from tests.support.managers import (
     WIN,
     Game,
     Start,
+    without_a_service,
     write_catalogue,
 )
 from tests.support.waiting import until
@@ -88,6 +89,7 @@ def test_a_game_that_has_nothing_to_be_told_is_not_warned(start: Start, warnings
     assert warnings.count == 0
 
 
+@without_a_service
 def test_a_game_that_has_only_just_started_is_not_warned(start: Start, warnings: Warnings, tmp_path: Path) -> None:
     clock = ManualClock()
     (tmp_path / "walk.png").write_bytes(PNG)

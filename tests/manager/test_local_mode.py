@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from discord_achievements import AchievementManager, ConfigurationError
-from tests.support.managers import APPLICATION_ID, SECURE, WALK, WIN, Game, write_catalogue
+from tests.support.managers import APPLICATION_ID, SECURE, WALK, WIN, Game, without_a_service, write_catalogue
 from tests.support.service_games import ANN, BOB, World
 
 
+@without_a_service
 def test_there_is_no_service_to_wait_for(game: Game) -> None:
     manager = game.manager
     assert (manager.pending_count, manager.is_online, manager.storage_error) == (0, None, None)
@@ -21,6 +22,7 @@ def test_there_is_no_service_to_wait_for(game: Game) -> None:
     assert not manager.get_user_achievement(WALK).synced
 
 
+@without_a_service
 def test_a_token_has_no_use(game: Game) -> None:
     with pytest.raises(ConfigurationError, match="local mode"):
         game.manager.set_token("hunter2")

@@ -11,7 +11,7 @@ import pytest
 
 from discord_achievements import AchievementManager, CatalogueError, ConfigurationError, DiscordAchievementsError
 from discord_achievements.testing import ManualClock, ScriptedTransport
-from tests.support.managers import APPLICATION_ID, OK, WALK, Game, write_catalogue
+from tests.support.managers import APPLICATION_ID, OK, WALK, Game, without_a_service, write_catalogue
 from tests.support.service_games import BASE_URL, World, bring_back, construct
 
 
@@ -153,6 +153,7 @@ def test_a_manager_shows_how_much_it_has(world: World) -> None:
     game.until(lambda: "0 pending, 3 listed" in repr(game.manager))
 
 
+@without_a_service
 def test_a_manager_shows_what_it_is(game: Game) -> None:
     assert str(APPLICATION_ID) in repr(game.manager)
     assert "local" in repr(game.manager)

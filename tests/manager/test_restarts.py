@@ -17,6 +17,7 @@ from tests.support.managers import (
     WIN_ENTRY,
     Start,
     run_python,
+    without_a_service,
     write_catalogue,
 )
 
@@ -59,6 +60,7 @@ def test_what_is_set_survives_a_process_that_dies_right_after(tmp_path: Path, st
     assert game.percents == {WALK: 100, WIN: 100, SECRET: 100, SECURE: 0}
 
 
+@without_a_service
 def test_an_achievement_that_leaves_the_catalogue_keeps_its_progress(start: Start, tmp_path: Path) -> None:
     game = start()
     game.set(WALK, 40)
@@ -76,6 +78,7 @@ def test_an_achievement_that_leaves_the_catalogue_keeps_its_progress(start: Star
     assert again.percents == {WALK: 40, WIN: 100}
 
 
+@without_a_service
 def test_an_achievement_that_becomes_secret_is_hidden_while_it_is_locked(start: Start, tmp_path: Path) -> None:
     game = start()
     game.set(WALK, 40)

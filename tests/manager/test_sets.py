@@ -6,7 +6,7 @@ import pytest
 
 from discord_achievements import UserAchievement
 from discord_achievements.testing import ManualClock
-from tests.support.managers import OK, SECURE, WALK, WIN, Game, Start
+from tests.support.managers import OK, SECURE, WALK, WIN, Game, Start, without_a_service
 
 
 def test_a_set_is_shown_and_told_by_the_next_run_callbacks(game: Game) -> None:
@@ -16,8 +16,8 @@ def test_a_set_is_shown_and_told_by_the_next_run_callbacks(game: Game) -> None:
     assert game.events == []
     game.manager.run_callbacks()
     assert game.percent(WALK) == 25
-    assert game.events == [UserAchievement(0, WALK, 25, "")]
-    assert not game.events[0].unlocked
+    assert game.told == [(WALK, 25)]
+    assert (game.events[0].unlocked, game.events[0].unlocked_at) == (False, "")
     assert game.percents == {WALK: 25, WIN: 0, SECURE: 0}
 
 
@@ -27,6 +27,7 @@ def test_an_event_comes_without_a_fetch(game: Game) -> None:
     assert game.manager.count_user_achievements() == 0
 
 
+@without_a_service
 def test_the_unlock_has_a_time(start: Start) -> None:
     game = start(clock=ManualClock())
     game.set(WIN, 100)
@@ -38,7 +39,10 @@ def test_the_unlock_has_a_time(start: Start) -> None:
 def test_a_lower_or_equal_value_is_ok_and_no_news(game: Game, percent: int) -> None:
     game.fetch()
     game.set(WALK, 25)
-    assert game.set(WALK, percent) is OK
+    game.manager.set_user_achievement(WALK, percent, game.results.append)
+    assert game.manager.pending_count == 0
+    game.until(lambda: len(game.results) == 3)
+    assert game.results[-1] is OK
     assert game.percent(WALK) == 25
     assert game.told == [(WALK, 25)]
 
@@ -58,6 +62,8 @@ def test_the_first_unlock_time_stays(start: Start) -> None:
     game.fetch()
     game.set(WIN, 100)
     first = game.manager.get_user_achievement(WIN).unlocked_at
+    assert first == "2023-05-02T12:00:00.000000+00:00"
+    assert game.events[0].unlocked_at == first
     for seconds in (60, -3600):
         clock.jump_wall_clock(seconds)
         assert game.set(WIN, 100) is OK

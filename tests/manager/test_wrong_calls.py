@@ -22,11 +22,13 @@ from tests.support.managers import (
     Game,
     Start,
     run_python,
+    without_a_service,
     write_catalogue,
 )
 from tests.support.service_games import World
 
 
+@without_a_service
 @pytest.mark.parametrize(
     ("achievement_id", "percent", "told"),
     [
@@ -51,6 +53,7 @@ def test_a_wrong_set_is_told_to_the_log_once(
     assert [part for part in told if part not in record.getMessage()] == []
 
 
+@without_a_service
 def test_each_mistake_is_told_to_the_log_but_not_without_end(game: Game, caplog: pytest.LogCaptureFixture) -> None:
     percents: list[Any] = [50.5, 150, -1]
     for percent in percents:
@@ -82,6 +85,7 @@ def test_what_is_wrong_is_seen_without_setting_up_logging(tmp_path: Path) -> Non
     assert "set_user_achievement(999)" in ended.stderr
 
 
+@without_a_service
 def test_a_key_in_the_place_of_an_id_is_told(start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     game = start(achievements=write_catalogue(tmp_path, [PLAIN | {"key": "walk"}]))
     game.fetch()
@@ -145,12 +149,17 @@ def test_an_unknown_achievement_is_not_found(game: Game) -> None:
     game.fetch()
     assert game.set(UNKNOWN, 100) is Result.NOT_FOUND
     assert game.events == []
-    assert UNKNOWN not in game.percents
+    assert game.percents == {WALK: 0, WIN: 0, SECURE: 0}
+    assert game.manager.pending_count == 0
 
 
 def test_a_secure_achievement_is_for_the_games_server_only(game: Game) -> None:
     game.fetch()
-    assert game.set(SECURE, 100) is Result.UNAUTHORIZED_FOR_ACHIEVEMENT
+    game.manager.set_user_achievement(SECURE, 100, game.results.append)
+    game.manager.run_callbacks()
+    assert game.percent(SECURE) == 0  # not even for a moment
+    game.until(lambda: len(game.results) == 2)
+    assert game.results[-1] is Result.UNAUTHORIZED_FOR_ACHIEVEMENT
     assert game.percent(SECURE) == 0
     assert game.events == []
 

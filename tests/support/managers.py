@@ -28,6 +28,8 @@ WIN_ENTRY: dict[str, Any] = {"id": WIN, "name": "Win the Game", "description": "
 SECRET_ENTRY: dict[str, Any] = {"id": SECRET, "name": "Psst", "description": "You found it.", "secret": True}
 SECURE_ENTRY: dict[str, Any] = {"id": SECURE, "name": "Champion", "description": "Win a season.", "secure": True}
 ENTRIES = (SECURE_ENTRY, SECRET_ENTRY, WIN_ENTRY, PLAIN)
+# Tests that use `start` or `game` run in both modes, except those with this mark.
+without_a_service = pytest.mark.parametrize("start", ["local"], indirect=True)
 
 
 def write_catalogue(folder: Path, entries: Iterable[dict[str, Any]] = ENTRIES, **top: Any) -> Path:
