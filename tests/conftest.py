@@ -25,7 +25,7 @@ def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server of this test run's own."""
     # Not in pytest's folder: as root, PostgreSQL runs as another user, who may not enter that.
     with tempfile.TemporaryDirectory(prefix="postgres", ignore_cleanup_errors=True) as folder:
-        server = Postgres(Path(folder))
+        server = Postgres(Path(folder), durable=False)
         yield server
         server.stop()
 
@@ -57,8 +57,17 @@ def make_nginx(tmp_path: Path) -> Iterator[Callable[[str, int], Nginx]]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def make_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
-    """Make a new empty database of either kind, and return its URL."""
+    """Make a new database of either kind, and return its URL."""
     if request.param == "postgresql":
         server: Postgres = request.getfixturevalue("postgres")
         return server.new_database
+    return lambda: f"sqlite:///{tmp_path_factory.mktemp('sqlite').as_posix()}/service.sqlite3"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def make_empty_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
+    """Make a new database of either kind, without tables, and return its URL."""
+    if request.param == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        return server.empty_database
     return lambda: f"sqlite:///{tmp_path_factory.mktemp('sqlite').as_posix()}/service.sqlite3"

@@ -49,8 +49,8 @@ def schema_of(engine: Engine) -> dict[str, object]:
     }
 
 
-def test_what_migrations_make_is_what_the_code_expects(make_database: Callable[[], str]) -> None:
-    migrated, fresh = engine_of(make_database()), engine_of(make_database())
+def test_what_migrations_make_is_what_the_code_expects(make_empty_database: Callable[[], str]) -> None:
+    migrated, fresh = engine_of(make_empty_database()), engine_of(make_empty_database())
     try:
         migrate(migrated)
         metadata.create_all(fresh)
@@ -62,8 +62,8 @@ def test_what_migrations_make_is_what_the_code_expects(make_database: Callable[[
         fresh.dispose()
 
 
-def test_data_of_the_first_schema_survives(make_database: Callable[[], str]) -> None:
-    database = make_database()
+def test_data_of_the_first_schema_survives(make_empty_database: Callable[[], str]) -> None:
+    database = make_empty_database()
     engine = engine_of(database)
     migrate(engine, "0001")
     with engine.begin() as connection:
@@ -111,7 +111,7 @@ def test_a_start_waits_while_another_holds_the_new_file(tmp_path: Path) -> None:
 
 def test_a_start_waits_for_the_migration_of_another_as_long_as_it_takes(postgres: Postgres) -> None:
     bounds = Bounds(answer_s=0.2, statement_s=0.2, lock_s=0.2)
-    database = postgres.new_database()
+    database = postgres.empty_database()
     with psycopg.connect(database) as other, ThreadPoolExecutor(1) as thread:
         other.execute("SELECT pg_advisory_xact_lock(%s)", (migrate_module._LOCK,))
         opening = thread.submit(PostgresStore, database, bounds=bounds)
@@ -121,8 +121,8 @@ def test_a_start_waits_for_the_migration_of_another_as_long_as_it_takes(postgres
             assert store.applications() == []
 
 
-def test_processes_that_start_at_once_migrate_once(make_database: Callable[[], str]) -> None:
-    database = make_database()
+def test_processes_that_start_at_once_migrate_once(make_empty_database: Callable[[], str]) -> None:
+    database = make_empty_database()
     failures: list[Exception] = []
 
     def start() -> None:

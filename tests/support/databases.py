@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import psycopg
 
+from discord_achievements.server.web.app import open_store
 from tests.support.waiting import until
 
 with warnings.catch_warnings():
@@ -27,19 +28,40 @@ _SILENT_S = 30.0
 
 
 class Postgres:
-    """A PostgreSQL server with its data in `folder`."""
+    """A PostgreSQL server with its data in `folder`.
 
-    def __init__(self, folder: Path) -> None:
+    Unless it is `durable`, it leaves writing to the operating system: no process that dies loses anything by that.
+    """
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self._server = get_server(folder, cleanup_mode="stop")
         self._numbers = itertools.count(1)
+        self._template = ""
         self.url: str = self._server.get_uri()
+        if not durable:
+            self._execute("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
 
     def new_database(self) -> str:
-        """Make an empty database and return its URL."""
+        """Make a database with the service's tables and return its URL."""
+        if not self._template:
+            url = self.empty_database()
+            open_store(url).close()
+            self._template = _name_of(url)
+        return self._create(self._template)
+
+    def empty_database(self) -> str:
+        """Make a database without tables and return its URL."""
+        return self._create("template1")
+
+    def _create(self, template: str) -> str:
         name = f"test_{next(self._numbers)}"
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         return urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
+
+    def _execute(self, *statements: str) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
 
     def line(self) -> Line:
         """Make a line to it."""
@@ -59,6 +81,10 @@ class Postgres:
 
     def stop(self) -> None:
         self._server.cleanup()
+
+
+def _name_of(url: str) -> str:
+    return urlsplit(url).path.removeprefix("/")
 
 
 def by_line(url: str, line: Line) -> str:
