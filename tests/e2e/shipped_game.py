@@ -26,7 +26,7 @@ FPS = 60
 LONGEST_RUN_S = 60.0
 
 
-class Game:
+class ShippedGame:
     """Shows the list, wins if it is to, and ends when the answers, the toast and the icon are there."""
 
     def __init__(self, data_dir: Path, *, wins: bool) -> None:
@@ -107,7 +107,7 @@ def main() -> None:
     warnings.warn("a warning", stacklevel=1)
     logging.getLogger("discord_achievements").warning("a message")
     pygame.init()
-    game = Game(options.data_dir, wins=options.win)
+    game = ShippedGame(options.data_dir, wins=options.win)
     game.run()
     report = game.report()
     game.manager.close()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.support.databases import Nginx, Postgres, RedisServer, free_port
-from tests.support.playing import Game
+from tests.support.playing import GameProcess
 from tests.support.running import (
     APP,
     PLAYER,
@@ -38,9 +38,9 @@ class Front(NamedTuple):
     services: list[RunningService]
     bot: Client
     player: Client
-    device: Callable[[str], Game]
+    device: Callable[[str], GameProcess]
 
-    def two_games(self) -> tuple[Game, Game]:
+    def two_games(self) -> tuple[GameProcess, GameProcess]:
         """Return two games of one player, whose streams are on one process each."""
         one = self.device("one")
         until(lambda: sum(self.streams()) == 1, "a stream is up")
@@ -56,7 +56,7 @@ class Front(NamedTuple):
         return [service.open_streams for service in self.services]
 
 
-def until_told(game: Game, achievement: int, percent: int) -> None:
+def until_told(game: GameProcess, achievement: int, percent: int) -> None:
     """Wait until this is the last that the game has heard of an achievement."""
     until(lambda: game.percents(achievement)[-1:] == [percent], f"an event of {percent} % comes")
 
@@ -103,8 +103,8 @@ def front(
             for authorization in (f"Bot {tokens.bot}", f"Bearer {tokens.player}")
         )
 
-        def device(name: str) -> Game:
-            game = Game(f"{host}/api/v10", tokens.player, tmp_path / name, CERTIFICATE)
+        def device(name: str) -> GameProcess:
+            game = GameProcess(f"{host}/api/v10", tokens.player, tmp_path / name, CERTIFICATE)
             stack.callback(game.close)
             return game
 

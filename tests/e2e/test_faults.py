@@ -49,7 +49,7 @@ UNTIL_ASKED = {Fault.UNAUTHORIZED, Fault.WRONG_VERSION, Fault.GONE}  # these do 
 SLOW = {Fault.STALL, Fault.DRIP}
 
 
-class Game:
+class FastGame:
     """A game with one manager, and what its callbacks have been told."""
 
     def __init__(self, server: FaultServer, clock: ManualClock, folder: Path, *, timeout_s: float = 10.0) -> None:
@@ -139,7 +139,7 @@ def test_an_update_is_kept_and_delivered_after_recovery(
     fault: Fault, server: FaultServer, clock: ManualClock, tmp_path: Path
 ) -> None:
     server.fail(Fault.REFUSE_STREAM, times=None)  # else it may tell first that the service has done it
-    game = Game(server, clock, tmp_path, timeout_s=timeout_s(fault))
+    game = FastGame(server, clock, tmp_path, timeout_s=timeout_s(fault))
     with game.manager as manager:
         assert game.fetch() is Result.OK
         server.fail(fault, times=None)
@@ -162,14 +162,14 @@ def test_an_update_is_kept_and_delivered_after_recovery(
 def test_an_update_is_kept_for_the_next_start(
     fault: Fault, server: FaultServer, clock: ManualClock, tmp_path: Path
 ) -> None:
-    game = Game(server, clock, tmp_path, timeout_s=timeout_s(fault))
+    game = FastGame(server, clock, tmp_path, timeout_s=timeout_s(fault))
     with game.manager:
         server.fail(fault, times=None)
         unlocked_at_us = clock.at_us()
         assert game.set(100) is KEPT_WITH[fault]
     server.heal()
     clock.advance(3600)
-    later = Game(server, clock, tmp_path)
+    later = FastGame(server, clock, tmp_path)
     with later.manager as manager:
         later.until(lambda: told(server.service) == 100 and not manager.pending_count)
     unlocked = server.service.progress(USER)[WIN].unlocked_at_us
@@ -181,7 +181,7 @@ def test_an_update_is_kept_for_the_next_start(
 def test_a_refused_update_is_dropped_and_the_list_reverts(
     fault: Fault, server: FaultServer, clock: ManualClock, tmp_path: Path
 ) -> None:
-    game = Game(server, clock, tmp_path)
+    game = FastGame(server, clock, tmp_path)
     with game.manager as manager:
         assert game.fetch() is Result.OK
         assert game.set(20) is Result.OK
@@ -202,12 +202,12 @@ def test_a_refused_update_is_dropped_and_the_list_reverts(
 def test_a_fetch_that_fails_says_so_and_the_list_is_the_last_known(
     fault: Fault, server: FaultServer, clock: ManualClock, tmp_path: Path
 ) -> None:
-    with Game(server, clock, tmp_path).manager as manager:
+    with FastGame(server, clock, tmp_path).manager as manager:
         results: list[Result] = []
         manager.fetch_user_achievements(results.append)
         manager.set_user_achievement(WIN, 30)
         run_until(manager, lambda: results and not manager.pending_count)
-    game = Game(server, clock, tmp_path, timeout_s=timeout_s(fault))
+    game = FastGame(server, clock, tmp_path, timeout_s=timeout_s(fault))
     with game.manager as manager:
         server.fail(fault, times=None)
         assert game.fetch() is (KEPT_WITH | DROPPED_WITH)[fault]
@@ -222,7 +222,7 @@ def test_without_a_stream_changes_are_learnt_of_all_the_same(
     fault: Fault, server: FaultServer, clock: ManualClock, tmp_path: Path
 ) -> None:
     server.fail(fault, times=None)
-    game = Game(server, clock, tmp_path)
+    game = FastGame(server, clock, tmp_path)
     with game.manager as manager:
         assert game.fetch() is Result.OK
         seen: list[int] = []
@@ -246,7 +246,7 @@ def test_close_does_not_wait_for_a_service_that_does_not_answer(
 ) -> None:
     with FaultServer(service, drip_s=0.2) as server:
         server.fail(fault, times=None)
-        game = Game(server, clock, tmp_path, timeout_s=60.0)
+        game = FastGame(server, clock, tmp_path, timeout_s=60.0)
         game.manager.set_user_achievement(WIN, 100, game.results.append)
         run_until(game.manager, lambda: server.requests)
         start = time.monotonic()
@@ -257,7 +257,7 @@ def test_close_does_not_wait_for_a_service_that_does_not_answer(
         game.manager.run_callbacks()
         assert game.results == [Result.TRANSACTION_ABORTED]
         server.heal()
-        later = Game(server, clock, tmp_path)
+        later = FastGame(server, clock, tmp_path)
         with later.manager as manager:
             later.until(lambda: not manager.pending_count and told(service) == 100)
 
@@ -265,7 +265,7 @@ def test_close_does_not_wait_for_a_service_that_does_not_answer(
 def test_an_update_that_the_service_chokes_on_does_not_starve_the_others(
     clock: ManualClock, service: FakeService, server: FaultServer, tmp_path: Path
 ) -> None:
-    game = Game(server, clock, tmp_path)
+    game = FastGame(server, clock, tmp_path)
     with game.manager as manager:
         assert game.fetch() is Result.OK
         server.fail(Fault.INTERNAL_ERROR, times=2, method="PUT")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.playing import Game
+from tests.support.playing import GameProcess
 from tests.support.running import (
     PLAYER,
     SECRET,
@@ -26,31 +26,31 @@ from tests.support.running import (
 )
 
 
-class World(NamedTuple):
+class ServiceAndDevices(NamedTuple):
     service: RunningService
     tokens: Tokens
     bot: Client
-    device: Callable[[str], Game]
+    device: Callable[[str], GameProcess]
 
 
 @pytest.fixture
-def world(make_database: Callable[[], str], tmp_path: Path) -> Iterator[World]:
+def world(make_database: Callable[[], str], tmp_path: Path) -> Iterator[ServiceAndDevices]:
     database = make_database()
     tokens = prepare(database)
     with ExitStack() as stack:
         service = stack.enter_context(running(database))
         bot = stack.enter_context(Client(service.host, f"Bot {tokens.bot}"))
 
-        def device(name: str) -> Game:
-            game = Game(service.url, tokens.player, tmp_path / name)
+        def device(name: str) -> GameProcess:
+            game = GameProcess(service.url, tokens.player, tmp_path / name)
             stack.callback(game.close)
             return game
 
-        yield World(service, tokens, bot, device)
+        yield ServiceAndDevices(service, tokens, bot, device)
     assert service.log == []
 
 
-def test_a_players_day(world: World) -> None:
+def test_a_players_day(world: ServiceAndDevices) -> None:
     """Progress, unlock, a secret, a secure one that the game's server grants; on two devices of one player."""
     one, two = world.device("one"), world.device("two")
     assert list(one.fetched()) == [WIN, SECURE]
@@ -87,7 +87,7 @@ def test_a_players_day(world: World) -> None:
     assert one.hears("name") == "Find the Sekret"
 
 
-def test_what_was_done_while_the_service_was_away_is_delivered(world: World) -> None:
+def test_what_was_done_while_the_service_was_away_is_delivered(world: ServiceAndDevices) -> None:
     game = world.device("one")
     game.fetched()
     port, database = world.service.port, world.service.database

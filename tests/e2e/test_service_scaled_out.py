@@ -13,7 +13,7 @@ import requests
 
 from tests.e2e.doomed_service import FATAL_PERCENT
 from tests.support.databases import Postgres, RedisServer
-from tests.support.playing import Game
+from tests.support.playing import GameProcess
 from tests.support.running import (
     PLAYER,
     SECURE,
@@ -157,7 +157,7 @@ def test_an_event_that_died_with_its_process_does_not_go_unnoticed(
         other = stack.enter_context(running(service.database, stream_resync_s="1"))
         games = []
         for name, url in (("one", service.url), ("two", other.url)):
-            games.append(Game(url, tokens.player, tmp_path / name))
+            games.append(GameProcess(url, tokens.player, tmp_path / name))
             stack.callback(games[-1].close)
         one, two = games
         for game in games:

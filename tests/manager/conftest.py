@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from discord_achievements import AchievementManager
-from tests.support.managers import APPLICATION_ID, Game, Start, write_catalogue
-from tests.support.service_games import World
+from tests.support.managers import APPLICATION_ID, GameLoop, Start, write_catalogue
+from tests.support.service_games import ServiceAndGames
 
 
 @pytest.fixture(autouse=True)
@@ -23,12 +23,12 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def start_local(tmp_path: Path) -> Iterator[Start]:
     managers: list[AchievementManager] = []
 
-    def start(**more: Any) -> Game:
+    def start(**more: Any) -> GameLoop:
         options: dict[str, Any] = {"data_dir": tmp_path / "data"} | more
         if "achievements" not in options:
             options["achievements"] = write_catalogue(tmp_path)
         managers.append(AchievementManager(APPLICATION_ID, **options))
-        return Game(managers[-1])
+        return GameLoop(managers[-1])
 
     yield start
     for manager in managers:
@@ -41,22 +41,22 @@ def start(request: pytest.FixtureRequest, tmp_path: Path) -> Start:
     if request.param == "local":
         start: Start = request.getfixturevalue("start_local")
         return start
-    world: World = request.getfixturevalue("world")
+    world: ServiceAndGames = request.getfixturevalue("world")
 
-    def start_online(**more: Any) -> Game:
+    def start_online(**more: Any) -> GameLoop:
         return world.start(**{"achievements": write_catalogue(tmp_path)} | more)
 
     return start_online
 
 
 @pytest.fixture
-def game(start: Start) -> Game:
+def game(start: Start) -> GameLoop:
     """A game without a service, and one with a service."""
     return start()
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path)
+def world(tmp_path: Path) -> Iterator[ServiceAndGames]:
+    world = ServiceAndGames(tmp_path)
     yield world
     world.close()

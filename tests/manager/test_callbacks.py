@@ -10,11 +10,11 @@ from collections.abc import Callable
 import pytest
 
 from discord_achievements import Result, UserAchievement
-from tests.support.managers import OK, SECRET, UNKNOWN, WALK, WIN, Boom, Game, without_a_service
+from tests.support.managers import OK, SECRET, UNKNOWN, WALK, WIN, Boom, GameLoop, without_a_service
 
 
 @without_a_service
-def test_callbacks_fire_once_each_in_call_order(game: Game) -> None:
+def test_callbacks_fire_once_each_in_call_order(game: GameLoop) -> None:
     lots = random.Random(1)
     fired: list[int] = []
     results: list[Result] = []
@@ -39,7 +39,7 @@ def test_callbacks_fire_once_each_in_call_order(game: Game) -> None:
     assert set(results) == {OK}
 
 
-def test_a_callback_comes_inside_run_callbacks_only(game: Game) -> None:
+def test_a_callback_comes_inside_run_callbacks_only(game: GameLoop) -> None:
     game.manager.set_user_achievement(UNKNOWN, 1, game.results.append)
     game.manager.set_user_achievement(WALK, 101, game.results.append)
     game.manager.set_user_achievement(WALK, 10, game.results.append)
@@ -49,7 +49,7 @@ def test_a_callback_comes_inside_run_callbacks_only(game: Game) -> None:
     assert sorted(game.results) == [OK, Result.INVALID_PAYLOAD, Result.NOT_FOUND]
 
 
-def test_everything_happens_on_the_thread_of_the_game(game: Game) -> None:
+def test_everything_happens_on_the_thread_of_the_game(game: GameLoop) -> None:
     threads: set[int] = set()
     game.manager.on_user_achievement_update.connect(lambda _: threads.add(threading.get_ident()))
     game.manager.set_user_achievement(WALK, 10, lambda _: threads.add(threading.get_ident()))
@@ -57,13 +57,13 @@ def test_everything_happens_on_the_thread_of_the_game(game: Game) -> None:
     assert threads == {threading.get_ident()}
 
 
-def settle(game: Game) -> None:
+def settle(game: GameLoop) -> None:
     """Have everything that was asked for lie ready for the next frame."""
     game.manager.run_callbacks()
     assert game.manager.flush()
 
 
-def test_only_what_was_there_at_the_start_is_delivered(game: Game) -> None:
+def test_only_what_was_there_at_the_start_is_delivered(game: GameLoop) -> None:
     def again(achievement: UserAchievement) -> None:
         game.manager.set_user_achievement(WALK, achievement.percent_complete + 1)
 
@@ -75,7 +75,7 @@ def test_only_what_was_there_at_the_start_is_delivered(game: Game) -> None:
         assert game.percent(WALK) == percent
 
 
-def test_with_no_budget_left_it_goes_on_in_the_next_frame(game: Game) -> None:
+def test_with_no_budget_left_it_goes_on_in_the_next_frame(game: GameLoop) -> None:
     settle(game)
     for percent in range(1, 11):
         game.manager.set_user_achievement(WALK, percent)
@@ -89,7 +89,7 @@ def test_with_no_budget_left_it_goes_on_in_the_next_frame(game: Game) -> None:
     assert [percent for _, percent in game.told] == list(range(1, 11))
 
 
-def test_a_budget_ends_when_the_time_is_used(game: Game) -> None:
+def test_a_budget_ends_when_the_time_is_used(game: GameLoop) -> None:
     def slow(_: UserAchievement) -> None:
         until = time.perf_counter() + 0.002
         while time.perf_counter() < until:
@@ -105,7 +105,7 @@ def test_a_budget_ends_when_the_time_is_used(game: Game) -> None:
     assert len(game.events) == 50
 
 
-def test_with_enough_budget_everything_is_delivered(game: Game) -> None:
+def test_with_enough_budget_everything_is_delivered(game: GameLoop) -> None:
     settle(game)
     for percent in range(1, 11):
         game.manager.set_user_achievement(WALK, percent)
@@ -113,7 +113,7 @@ def test_with_enough_budget_everything_is_delivered(game: Game) -> None:
     assert len(game.events) == 10
 
 
-def test_a_wrong_budget_does_no_lasting_harm(game: Game) -> None:
+def test_a_wrong_budget_does_no_lasting_harm(game: GameLoop) -> None:
     game.manager.set_user_achievement(WALK, 10)
     with pytest.raises(TypeError):
         game.manager.run_callbacks("a while")  # type: ignore[arg-type]
@@ -121,7 +121,7 @@ def test_a_wrong_budget_does_no_lasting_harm(game: Game) -> None:
     assert game.told == [(WALK, 10)]
 
 
-def test_run_callbacks_inside_a_callback_returns_at_once(game: Game) -> None:
+def test_run_callbacks_inside_a_callback_returns_at_once(game: GameLoop) -> None:
     depth = deepest = 0
 
     def nested(_: object) -> None:
@@ -141,7 +141,7 @@ def test_run_callbacks_inside_a_callback_returns_at_once(game: Game) -> None:
 
 @pytest.mark.parametrize("error", [Boom, KeyboardInterrupt, SystemExit])
 def test_an_exception_comes_through_and_the_rest_comes_in_the_next_frame(
-    game: Game, error: type[BaseException]
+    game: GameLoop, error: type[BaseException]
 ) -> None:
     calls: list[int] = []
 
@@ -162,7 +162,7 @@ def test_an_exception_comes_through_and_the_rest_comes_in_the_next_frame(
     assert [percent for _, percent in game.told] == [1, 2, 3]  # the handler behind the one that raised
 
 
-def test_when_several_handlers_raise_each_is_still_called_once(game: Game) -> None:
+def test_when_several_handlers_raise_each_is_still_called_once(game: GameLoop) -> None:
     calls: list[int] = []
 
     def handler(number: int) -> Callable[[UserAchievement], None]:
@@ -185,7 +185,7 @@ def test_when_several_handlers_raise_each_is_still_called_once(game: Game) -> No
     assert game.told == [(WALK, 1)]
 
 
-def test_a_handler_that_was_disconnected_meanwhile_is_not_called_any_more(game: Game) -> None:
+def test_a_handler_that_was_disconnected_meanwhile_is_not_called_any_more(game: GameLoop) -> None:
     calls: list[UserAchievement] = []
 
     def raises(_: UserAchievement) -> None:
@@ -202,7 +202,7 @@ def test_a_handler_that_was_disconnected_meanwhile_is_not_called_any_more(game: 
     assert calls == []
 
 
-def test_a_result_callback_that_raises_is_not_called_again(game: Game) -> None:
+def test_a_result_callback_that_raises_is_not_called_again(game: GameLoop) -> None:
     calls: list[int] = []
 
     def raises(_: Result) -> None:
@@ -219,7 +219,7 @@ def test_a_result_callback_that_raises_is_not_called_again(game: Game) -> None:
     assert calls == [1, 2]
 
 
-def test_callbacks_may_call_the_manager(game: Game) -> None:
+def test_callbacks_may_call_the_manager(game: GameLoop) -> None:
     manager, seen = game.manager, list[int]()
 
     def fetched(_: Result) -> None:

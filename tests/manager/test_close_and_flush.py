@@ -22,22 +22,22 @@ from tests.support.managers import (
     WALK,
     WIN,
     Boom,
-    Game,
+    GameLoop,
     Start,
     run_python,
     write_catalogue,
 )
-from tests.support.service_games import Line, World, wait_for_stream
+from tests.support.service_games import Line, ServiceAndGames, wait_for_stream
 
 
-def test_close_twice_does_nothing(game: Game) -> None:
+def test_close_twice_does_nothing(game: GameLoop) -> None:
     game.manager.set_user_achievement(WALK, 10, game.results.append)
     game.manager.close()
     game.manager.close()
     assert len(game.results) == 1
 
 
-def test_close_ends_the_thread(game: Game) -> None:
+def test_close_ends_the_thread(game: GameLoop) -> None:
     game.fetch()
     game.manager.close()
     assert [thread for thread in threading.enumerate() if "discord_achievements" in thread.name] == []
@@ -47,7 +47,7 @@ def test_a_manager_that_was_never_used_can_be_closed(start: Start) -> None:
     start().manager.close()
 
 
-def test_every_callback_has_come_when_close_returns(game: Game) -> None:
+def test_every_callback_has_come_when_close_returns(game: GameLoop) -> None:
     for percent in range(50):
         game.manager.set_user_achievement(WALK, percent, game.results.append)
     game.manager.fetch_user_achievements(game.results.append)
@@ -73,7 +73,7 @@ def test_the_with_block_lets_an_exception_out(start: Start) -> None:
         raise Boom
 
 
-def test_after_close_calls_are_aborted_and_the_list_can_be_read(game: Game) -> None:
+def test_after_close_calls_are_aborted_and_the_list_can_be_read(game: GameLoop) -> None:
     game.fetch()
     game.set(WALK, 30)
     game.manager.close()
@@ -100,7 +100,7 @@ def test_a_set_after_close_is_not_recorded(start: Start) -> None:
     assert again.percent(WALK) == 0
 
 
-def test_a_callback_may_close(game: Game) -> None:
+def test_a_callback_may_close(game: GameLoop) -> None:
     calls: list[int] = []
 
     def closes(_: Result) -> None:
@@ -114,7 +114,7 @@ def test_a_callback_may_close(game: Game) -> None:
     assert calls == [0, 1, 2, 3]
 
 
-def test_a_handler_may_close_and_the_others_still_hear_of_the_event(game: Game) -> None:
+def test_a_handler_may_close_and_the_others_still_hear_of_the_event(game: GameLoop) -> None:
     calls: list[UserAchievement] = []
     game.manager.on_user_achievement_update = lambda _: game.manager.close()
     game.manager.on_user_achievement_update.connect(calls.append)
@@ -124,7 +124,7 @@ def test_a_handler_may_close_and_the_others_still_hear_of_the_event(game: Game) 
     assert sorted(event.achievement_id for event in calls) == [WALK, WIN]
 
 
-def test_a_callback_that_always_tries_again_does_not_keep_close_from_ending(game: Game) -> None:
+def test_a_callback_that_always_tries_again_does_not_keep_close_from_ending(game: GameLoop) -> None:
     results: list[Result] = []
 
     def stubborn(result: Result) -> None:
@@ -139,7 +139,7 @@ def test_a_callback_that_always_tries_again_does_not_keep_close_from_ending(game
     assert results[1:] == [Result.TRANSACTION_ABORTED]
 
 
-def test_run_callbacks_inside_a_callback_of_close_returns_at_once(game: Game) -> None:
+def test_run_callbacks_inside_a_callback_of_close_returns_at_once(game: GameLoop) -> None:
     order: list[int] = []
 
     def nested(number: int) -> Callable[[Result], None]:
@@ -157,7 +157,7 @@ def test_run_callbacks_inside_a_callback_of_close_returns_at_once(game: Game) ->
 
 @pytest.mark.parametrize("error", [Boom, KeyboardInterrupt])
 def test_a_callback_that_raises_while_closing_keeps_no_other_from_its_result(
-    game: Game, error: type[BaseException], caplog: pytest.LogCaptureFixture
+    game: GameLoop, error: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
     def raises(_: Result) -> None:
         game.results.append(OK)
@@ -175,7 +175,7 @@ def test_a_callback_that_raises_while_closing_keeps_no_other_from_its_result(
 
 
 @pytest.mark.parametrize("timeout_s", [-1, "2", None, float("nan"), float("inf"), True])
-def test_a_wrong_time_to_wait_is_told_and_changes_nothing(game: Game, timeout_s: Any) -> None:
+def test_a_wrong_time_to_wait_is_told_and_changes_nothing(game: GameLoop, timeout_s: Any) -> None:
     with pytest.raises(ConfigurationError, match="timeout_s"):
         game.manager.close(timeout_s)
     with pytest.raises(ConfigurationError, match="timeout_s"):
@@ -183,7 +183,7 @@ def test_a_wrong_time_to_wait_is_told_and_changes_nothing(game: Game, timeout_s:
     assert game.set(WALK, 10) is OK
 
 
-def test_flush_and_close_may_wait_not_at_all(game: Game) -> None:
+def test_flush_and_close_may_wait_not_at_all(game: GameLoop) -> None:
     assert game.manager.flush(0) is True
     game.manager.close(0)
 
@@ -214,7 +214,7 @@ def test_a_manager_that_nobody_closes_is_closed_at_exit(tmp_path: Path, start: S
 def test_a_manager_that_is_thrown_away_keeps_what_was_set(tmp_path: Path) -> None:
     catalogue = write_catalogue(tmp_path)
     manager = AchievementManager(APPLICATION_ID, achievements=catalogue, data_dir=tmp_path / "data")
-    game = Game(manager)
+    game = GameLoop(manager)
     assert game.set(WALK, 70) is OK
     worker = [thread for thread in threading.enumerate() if "discord_achievements" in thread.name]
     del game, manager
@@ -222,7 +222,7 @@ def test_a_manager_that_is_thrown_away_keeps_what_was_set(tmp_path: Path) -> Non
         thread.join(PATIENCE_S)
         assert not thread.is_alive()
     with AchievementManager(APPLICATION_ID, achievements=catalogue, data_dir=tmp_path / "data") as again:
-        game = Game(again)
+        game = GameLoop(again)
         game.fetch()
         assert game.percent(WALK) == 70
 
@@ -244,7 +244,7 @@ def test_flush_waits_until_all_is_on_disk(start: Start) -> None:
     assert other.percent(WALK) == 33
 
 
-def test_flush_tells_whether_the_service_has_everything(world: World) -> None:
+def test_flush_tells_whether_the_service_has_everything(world: ServiceAndGames) -> None:
     game = world.online()
     line = world.lines[0]
     game.manager.set_user_achievement(WALK, 10)
@@ -256,7 +256,7 @@ def test_flush_tells_whether_the_service_has_everything(world: World) -> None:
     assert game.manager.flush(0.01) is False
 
 
-def test_close_gives_up_what_waits_and_the_next_start_delivers_it(world: World) -> None:
+def test_close_gives_up_what_waits_and_the_next_start_delivers_it(world: ServiceAndGames) -> None:
     game = world.online()
     line = world.lines[0]
     line.transport.intercept = never(line)
@@ -289,7 +289,7 @@ def never(line: Line) -> Callable[[Request], Response]:
     return intercept
 
 
-def test_close_leaves_no_thread(world: World) -> None:
+def test_close_leaves_no_thread(world: ServiceAndGames) -> None:
     game = world.online()
     wait_for_stream(game, world.lines[0])
     game.manager.close()

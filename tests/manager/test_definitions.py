@@ -23,13 +23,13 @@ from tests.support.managers import (
     UNKNOWN,
     WALK,
     WIN,
-    Game,
+    GameLoop,
     Start,
     result_of,
     without_a_service,
     write_catalogue,
 )
-from tests.support.service_games import World, listing, scripted, superset
+from tests.support.service_games import ServiceAndGames, listing, scripted, superset
 
 TRANSLATED = PLAIN | {
     "name_localizations": {"de": "Gehe", "pt-BR": "Ande", "en-GB": "Stroll"},
@@ -104,7 +104,7 @@ def test_the_locale_comes_from_the_environment_where_the_game_says_none(
     assert start(achievements=catalogue, locale="pt-BR").manager.get_achievement(WALK).name == "Ande"
 
 
-def test_a_definition_says_whether_it_is_secret_or_secure(game: Game) -> None:
+def test_a_definition_says_whether_it_is_secret_or_secure(game: GameLoop) -> None:
     flags = {
         id_: (game.manager.get_achievement(id_).secret, game.manager.get_achievement(id_).secure)
         for id_ in (WALK, SECRET, SECURE)
@@ -113,7 +113,7 @@ def test_a_definition_says_whether_it_is_secret_or_secure(game: Game) -> None:
 
 
 @pytest.mark.parametrize("achievement_id", [UNKNOWN, "x", None])
-def test_a_definition_that_is_not_there_is_not_found(game: Game, achievement_id: Any) -> None:
+def test_a_definition_that_is_not_there_is_not_found(game: GameLoop, achievement_id: Any) -> None:
     assert result_of(lambda: game.manager.get_achievement(achievement_id)) is Result.NOT_FOUND
 
 
@@ -134,7 +134,7 @@ def test_a_catalogue_may_have_been_read_before(start: Start, tmp_path: Path) -> 
         AchievementManager(5, achievements=catalogue, data_dir=tmp_path / "other")
 
 
-def test_the_answer_to_an_update_may_bring_another_name(world: World) -> None:
+def test_the_answer_to_an_update_may_bring_another_name(world: ServiceAndGames) -> None:
     transport = ScriptedTransport(
         {
             "get_user_achievements": listing(superset(WALK, 0)),

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from discord_achievements import UserAchievement
-from tests.support.managers import WALK, Game
+from tests.support.managers import WALK, GameLoop
 
 
-def test_what_the_game_is_given_cannot_be_changed_by_it(game: Game) -> None:
+def test_what_the_game_is_given_cannot_be_changed_by_it(game: GameLoop) -> None:
     game.set(WALK, 25)
     with pytest.raises(AttributeError):
         game.events[0].percent_complete = 100  # type: ignore[misc]
     assert not hasattr(game.events[0], "__dict__")
 
 
-def test_several_handlers_get_each_event(game: Game) -> None:
+def test_several_handlers_get_each_event(game: GameLoop) -> None:
     event, calls = game.manager.on_user_achievement_update, []
 
     @event.connect
@@ -32,7 +32,7 @@ def test_several_handlers_get_each_event(game: Game) -> None:
     assert calls == [("first", 10), ("second", 10)]
 
 
-def test_a_handler_that_is_connected_twice_is_called_once(game: Game) -> None:
+def test_a_handler_that_is_connected_twice_is_called_once(game: GameLoop) -> None:
     event, calls = game.manager.on_user_achievement_update, list[UserAchievement]()
     event.connect(calls.append)
     event.connect(calls.append)
@@ -43,7 +43,7 @@ def test_a_handler_that_is_connected_twice_is_called_once(game: Game) -> None:
     assert len(calls) == 2
 
 
-def test_a_disconnected_handler_is_not_called(game: Game) -> None:
+def test_a_disconnected_handler_is_not_called(game: GameLoop) -> None:
     event, calls = game.manager.on_user_achievement_update, list[UserAchievement]()
     event.connect(calls.append)
     event.disconnect(calls.append)
@@ -53,7 +53,7 @@ def test_a_disconnected_handler_is_not_called(game: Game) -> None:
         event.disconnect(calls.append)
 
 
-def test_assignment_replaces_the_assigned_handler_and_leaves_the_connected(game: Game) -> None:
+def test_assignment_replaces_the_assigned_handler_and_leaves_the_connected(game: GameLoop) -> None:
     one, two, connected = list[UserAchievement](), list[UserAchievement](), list[UserAchievement]()
     game.manager.on_user_achievement_update.connect(connected.append)
     game.manager.on_user_achievement_update = one.append
@@ -65,7 +65,7 @@ def test_assignment_replaces_the_assigned_handler_and_leaves_the_connected(game:
     assert [len(calls) for calls in (one, two, connected)] == [1, 1, 3]
 
 
-def test_an_assigned_handler_can_be_disconnected(game: Game) -> None:
+def test_an_assigned_handler_can_be_disconnected(game: GameLoop) -> None:
     calls = list[UserAchievement]()
     game.manager.on_user_achievement_update = calls.append
     game.manager.on_user_achievement_update.disconnect(calls.append)
@@ -74,7 +74,7 @@ def test_an_assigned_handler_can_be_disconnected(game: Game) -> None:
 
 
 @pytest.mark.parametrize("name", ["on_user_achievement_update", "on_connection_change"])
-def test_only_functions_can_be_handlers(game: Game, name: str) -> None:
+def test_only_functions_can_be_handlers(game: GameLoop, name: str) -> None:
     event = getattr(game.manager, name)
     with pytest.raises(TypeError, match=name):
         event.connect("print")
@@ -82,7 +82,7 @@ def test_only_functions_can_be_handlers(game: Game, name: str) -> None:
         setattr(game.manager, name, 5)
 
 
-def test_a_handler_may_change_the_handlers(game: Game) -> None:
+def test_a_handler_may_change_the_handlers(game: GameLoop) -> None:
     event, calls = game.manager.on_user_achievement_update, []
 
     def once(achievement: UserAchievement) -> None:
@@ -95,6 +95,6 @@ def test_a_handler_may_change_the_handlers(game: Game) -> None:
     assert calls == [10]
 
 
-def test_a_handler_for_an_event_that_does_not_exist_is_refused(game: Game) -> None:
+def test_a_handler_for_an_event_that_does_not_exist_is_refused(game: GameLoop) -> None:
     with pytest.raises(AttributeError, match="on_user_achievement_updated"):
         game.manager.on_user_achievement_updated = print  # type: ignore[attr-defined]

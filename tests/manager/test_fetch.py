@@ -11,10 +11,10 @@ from discord_achievements import Result, ResultError
 from discord_achievements.client.net.transport import Response
 from discord_achievements.testing import ScriptedTransport
 from tests.support.managers import APPLICATION_ID, OK, SECURE, WALK, WIN, write_catalogue
-from tests.support.service_games import ANN, STRINGS, World, eventually, listing, scripted, superset
+from tests.support.service_games import ANN, STRINGS, ServiceAndGames, eventually, listing, scripted, superset
 
 
-def test_the_list_is_what_the_service_says(world: World) -> None:
+def test_the_list_is_what_the_service_says(world: ServiceAndGames) -> None:
     world.service.grant(ANN, WALK, 30)
     game = world.start()
     online = [game.manager.is_online]
@@ -34,7 +34,7 @@ def test_the_list_is_what_the_service_says(world: World) -> None:
     assert game.events == []
 
 
-def test_one_request_serves_all_fetches_that_wait(world: World) -> None:
+def test_one_request_serves_all_fetches_that_wait(world: ServiceAndGames) -> None:
     line = world.line(streams=False)
     line.hold()
     game = world.start(line=line)
@@ -48,7 +48,7 @@ def test_one_request_serves_all_fetches_that_wait(world: World) -> None:
     assert len(line.of("GET")) <= 2
 
 
-def test_an_unchanged_list_is_not_sent_again(world: World) -> None:
+def test_an_unchanged_list_is_not_sent_again(world: ServiceAndGames) -> None:
     line = world.line(streams=False)
     game = world.online(line=line)
     before = game.percents
@@ -58,7 +58,7 @@ def test_an_unchanged_list_is_not_sent_again(world: World) -> None:
     assert game.percents == before
 
 
-def test_an_achievement_that_the_service_has_deleted_is_gone(world: World) -> None:
+def test_an_achievement_that_the_service_has_deleted_is_gone(world: ServiceAndGames) -> None:
     both, one = [superset(WALK, 10), superset(WIN, 20)], superset(WIN, 20)
     transport = ScriptedTransport({"get_user_achievements": listing(*both)})
     game = scripted(world, transport)
@@ -96,14 +96,16 @@ HALF = {"percent_complete": 50}
         pytest.param({"user_id": str(ANN), "achievement_id": str(WALK), "percent_complete": 35}, 35, "", id="no time"),
     ],
 )
-def test_every_form_of_the_list_is_understood(world: World, entry: dict[str, Any], percent: int, name: str) -> None:
+def test_every_form_of_the_list_is_understood(
+    world: ServiceAndGames, entry: dict[str, Any], percent: int, name: str
+) -> None:
     game = scripted(world, ScriptedTransport({"get_user_achievements": listing(entry)}), locale="de")
     assert game.fetch() is OK
     assert game.percents == {WALK: percent}
     assert game.manager.get_achievement(WALK).name == name
 
 
-def test_records_leave_the_texts_to_the_catalogue(world: World) -> None:
+def test_records_leave_the_texts_to_the_catalogue(world: ServiceAndGames) -> None:
     transport = ScriptedTransport({"get_user_achievements": listing(RECORD)})
     game = scripted(world, transport, achievements=write_catalogue(world.folder))
     assert game.fetch() is OK
@@ -112,7 +114,7 @@ def test_records_leave_the_texts_to_the_catalogue(world: World) -> None:
 
 
 @pytest.mark.parametrize("answer", [b"{}", b"", STRINGS | HALF, OBJECTS | RECORD | HALF, RECORD | HALF])
-def test_every_form_of_an_updates_answer_is_understood(world: World, answer: bytes | dict[str, Any]) -> None:
+def test_every_form_of_an_updates_answer_is_understood(world: ServiceAndGames, answer: bytes | dict[str, Any]) -> None:
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
     transport = ScriptedTransport(
         {"get_user_achievements": listing(STRINGS), "update_user_achievement": Response(200, {}, body)}
@@ -124,7 +126,7 @@ def test_every_form_of_an_updates_answer_is_understood(world: World, answer: byt
     assert game.percent(WALK) == 50
 
 
-def test_a_list_that_breaks_off_changes_nothing(world: World) -> None:
+def test_a_list_that_breaks_off_changes_nothing(world: ServiceAndGames) -> None:
     whole = json.dumps([superset(id_, 90, revision=9) for id_ in (WALK, WIN)]).encode()
     transport = ScriptedTransport({"get_user_achievements": [listing(STRINGS), *[Response(200, {}, whole[:-40])] * 9]})
     game = scripted(world, transport)

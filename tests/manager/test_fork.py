@@ -18,7 +18,7 @@ from tests.support.managers import (
     run_python,
     write_catalogue,
 )
-from tests.support.service_games import BASE_URL, World
+from tests.support.service_games import BASE_URL, ServiceAndGames
 
 FORK = """
     import os, sys
@@ -128,7 +128,7 @@ FORK_WITH_SERVICE = """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_forked_child_leaves_the_parents_connections_alone(world: World) -> None:
+def test_a_forked_child_leaves_the_parents_connections_alone(world: ServiceAndGames) -> None:
     ended = run_python(FORK_WITH_SERVICE, APPLICATION_ID, WALK, BASE_URL, world.folder / "data")
     assert ended.returncode == 0, ended.stderr
     first, *others = ended.stdout.splitlines()

@@ -15,7 +15,7 @@ from tests.support.managers import (
     UNKNOWN,
     WALK,
     WIN,
-    Game,
+    GameLoop,
     Start,
     result_of,
     without_a_service,
@@ -23,7 +23,7 @@ from tests.support.managers import (
 )
 
 
-def test_before_a_fetch_there_is_no_list(game: Game) -> None:
+def test_before_a_fetch_there_is_no_list(game: GameLoop) -> None:
     game.set(WALK, 50)
     manager = game.manager
     assert manager.count_user_achievements() == 0
@@ -33,7 +33,7 @@ def test_before_a_fetch_there_is_no_list(game: Game) -> None:
     assert result_of(lambda: manager.get_user_achievement(UNKNOWN)) is Result.NOT_FETCHED
 
 
-def test_the_list_comes_inside_run_callbacks_only(game: Game) -> None:
+def test_the_list_comes_inside_run_callbacks_only(game: GameLoop) -> None:
     game.manager.fetch_user_achievements()
     assert game.manager.flush()
     assert game.manager.count_user_achievements() == 0
@@ -42,7 +42,7 @@ def test_the_list_comes_inside_run_callbacks_only(game: Game) -> None:
 
 
 @without_a_service
-def test_the_list_has_what_the_player_may_see_by_ascending_id(game: Game) -> None:
+def test_the_list_has_what_the_player_may_see_by_ascending_id(game: GameLoop) -> None:
     assert game.fetch() is OK
     listed = [game.manager.get_user_achievement_at(index) for index in range(3)]
     assert listed == [UserAchievement(0, achievement_id, 0, "") for achievement_id in (WALK, WIN, SECURE)]
@@ -50,14 +50,14 @@ def test_the_list_has_what_the_player_may_see_by_ascending_id(game: Game) -> Non
 
 
 @pytest.mark.parametrize("index", [-1, -3, 3, 10**30, -(10**30)])
-def test_an_index_out_of_range_is_not_found(game: Game, index: int) -> None:
+def test_an_index_out_of_range_is_not_found(game: GameLoop, index: int) -> None:
     game.fetch()
     assert len(game.percents) == 3  # all of them have been looked at
     assert result_of(lambda: game.manager.get_user_achievement_at(index)) is Result.NOT_FOUND
 
 
 @pytest.mark.parametrize("achievement_id", [UNKNOWN, 0, -1, 2**70, SECRET, str(WALK)])
-def test_an_id_that_is_not_listed_is_not_found(game: Game, achievement_id: Any) -> None:
+def test_an_id_that_is_not_listed_is_not_found(game: GameLoop, achievement_id: Any) -> None:
     game.fetch()
     assert result_of(lambda: game.manager.get_user_achievement(achievement_id)) is Result.NOT_FOUND
 
@@ -93,13 +93,13 @@ def test_a_secret_shows_itself_at_100(start: Start) -> None:
     assert game.percents[SECRET] == 100
 
 
-def test_an_index_that_is_no_int_is_explained(game: Game) -> None:
+def test_an_index_that_is_no_int_is_explained(game: GameLoop) -> None:
     game.fetch()
     with pytest.raises(ResultError, match="expected an int from 0 to 2"):
         game.manager.get_user_achievement_at("0")  # type: ignore[arg-type]
 
 
-def test_the_whole_list_is_what_the_getters_give_one_by_one(game: Game) -> None:
+def test_the_whole_list_is_what_the_getters_give_one_by_one(game: GameLoop) -> None:
     assert game.manager.user_achievements() == []
     game.fetch()
     listed = game.manager.user_achievements()
@@ -107,7 +107,7 @@ def test_the_whole_list_is_what_the_getters_give_one_by_one(game: Game) -> None:
     assert listed == [game.manager.get_user_achievement(one.achievement_id) for one in listed]
 
 
-def test_an_id_in_quotes_is_explained(game: Game) -> None:
+def test_an_id_in_quotes_is_explained(game: GameLoop) -> None:
     game.fetch()
     with pytest.raises(ResultError, match="an id is an int"):
         game.manager.get_user_achievement(str(WALK))  # type: ignore[arg-type]

@@ -17,12 +17,12 @@ from tests.support.managers import (
     WALK,
     WIN,
     WIN_ENTRY,
-    Game,
+    GameLoop,
     Start,
     without_a_service,
     write_catalogue,
 )
-from tests.support.service_games import World
+from tests.support.service_games import ServiceAndGames
 
 
 @without_a_service
@@ -78,7 +78,7 @@ def test_an_icon_that_has_gone_since_is_told_in_the_log(
     assert [message.endswith("walk.png, does not exist") for message in caplog.messages] == [True]
 
 
-def test_without_an_icon_there_is_none(game: Game) -> None:
+def test_without_an_icon_there_is_none(game: GameLoop) -> None:
     assert game.manager.get_icon(WALK) is None
     game.fetch()
     assert game.manager.get_icon(WALK) is None
@@ -86,7 +86,7 @@ def test_without_an_icon_there_is_none(game: Game) -> None:
     assert game.manager.get_icon(WALK) is None
 
 
-def test_an_icon_is_fetched_once_and_kept(world: World) -> None:
+def test_an_icon_is_fetched_once_and_kept(world: ServiceAndGames) -> None:
     game = world.online()
     assert game.manager.get_icon(WALK) is None
     game.until(lambda: game.manager.get_icon(WALK))

@@ -17,7 +17,7 @@ from tests.support.managers import (
     SECRET_ENTRY,
     WALK,
     WIN,
-    Game,
+    GameLoop,
     Start,
     without_a_service,
     write_catalogue,
@@ -44,7 +44,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> Warnings:
     return Warnings(caplog)
 
 
-def pass_time(game: Game, clock: ManualClock, seconds: float) -> None:
+def pass_time(game: GameLoop, clock: ManualClock, seconds: float) -> None:
     """Let time pass, and wait until the worker has noticed."""
     clock.advance(seconds)
     game.manager.set_user_achievement(SECRET, 1)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from discord_achievements import AchievementManager, ConfigurationError
-from tests.support.managers import APPLICATION_ID, SECURE, WALK, WIN, Game, without_a_service, write_catalogue
-from tests.support.service_games import ANN, BOB, World
+from tests.support.managers import APPLICATION_ID, SECURE, WALK, WIN, GameLoop, without_a_service, write_catalogue
+from tests.support.service_games import ANN, BOB, ServiceAndGames
 
 
 @without_a_service
-def test_there_is_no_service_to_wait_for(game: Game) -> None:
+def test_there_is_no_service_to_wait_for(game: GameLoop) -> None:
     manager = game.manager
     assert (manager.pending_count, manager.is_online, manager.storage_error) == (0, None, None)
     manager.set_user_achievement(WALK, 50)
@@ -23,17 +23,17 @@ def test_there_is_no_service_to_wait_for(game: Game) -> None:
 
 
 @without_a_service
-def test_a_token_has_no_use(game: Game) -> None:
+def test_a_token_has_no_use(game: GameLoop) -> None:
     with pytest.raises(ConfigurationError, match="local mode"):
         game.manager.set_token("hunter2")
 
 
-def test_what_was_done_in_local_mode_is_the_first_players(world: World) -> None:
+def test_what_was_done_in_local_mode_is_the_first_players(world: ServiceAndGames) -> None:
     catalogue = write_catalogue(world.folder)
     with AchievementManager(
         APPLICATION_ID, achievements=catalogue, data_dir=world.folder / "data", clock=world.clock
     ) as local:
-        before = Game(local)
+        before = GameLoop(local)
         before.set(WALK, 40)
         before.set(WIN, 100)
     world.clock.advance(7200)

@@ -8,17 +8,19 @@ import pytest
 
 from discord_achievements import Result
 from tests.support.managers import WALK
-from tests.support.service_games import UNAVAILABLE, World, bring_back, error, warned
+from tests.support.service_games import UNAVAILABLE, ServiceAndGames, bring_back, error, warned
 
 
-def test_a_service_without_a_token_is_told_in_the_log_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_service_without_a_token_is_told_in_the_log_once(
+    world: ServiceAndGames, caplog: pytest.LogCaptureFixture
+) -> None:
     game = world.start(None)
     assert game.fetch() is game.set(WALK, 10) is game.fetch() is Result.NOT_AUTHENTICATED
     (message,) = warned(caplog)
     assert "set_token()" in message
 
 
-def test_only_the_first_outage_is_a_warning(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_only_the_first_outage_is_a_warning(world: ServiceAndGames, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     game = world.start(down=True)
     for outage, percent in enumerate((10, 20), 1):
@@ -41,7 +43,7 @@ def test_only_the_first_outage_is_a_warning(world: World, caplog: pytest.LogCapt
     ],
 )
 def test_another_address_than_the_services_is_told_in_the_log(
-    world: World, caplog: pytest.LogCaptureFixture, answer: tuple[int, int | None], base_url: str, advice: str
+    world: ServiceAndGames, caplog: pytest.LogCaptureFixture, answer: tuple[int, int | None], base_url: str, advice: str
 ) -> None:
     line = world.line()
     line.answers.append(error(*answer))

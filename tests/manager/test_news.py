@@ -8,10 +8,19 @@ from discord_achievements import UserAchievement
 from discord_achievements.client.net.transport import Response
 from discord_achievements.testing import ScriptedTransport
 from tests.support.managers import OK, SECRET, SECURE, UNKNOWN, WALK, WIN
-from tests.support.service_games import ANN, BOB, World, eventually, listing, scripted, superset, wait_for_stream
+from tests.support.service_games import (
+    ANN,
+    BOB,
+    ServiceAndGames,
+    eventually,
+    listing,
+    scripted,
+    superset,
+    wait_for_stream,
+)
 
 
-def test_a_change_elsewhere_is_told_through_the_stream(world: World) -> None:
+def test_a_change_elsewhere_is_told_through_the_stream(world: ServiceAndGames) -> None:
     game = world.online()
     wait_for_stream(game, world.lines[0])
     for achievement_id, percent in ((SECURE, 100), (WALK, 10), (WALK, 20)):
@@ -26,7 +35,7 @@ def test_a_change_elsewhere_is_told_through_the_stream(world: World) -> None:
     assert len(game.events) == count  # the list holds no news of it
 
 
-def test_a_secret_that_is_unlocked_elsewhere_is_told_although_it_was_never_heard_of(world: World) -> None:
+def test_a_secret_that_is_unlocked_elsewhere_is_told_although_it_was_never_heard_of(world: ServiceAndGames) -> None:
     game = world.online()
     wait_for_stream(game, world.lines[0])
     world.service.grant(ANN, SECRET, 100)
@@ -36,7 +45,7 @@ def test_a_secret_that_is_unlocked_elsewhere_is_told_although_it_was_never_heard
     assert game.percents == {WALK: 0, WIN: 0, SECRET: 100, SECURE: 0}
 
 
-def test_an_unknown_id_is_told_of_when_the_list_has_its_name(world: World) -> None:
+def test_an_unknown_id_is_told_of_when_the_list_has_its_name(world: ServiceAndGames) -> None:
     transport = ScriptedTransport(
         {"get_user_achievements": listing(), "update_user_achievement": Response(200, {}, b"{}")}
     )
@@ -49,7 +58,7 @@ def test_an_unknown_id_is_told_of_when_the_list_has_its_name(world: World) -> No
     assert game.told == [(WALK, 40)]
 
 
-def test_a_change_elsewhere_is_told_without_a_stream_too(world: World) -> None:
+def test_a_change_elsewhere_is_told_without_a_stream_too(world: ServiceAndGames) -> None:
     line = world.line(streams=False)
     game = world.online(line=line)
     world.service.grant(ANN, SECURE, 100)
@@ -60,7 +69,7 @@ def test_a_change_elsewhere_is_told_without_a_stream_too(world: World) -> None:
     assert len(line.of("GET")) == count + 1
 
 
-def test_after_a_resync_the_list_is_fetched(world: World) -> None:
+def test_after_a_resync_the_list_is_fetched(world: ServiceAndGames) -> None:
     def listed(percent: int) -> Response:
         one = superset(WALK, percent, revision=percent)
         return Response(200, {"content-type": "application/json"}, json.dumps([one]).encode())
@@ -74,7 +83,7 @@ def test_after_a_resync_the_list_is_fetched(world: World) -> None:
     assert game.told == [(WALK, 20)]
 
 
-def test_a_reset_takes_progress_away(world: World) -> None:
+def test_a_reset_takes_progress_away(world: ServiceAndGames) -> None:
     world.service.grant(ANN, WALK, 60)
     game = world.online()
     wait_for_stream(game, world.lines[0])
@@ -87,7 +96,7 @@ def test_a_reset_takes_progress_away(world: World) -> None:
     assert world.percents() == {WALK: 10}
 
 
-def test_a_reset_hides_a_secret_again(world: World) -> None:
+def test_a_reset_hides_a_secret_again(world: ServiceAndGames) -> None:
     world.service.grant(ANN, SECRET, 100)
     line = world.line(streams=False)
     game = world.online(line=line)
@@ -97,7 +106,7 @@ def test_a_reset_hides_a_secret_again(world: World) -> None:
     assert SECRET not in game.percents
 
 
-def test_what_happened_while_the_game_was_off_is_news(world: World) -> None:
+def test_what_happened_while_the_game_was_off_is_news(world: ServiceAndGames) -> None:
     world.online().manager.close()
     world.service.grant(ANN, WALK, 80)
     world.service.grant(ANN, SECRET, 100)
@@ -107,7 +116,7 @@ def test_what_happened_while_the_game_was_off_is_news(world: World) -> None:
     assert again.told == [(WALK, 80), (SECRET, 100)]
 
 
-def test_one_list_may_bring_much_news_within_a_budget(world: World) -> None:
+def test_one_list_may_bring_much_news_within_a_budget(world: ServiceAndGames) -> None:
     ids = world.service.fill(50)
     game = world.online(line=world.line(streams=False))
     for achievement_id in ids:
@@ -120,7 +129,7 @@ def test_one_list_may_bring_much_news_within_a_budget(world: World) -> None:
     assert game.told == [(achievement_id, 5) for achievement_id in ids]  # all of it before the answer to the fetch
 
 
-def test_without_a_budget_all_news_of_a_list_is_told_at_once(world: World) -> None:
+def test_without_a_budget_all_news_of_a_list_is_told_at_once(world: ServiceAndGames) -> None:
     ids = world.service.fill(50)
     game = world.online(line=world.line(streams=False))
     for achievement_id in ids:
@@ -130,7 +139,7 @@ def test_without_a_budget_all_news_of_a_list_is_told_at_once(world: World) -> No
     assert game.told == [(achievement_id, 5) for achievement_id in ids]
 
 
-def test_what_the_game_has_set_already_is_no_news(world: World) -> None:
+def test_what_the_game_has_set_already_is_no_news(world: ServiceAndGames) -> None:
     line = world.line(streams=False)
     game = world.online(line=line)
     line.hold()
@@ -147,7 +156,7 @@ def test_what_the_game_has_set_already_is_no_news(world: World) -> None:
     assert game.told == [(WALK, 60)]
 
 
-def test_an_achievement_that_is_secure_no_more_is_shown_at_once(world: World) -> None:
+def test_an_achievement_that_is_secure_no_more_is_shown_at_once(world: ServiceAndGames) -> None:
     game = world.online(line=world.line(streams=False))
     world.service.add_achievement(SECURE, "Champion", "Win a season.", secure=False)
     assert game.set(SECURE, 10) is OK  # the answer tells
@@ -157,7 +166,7 @@ def test_an_achievement_that_is_secure_no_more_is_shown_at_once(world: World) ->
     assert game.told == [(SECURE, 10), (SECURE, 20)]
 
 
-def test_a_new_achievement_without_progress_is_no_news(world: World) -> None:
+def test_a_new_achievement_without_progress_is_no_news(world: ServiceAndGames) -> None:
     game = world.online()
     world.service.add_achievement(UNKNOWN, "New", "Brand new.")
     assert game.set(UNKNOWN, 0) is OK
@@ -165,7 +174,7 @@ def test_a_new_achievement_without_progress_is_no_news(world: World) -> None:
     assert game.events == []
 
 
-def test_a_handler_that_is_replaced_while_news_waits_leaves_it_to_its_successor(world: World) -> None:
+def test_a_handler_that_is_replaced_while_news_waits_leaves_it_to_its_successor(world: ServiceAndGames) -> None:
     ids = world.service.fill(3)
     game = world.online(line=world.line(streams=False))
     one, two = list[UserAchievement](), list[UserAchievement]()
@@ -181,7 +190,7 @@ def test_a_handler_that_is_replaced_while_news_waits_leaves_it_to_its_successor(
     assert [event.achievement_id for event in two] == ids[1:]
 
 
-def test_the_list_changes_inside_run_callbacks_only(world: World) -> None:
+def test_the_list_changes_inside_run_callbacks_only(world: ServiceAndGames) -> None:
     line = world.line(streams=False)
     game = world.online(line=line)
     before = game.percents
@@ -195,7 +204,7 @@ def test_the_list_changes_inside_run_callbacks_only(world: World) -> None:
     game.until(lambda: game.percents == {WALK: 50, WIN: 100, SECURE: 0})
 
 
-def test_a_handler_that_closes_the_manager_ends_the_news_of_a_list(world: World) -> None:
+def test_a_handler_that_closes_the_manager_ends_the_news_of_a_list(world: ServiceAndGames) -> None:
     line = world.line(streams=False)
     game = world.online(line=line)
     for achievement_id in (WALK, WIN, SECURE):

@@ -9,10 +9,10 @@ import pytest
 from discord_achievements.client.net.transport import Request, Response
 from discord_achievements.domain.errors import TransportError
 from tests.support.managers import OK, SECRET, SECURE, WALK, WIN, write_catalogue
-from tests.support.service_games import ANN, LONG_S, UNAVAILABLE, World, bring_back, eventually
+from tests.support.service_games import ANN, LONG_S, UNAVAILABLE, ServiceAndGames, bring_back, eventually
 
 
-def test_out_of_reach_is_told_promptly_and_the_update_arrives_later(world: World) -> None:
+def test_out_of_reach_is_told_promptly_and_the_update_arrives_later(world: ServiceAndGames) -> None:
     game = world.online()
     line = world.lines[0]
     line.transport.go_down()
@@ -35,7 +35,7 @@ def test_out_of_reach_is_told_promptly_and_the_update_arrives_later(world: World
     assert game.manager.get_user_achievement(WALK).synced
 
 
-def test_the_connection_is_told_once_each_way(world: World) -> None:
+def test_the_connection_is_told_once_each_way(world: ServiceAndGames) -> None:
     game = world.online()
     line = world.lines[0]
     pending_then: list[int] = []
@@ -59,7 +59,7 @@ def test_the_connection_is_told_once_each_way(world: World) -> None:
     assert game.connection == [False, True, False]
 
 
-def test_nothing_is_told_of_the_connection_while_nothing_is_pending(world: World) -> None:
+def test_nothing_is_told_of_the_connection_while_nothing_is_pending(world: ServiceAndGames) -> None:
     game = world.online()
     world.lines[0].transport.go_down()
     assert game.fetch() is UNAVAILABLE
@@ -68,7 +68,7 @@ def test_nothing_is_told_of_the_connection_while_nothing_is_pending(world: World
     assert game.connection == []
 
 
-def test_pending_counts_achievements_from_the_moment_of_the_call(world: World) -> None:
+def test_pending_counts_achievements_from_the_moment_of_the_call(world: ServiceAndGames) -> None:
     game = world.start(down=True)
     game.manager.set_user_achievement(WALK, 10)
     game.manager.set_user_achievement(WALK, 20)
@@ -84,7 +84,7 @@ def test_pending_counts_achievements_from_the_moment_of_the_call(world: World) -
     assert again.manager.pending_count == 3
 
 
-def test_a_fetch_out_of_reach_leaves_the_last_known_list(world: World) -> None:
+def test_a_fetch_out_of_reach_leaves_the_last_known_list(world: ServiceAndGames) -> None:
     world.service.grant(ANN, WALK, 30)
     game = world.online()
     assert game.set(WIN, 100) is OK
@@ -103,7 +103,7 @@ def test_a_fetch_out_of_reach_leaves_the_last_known_list(world: World) -> None:
     assert not again.manager.get_user_achievement(WALK).synced
 
 
-def test_a_first_start_out_of_reach_has_the_list_of_the_catalogue(world: World) -> None:
+def test_a_first_start_out_of_reach_has_the_list_of_the_catalogue(world: ServiceAndGames) -> None:
     catalogue = write_catalogue(world.folder)
     game = world.start(down=True, achievements=catalogue)
     assert game.set(WALK, 40) is UNAVAILABLE
@@ -125,7 +125,7 @@ def test_a_first_start_out_of_reach_has_the_list_of_the_catalogue(world: World) 
     assert again.manager.get_achievement(WIN).name == "Win it all"  # the service's word stays
 
 
-def test_without_a_catalogue_a_first_start_out_of_reach_loses_nothing(world: World) -> None:
+def test_without_a_catalogue_a_first_start_out_of_reach_loses_nothing(world: ServiceAndGames) -> None:
     game = world.start(down=True)
     assert game.set(WALK, 40) is UNAVAILABLE
     assert game.events == []  # nobody has agreed that there is such an achievement
@@ -136,7 +136,7 @@ def test_without_a_catalogue_a_first_start_out_of_reach_loses_nothing(world: Wor
 
 
 @pytest.mark.parametrize("down", [False, True])
-def test_what_is_set_before_the_first_list_tells_its_name_is_told_once(world: World, down: bool) -> None:
+def test_what_is_set_before_the_first_list_tells_its_name_is_told_once(world: ServiceAndGames, down: bool) -> None:
     world.service.grant(ANN, SECURE, 30)
     line = world.line()
     line.hold("GET")
@@ -157,7 +157,7 @@ def test_what_is_set_before_the_first_list_tells_its_name_is_told_once(world: Wo
     assert [(one.user_id, one.achievement_id, one.percent_complete) for one in game.events] == [(ANN, WIN, 100)]
 
 
-def test_what_is_set_before_it_is_known_who_plays_is_that_players(world: World) -> None:
+def test_what_is_set_before_it_is_known_who_plays_is_that_players(world: ServiceAndGames) -> None:
     line = world.line()
     line.hold("GET")
     game = world.start(line=line, achievements=write_catalogue(world.folder))
@@ -171,7 +171,7 @@ def test_what_is_set_before_it_is_known_who_plays_is_that_players(world: World) 
     assert game.manager.get_user_achievement(WALK).user_id == ANN
 
 
-def test_a_late_unlock_keeps_its_own_time(world: World) -> None:
+def test_a_late_unlock_keeps_its_own_time(world: ServiceAndGames) -> None:
     game = world.online()
     line = world.lines[0]
     line.transport.go_down()
@@ -191,7 +191,7 @@ def test_a_late_unlock_keeps_its_own_time(world: World) -> None:
     assert there == datetime.fromisoformat(unlocked_at).timestamp() * 1_000_000
 
 
-def test_an_answer_that_is_lost_changes_nothing(world: World) -> None:
+def test_an_answer_that_is_lost_changes_nothing(world: ServiceAndGames) -> None:
     game = world.online()
     line = world.lines[0]
 

@@ -11,8 +11,8 @@ import pytest
 
 from discord_achievements import AchievementManager, CatalogueError, ConfigurationError, DiscordAchievementsError
 from discord_achievements.testing import ManualClock, ScriptedTransport
-from tests.support.managers import APPLICATION_ID, OK, WALK, Game, without_a_service, write_catalogue
-from tests.support.service_games import BASE_URL, World, bring_back, construct
+from tests.support.managers import APPLICATION_ID, OK, WALK, GameLoop, without_a_service, write_catalogue
+from tests.support.service_games import BASE_URL, ServiceAndGames, bring_back, construct
 
 
 def mistakes(tmp_path: Path, text: str | bytes, name: str = "achievements.toml") -> CatalogueError:
@@ -137,13 +137,13 @@ def test_a_constructor_that_fails_leaves_no_file_open(tmp_path: Path) -> None:
     assert list((tmp_path / "data").glob("journal-*.bin")) == [], "an open journal would still be there"
 
 
-def test_some_attributes_cannot_be_assigned(game: Game) -> None:
+def test_some_attributes_cannot_be_assigned(game: GameLoop) -> None:
     for name in ("application_id", "locale", "clock", "data_dir", "pending_count", "storage_error", "misspelt"):
         with pytest.raises(AttributeError):
             setattr(game.manager, name, 5)
 
 
-def test_a_manager_shows_how_much_it_has(world: World) -> None:
+def test_a_manager_shows_how_much_it_has(world: ServiceAndGames) -> None:
     game = world.start(down=True)
     assert "service mode, 0 pending, not fetched" in repr(game.manager)
     game.manager.set_user_achievement(WALK, 10)
@@ -154,7 +154,7 @@ def test_a_manager_shows_how_much_it_has(world: World) -> None:
 
 
 @without_a_service
-def test_a_manager_shows_what_it_is(game: Game) -> None:
+def test_a_manager_shows_what_it_is(game: GameLoop) -> None:
     assert str(APPLICATION_ID) in repr(game.manager)
     assert "local" in repr(game.manager)
     assert "closed" not in repr(game.manager)
@@ -225,7 +225,9 @@ def test_an_unusable_url_is_refused_without_repeating_what_may_be_secret(
             construct(tmp_path, token="t")
 
 
-def test_the_environment_counts_where_an_argument_is_absent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_counts_where_an_argument_is_absent(
+    world: ServiceAndGames, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DISCORD_ACHIEVEMENTS_URL", "https://from.environment.invalid/api/v10/")
     monkeypatch.setenv("DISCORD_ACCESS_TOKEN", "ann-1")
     game = world.start(None, base_url=None)

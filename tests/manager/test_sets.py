@@ -6,10 +6,10 @@ import pytest
 
 from discord_achievements import UserAchievement
 from discord_achievements.testing import ManualClock
-from tests.support.managers import OK, SECURE, WALK, WIN, Game, Start, without_a_service
+from tests.support.managers import OK, SECURE, WALK, WIN, GameLoop, Start, without_a_service
 
 
-def test_a_set_is_shown_and_told_by_the_next_run_callbacks(game: Game) -> None:
+def test_a_set_is_shown_and_told_by_the_next_run_callbacks(game: GameLoop) -> None:
     game.fetch()
     game.manager.set_user_achievement(WALK, 25)
     assert game.percent(WALK) == 0  # not before
@@ -21,7 +21,7 @@ def test_a_set_is_shown_and_told_by_the_next_run_callbacks(game: Game) -> None:
     assert game.percents == {WALK: 25, WIN: 0, SECURE: 0}
 
 
-def test_an_event_comes_without_a_fetch(game: Game) -> None:
+def test_an_event_comes_without_a_fetch(game: GameLoop) -> None:
     game.set(WALK, 25)
     assert game.told == [(WALK, 25)]
     assert game.manager.count_user_achievements() == 0
@@ -36,7 +36,7 @@ def test_the_unlock_has_a_time(start: Start) -> None:
 
 
 @pytest.mark.parametrize("percent", [0, 24, 25])
-def test_a_lower_or_equal_value_is_ok_and_no_news(game: Game, percent: int) -> None:
+def test_a_lower_or_equal_value_is_ok_and_no_news(game: GameLoop, percent: int) -> None:
     game.fetch()
     game.set(WALK, 25)
     game.manager.set_user_achievement(WALK, percent, game.results.append)
@@ -47,7 +47,7 @@ def test_a_lower_or_equal_value_is_ok_and_no_news(game: Game, percent: int) -> N
     assert game.told == [(WALK, 25)]
 
 
-def test_each_change_of_value_is_told_once(game: Game) -> None:
+def test_each_change_of_value_is_told_once(game: GameLoop) -> None:
     game.fetch()
     for percent in (10, 30, 20, 30, 40):
         game.manager.set_user_achievement(WALK, percent, game.results.append)
@@ -71,7 +71,7 @@ def test_the_first_unlock_time_stays(start: Start) -> None:
     assert len(game.events) == 1
 
 
-def test_saying_the_same_in_every_frame_is_harmless(game: Game) -> None:
+def test_saying_the_same_in_every_frame_is_harmless(game: GameLoop) -> None:
     for _ in range(600):
         game.manager.set_user_achievement(WALK, 10, game.results.append)
         game.manager.run_callbacks()

@@ -10,11 +10,11 @@ import pytest
 
 from discord_achievements import AchievementManager
 from discord_achievements.client.disk.journal import SLOTS
-from tests.support.managers import APPLICATION_ID, OK, SECURE, WALK, WIN, Game, Start, write_catalogue
-from tests.support.service_games import World, eventually
+from tests.support.managers import APPLICATION_ID, OK, SECURE, WALK, WIN, GameLoop, Start, write_catalogue
+from tests.support.service_games import ServiceAndGames, eventually
 
 
-def play(game: Game) -> None:
+def play(game: GameLoop) -> None:
     """Do what a game does; nothing of it may depend on the disk."""
     assert game.fetch() is OK
     assert game.set(WALK, 40) is OK
@@ -62,7 +62,7 @@ def test_the_data_folder_is_the_users_own_by_default(tmp_path: Path, monkeypatch
         monkeypatch.setenv(variable, str(tmp_path / "home"))
     catalogue = write_catalogue(tmp_path)
     with AchievementManager(APPLICATION_ID, achievements=catalogue) as manager:
-        Game(manager).set(WALK, 10)
+        GameLoop(manager).set(WALK, 10)
     (folder,) = (tmp_path / "home").rglob(str(APPLICATION_ID))
     assert folder.parent.name == "discord_achievements"
     assert list(folder.iterdir())
@@ -79,7 +79,7 @@ def test_a_relative_xdg_folder_is_ignored(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_what_finds_the_journal_full_is_told_and_stored_all_the_same(
-    world: World, caplog: pytest.LogCaptureFixture
+    world: ServiceAndGames, caplog: pytest.LogCaptureFixture
 ) -> None:
     line = world.line()
     line.hold()

@@ -11,10 +11,10 @@ import pytest
 from discord_achievements import ConfigurationError, Result
 from discord_achievements.domain.errors import TransportError
 from tests.support.managers import OK, SECURE, WALK, WIN, write_catalogue
-from tests.support.service_games import ANN, BASE_URL, LONG_S, Tokens, World, construct, error
+from tests.support.service_games import ANN, BASE_URL, LONG_S, ServiceAndGames, Tokens, construct, error
 
 
-def test_a_refused_token_is_renewed_once(world: World) -> None:
+def test_a_refused_token_is_renewed_once(world: ServiceAndGames) -> None:
     tokens = Tokens("expired", "ann-1")
     game = world.start(tokens)
     assert game.set(WALK, 50) is OK
@@ -23,7 +23,7 @@ def test_a_refused_token_is_renewed_once(world: World) -> None:
     assert {one.headers["Authorization"] for one in world.lines[0].of("PUT")} == {"Bearer ann-1"}
 
 
-def test_a_token_that_ends_during_play_is_renewed(world: World) -> None:
+def test_a_token_that_ends_during_play_is_renewed(world: ServiceAndGames) -> None:
     tokens = Tokens("ann-1", "ann-2", "ann-3")
     game = world.online(tokens)
     world.service.revoke("ann-1")
@@ -40,7 +40,7 @@ def test_a_token_that_ends_during_play_is_renewed(world: World) -> None:
     assert again.percent(WALK) == 60
 
 
-def test_when_the_renewed_token_is_refused_too_another_one_is_waited_for(world: World) -> None:
+def test_when_the_renewed_token_is_refused_too_another_one_is_waited_for(world: ServiceAndGames) -> None:
     tokens = Tokens("expired", "expired-too")
     game = world.start(tokens, achievements=write_catalogue(world.folder))
     assert game.set(WALK, 50) is Result.INVALID_ACCESS_TOKEN
@@ -56,7 +56,7 @@ def test_when_the_renewed_token_is_refused_too_another_one_is_waited_for(world: 
     assert len(game.results) == 2
 
 
-def test_a_plain_token_that_is_refused_waits_for_another_one(world: World) -> None:
+def test_a_plain_token_that_is_refused_waits_for_another_one(world: ServiceAndGames) -> None:
     game = world.start("expired")
     assert game.set(WALK, 50) is Result.INVALID_ACCESS_TOKEN
     game.manager.set_token(Tokens("ann-1"))
@@ -65,7 +65,7 @@ def test_a_plain_token_that_is_refused_waits_for_another_one(world: World) -> No
 
 
 @pytest.mark.parametrize("token", [None, ""])
-def test_without_a_token_nobody_is_signed_in(world: World, token: str | None) -> None:
+def test_without_a_token_nobody_is_signed_in(world: ServiceAndGames, token: str | None) -> None:
     game = world.start(token, achievements=write_catalogue(world.folder))
     assert game.set(WALK, 50) is Result.NOT_AUTHENTICATED
     assert game.fetch() is Result.NOT_AUTHENTICATED
@@ -76,7 +76,7 @@ def test_without_a_token_nobody_is_signed_in(world: World, token: str | None) ->
     game.until(lambda: game.manager.get_user_achievement(WALK).user_id == ANN)
 
 
-def test_a_sign_in_that_fails_is_tried_again(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_sign_in_that_fails_is_tried_again(world: ServiceAndGames, caplog: pytest.LogCaptureFixture) -> None:
     tokens = Tokens(OSError("cannot reach the sign-in with hunter2"), "ann-1")
     game = world.start(tokens)
     assert game.set(WALK, 50) is Result.OAUTH2_ERROR
@@ -88,7 +88,7 @@ def test_a_sign_in_that_fails_is_tried_again(world: World, caplog: pytest.LogCap
 
 @pytest.mark.parametrize("token", ["Bot hunter2", "hunter2 \n", "", 5, None])
 def test_a_token_object_that_returns_nonsense_is_told_in_the_log(
-    world: World, token: Any, caplog: pytest.LogCaptureFixture
+    world: ServiceAndGames, token: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     game = world.start(Tokens(token, token) if token != "hunter2 \n" else Tokens("hunter2 \x00"))
     assert game.set(WALK, 50) is Result.INVALID_ACCESS_TOKEN
@@ -96,7 +96,7 @@ def test_a_token_object_that_returns_nonsense_is_told_in_the_log(
     assert "hunter2" not in caplog.text
 
 
-def test_a_token_appears_nowhere(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_token_appears_nowhere(world: ServiceAndGames, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     world.service.add_player("hunter2", ANN)
     game = world.online("hunter2")
@@ -115,7 +115,7 @@ def test_a_token_appears_nowhere(world: World, caplog: pytest.LogCaptureFixture)
     assert [path for path in (world.folder / "data").iterdir() if b"hunter2" in path.read_bytes()] == []
 
 
-def test_set_token_after_close_checks_and_does_nothing(world: World) -> None:
+def test_set_token_after_close_checks_and_does_nothing(world: ServiceAndGames) -> None:
     game = world.start()
     game.manager.close()
     game.manager.set_token("ann-2")
@@ -144,7 +144,7 @@ def test_a_bot_token_is_refused_with_the_reason(tmp_path: Path, token: str) -> N
 
 
 @pytest.mark.parametrize("prefix", ["", "Bearer "])
-def test_a_token_of_the_application_is_refused_with_the_reason(world: World, prefix: str) -> None:
+def test_a_token_of_the_application_is_refused_with_the_reason(world: ServiceAndGames, prefix: str) -> None:
     game = world.start()
     with pytest.raises(ConfigurationError, match="not a player's") as caught:
         game.manager.set_token(f"{prefix}daclient_0123456789ab_hunter2")
@@ -172,7 +172,7 @@ def test_a_token_objects_user_id_is_an_id(tmp_path: Path, user_id: Any) -> None:
         construct(tmp_path, base_url=BASE_URL, token=Tokens("t", user_id=user_id))
 
 
-def test_a_token_may_come_with_its_kind(world: World) -> None:
+def test_a_token_may_come_with_its_kind(world: ServiceAndGames) -> None:
     game = world.online(" Bearer ann-1 ")
     assert world.lines[0].of("GET")[0].headers["Authorization"] == "Bearer ann-1"
     assert "service" in repr(game.manager)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from discord_achievements import Result, UserAchievement
 from tests.support.managers import OK, SECRET, SECURE, UNKNOWN, WALK, WIN, write_catalogue
-from tests.support.service_games import ANN, World, bring_back, error, eventually
+from tests.support.service_games import ANN, ServiceAndGames, bring_back, error, eventually
 
 
-def test_a_set_is_shown_at_once_and_confirmed_later(world: World) -> None:
+def test_a_set_is_shown_at_once_and_confirmed_later(world: ServiceAndGames) -> None:
     game = world.online()
     line = world.lines[0]
     line.hold("PUT")
@@ -29,7 +29,7 @@ def test_a_set_is_shown_at_once_and_confirmed_later(world: World) -> None:
     assert game.manager.pending_count == 0
 
 
-def test_a_refused_value_is_taken_back(world: World) -> None:
+def test_a_refused_value_is_taken_back(world: ServiceAndGames) -> None:
     world.service.grant(ANN, WALK, 30)
     game = world.online()
     line = world.lines[0]
@@ -48,7 +48,7 @@ def test_a_refused_value_is_taken_back(world: World) -> None:
     assert world.percents() == {WALK: 40}
 
 
-def test_an_unlock_that_is_refused_is_taken_back(world: World) -> None:
+def test_an_unlock_that_is_refused_is_taken_back(world: ServiceAndGames) -> None:
     game = world.online()
     world.lines[0].answers.append(error(403, 20012))
     assert game.set(WIN, 100) is Result.UNAUTHORIZED_FOR_ACHIEVEMENT
@@ -59,7 +59,7 @@ def test_an_unlock_that_is_refused_is_taken_back(world: World) -> None:
     assert game.told == [(WIN, 100), (WIN, 0), (SECRET, 100), (WIN, 100), (WIN, 0)]
 
 
-def test_a_secret_that_is_refused_hides_again(world: World) -> None:
+def test_a_secret_that_is_refused_hides_again(world: ServiceAndGames) -> None:
     catalogue = write_catalogue(world.folder)
     game = world.start(down=True, achievements=catalogue)
     game.fetch()
@@ -73,7 +73,7 @@ def test_a_secret_that_is_refused_hides_again(world: World) -> None:
     assert SECRET not in game.percents
 
 
-def test_an_unknown_id_is_shown_once_the_service_has_agreed(world: World) -> None:
+def test_an_unknown_id_is_shown_once_the_service_has_agreed(world: ServiceAndGames) -> None:
     game = world.online()
     world.service.add_achievement(UNKNOWN, "New", "Brand new.")
     line = world.lines[0]
@@ -92,7 +92,7 @@ def test_an_unknown_id_is_shown_once_the_service_has_agreed(world: World) -> Non
     assert game.manager.get_achievement(UNKNOWN).name == "New"
 
 
-def test_a_secret_that_was_never_listed_shows_itself_at_100(world: World) -> None:
+def test_a_secret_that_was_never_listed_shows_itself_at_100(world: ServiceAndGames) -> None:
     game = world.online()
     assert game.set(SECRET, 50) is OK
     assert game.events == []
@@ -103,7 +103,7 @@ def test_a_secret_that_was_never_listed_shows_itself_at_100(world: World) -> Non
     assert game.percents == {WALK: 0, WIN: 0, SECRET: 100, SECURE: 0}
 
 
-def test_sets_that_wait_collapse_to_the_highest_value(world: World) -> None:
+def test_sets_that_wait_collapse_to_the_highest_value(world: ServiceAndGames) -> None:
     game = world.online()
     line, fired = world.lines[0], list[int]()
     line.hold("PUT")
@@ -129,7 +129,7 @@ def test_sets_that_wait_collapse_to_the_highest_value(world: World) -> None:
     assert world.percents() == {WALK: 70}
 
 
-def test_sets_of_several_achievements_all_arrive(world: World) -> None:
+def test_sets_of_several_achievements_all_arrive(world: ServiceAndGames) -> None:
     ids = world.service.fill(100)
     game = world.online()
     for achievement_id in ids:

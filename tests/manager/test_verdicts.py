@@ -9,7 +9,7 @@ from discord_achievements.client.net.transport import Response
 from discord_achievements.domain.errors import TransportError
 from discord_achievements.testing import ScriptedTransport
 from tests.support.managers import OK, WALK
-from tests.support.service_games import LONG_S, STRINGS, UNAVAILABLE, World, error, listing, scripted
+from tests.support.service_games import LONG_S, STRINGS, UNAVAILABLE, ServiceAndGames, error, listing, scripted
 
 HTML = Response(200, {"content-type": "text/html"}, b"<!DOCTYPE html><title>Sign in</title>")
 REFUSED = [
@@ -51,7 +51,7 @@ def name_of(value: object) -> str | None:
 
 
 @pytest.mark.parametrize(("answer", "result"), REFUSED, ids=name_of)
-def test_a_judgement_is_final(world: World, answer: Response, result: Result) -> None:
+def test_a_judgement_is_final(world: ServiceAndGames, answer: Response, result: Result) -> None:
     transport = ScriptedTransport({"get_user_achievements": listing(STRINGS), "update_user_achievement": answer})
     game = scripted(world, transport)
     game.fetch()
@@ -65,7 +65,9 @@ def test_a_judgement_is_final(world: World, answer: Response, result: Result) ->
 
 
 @pytest.mark.parametrize(("answer", "result"), KEPT, ids=name_of)
-def test_a_failure_is_told_and_the_update_kept(world: World, answer: Response | Exception, result: Result) -> None:
+def test_a_failure_is_told_and_the_update_kept(
+    world: ServiceAndGames, answer: Response | Exception, result: Result
+) -> None:
     transport = ScriptedTransport({"get_user_achievements": listing(STRINGS), "update_user_achievement": answer})
     game = scripted(world, transport)
     game.fetch()
@@ -83,7 +85,9 @@ def test_a_failure_is_told_and_the_update_kept(world: World, answer: Response | 
 
 
 @pytest.mark.parametrize(("answer", "result"), [*REFUSED, *KEPT], ids=name_of)
-def test_a_fetch_is_told_why_there_is_no_list(world: World, answer: Response | Exception, result: Result) -> None:
+def test_a_fetch_is_told_why_there_is_no_list(
+    world: ServiceAndGames, answer: Response | Exception, result: Result
+) -> None:
     game = scripted(world, ScriptedTransport({"get_user_achievements": listing(STRINGS)}))
     game.fetch()
     game.manager.close()

@@ -21,7 +21,7 @@ from tests.support.service_games import (
     BASE_URL,
     BOB,
     UNAVAILABLE,
-    World,
+    ServiceAndGames,
     error,
     eventually,
     listing,
@@ -86,7 +86,9 @@ def test_behind_a_silent_service_a_set_is_on_disk_at_once(tmp_path: Path) -> Non
     assert time.monotonic() - began < PATIENCE_S / 2, "close() does not wait for the answer"
 
 
-def test_behind_a_token_object_that_blocks_sets_are_stored_and_answered(world: World, blocking: Blocking) -> None:
+def test_behind_a_token_object_that_blocks_sets_are_stored_and_answered(
+    world: ServiceAndGames, blocking: Blocking
+) -> None:
     game = world.start(blocking, achievements=write_catalogue(world.folder))
     game.manager.set_user_achievement(WALK, 10, game.results.append)
     eventually(blocking.asked.is_set)
@@ -102,7 +104,7 @@ def test_behind_a_token_object_that_blocks_sets_are_stored_and_answered(world: W
     game.until(lambda: game.connection == [False, True])
 
 
-def test_another_token_rescues_a_token_object_that_blocks(world: World, blocking: Blocking) -> None:
+def test_another_token_rescues_a_token_object_that_blocks(world: ServiceAndGames, blocking: Blocking) -> None:
     game = world.start(blocking)
     game.manager.run_callbacks()
     eventually(blocking.asked.is_set)
@@ -116,7 +118,7 @@ def test_another_token_rescues_a_token_object_that_blocks(world: World, blocking
     assert world.percents() == {}
 
 
-def test_close_does_not_wait_for_a_token_object_that_blocks(world: World, blocking: Blocking) -> None:
+def test_close_does_not_wait_for_a_token_object_that_blocks(world: ServiceAndGames, blocking: Blocking) -> None:
     game = world.start(blocking)
     game.manager.set_user_achievement(WALK, 10, game.results.append)
     eventually(blocking.asked.is_set)
@@ -127,7 +129,7 @@ def test_close_does_not_wait_for_a_token_object_that_blocks(world: World, blocki
     assert stored(world.folder / "data") == {WALK: 10}
 
 
-def test_what_was_under_way_with_the_old_token_counts_for_nobody_else(world: World) -> None:
+def test_what_was_under_way_with_the_old_token_counts_for_nobody_else(world: ServiceAndGames) -> None:
     game = world.online()
     line = world.lines[0]
     line.hold("PUT")
@@ -146,7 +148,7 @@ def test_what_was_under_way_with_the_old_token_counts_for_nobody_else(world: Wor
     assert world.percents() == {WALK: 10}
 
 
-def test_a_value_that_is_refused_late_takes_nothing_further_with_it(world: World) -> None:
+def test_a_value_that_is_refused_late_takes_nothing_further_with_it(world: ServiceAndGames) -> None:
     game = world.online()
     line = world.lines[0]
     line.hold("PUT")
@@ -161,7 +163,7 @@ def test_a_value_that_is_refused_late_takes_nothing_further_with_it(world: World
     assert world.percents() == {WALK: 60}
 
 
-def test_a_flood_of_events_does_not_hold_up_the_games_own_sets(world: World) -> None:
+def test_a_flood_of_events_does_not_hold_up_the_games_own_sets(world: ServiceAndGames) -> None:
     transport = ScriptedTransport({"get_user_achievements": listing(superset(WALK, 0), superset(WIN, 0))})
     game = scripted(world, transport, streams=True)
     assert game.fetch() is OK

@@ -19,13 +19,13 @@ from tests.support.managers import (
     UNKNOWN,
     WALK,
     WIN,
-    Game,
+    GameLoop,
     Start,
     run_python,
     without_a_service,
     write_catalogue,
 )
-from tests.support.service_games import World
+from tests.support.service_games import ServiceAndGames
 
 
 @without_a_service
@@ -54,7 +54,7 @@ def test_a_wrong_set_is_told_to_the_log_once(
 
 
 @without_a_service
-def test_each_mistake_is_told_to_the_log_but_not_without_end(game: Game, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_mistake_is_told_to_the_log_but_not_without_end(game: GameLoop, caplog: pytest.LogCaptureFixture) -> None:
     percents: list[Any] = [50.5, 150, -1]
     for percent in percents:
         game.manager.set_user_achievement(WALK, percent)
@@ -103,7 +103,7 @@ BAD_PERCENTS = [-1, 101, 50.0, "50", None, True, [50], float("nan")]
 
 
 @pytest.mark.parametrize("achievement_id", BAD_IDS)
-def test_a_bad_id_is_an_invalid_payload(game: Game, achievement_id: Any) -> None:
+def test_a_bad_id_is_an_invalid_payload(game: GameLoop, achievement_id: Any) -> None:
     assert game.set(achievement_id, 50) is Result.INVALID_PAYLOAD
 
 
@@ -121,11 +121,11 @@ def test_a_bad_percent_is_an_invalid_payload_and_nothing_is_recorded(start: Star
 
 
 @pytest.mark.parametrize("achievement_id", [1, 2**63 - 1])
-def test_the_ends_of_the_range_of_ids_are_ids(game: Game, achievement_id: int) -> None:
+def test_the_ends_of_the_range_of_ids_are_ids(game: GameLoop, achievement_id: int) -> None:
     assert game.set(achievement_id, 50) is Result.NOT_FOUND  # and so not an invalid payload
 
 
-def test_a_member_of_an_enumeration_is_an_int(game: Game) -> None:
+def test_a_member_of_an_enumeration_is_an_int(game: GameLoop) -> None:
     class Award(IntEnum):
         WALK = WALK
 
@@ -135,7 +135,7 @@ def test_a_member_of_an_enumeration_is_an_int(game: Game) -> None:
 
 
 @pytest.mark.parametrize("callback", ["print", 5, object()])
-def test_a_callback_that_cannot_be_called_is_a_type_error_at_once(game: Game, callback: Any) -> None:
+def test_a_callback_that_cannot_be_called_is_a_type_error_at_once(game: GameLoop, callback: Any) -> None:
     with pytest.raises(TypeError, match="callback"):
         game.manager.set_user_achievement(WALK, 50, callback)
     with pytest.raises(TypeError, match="callback"):
@@ -145,7 +145,7 @@ def test_a_callback_that_cannot_be_called_is_a_type_error_at_once(game: Game, ca
     assert game.events == []
 
 
-def test_an_unknown_achievement_is_not_found(game: Game) -> None:
+def test_an_unknown_achievement_is_not_found(game: GameLoop) -> None:
     game.fetch()
     assert game.set(UNKNOWN, 100) is Result.NOT_FOUND
     assert game.events == []
@@ -153,7 +153,7 @@ def test_an_unknown_achievement_is_not_found(game: Game) -> None:
     assert game.manager.pending_count == 0
 
 
-def test_a_secure_achievement_is_for_the_games_server_only(game: Game) -> None:
+def test_a_secure_achievement_is_for_the_games_server_only(game: GameLoop) -> None:
     game.fetch()
     game.manager.set_user_achievement(SECURE, 100, game.results.append)
     game.manager.run_callbacks()
@@ -164,7 +164,7 @@ def test_a_secure_achievement_is_for_the_games_server_only(game: Game) -> None:
     assert game.events == []
 
 
-def test_validation_needs_no_service(world: World) -> None:
+def test_validation_needs_no_service(world: ServiceAndGames) -> None:
     game = world.start(down=True)
     assert game.set(WALK, 101) is Result.INVALID_PAYLOAD
     assert game.set(0, 100) is Result.INVALID_PAYLOAD

@@ -40,7 +40,7 @@ def write_catalogue(folder: Path, entries: Iterable[dict[str, Any]] = ENTRIES, *
     return path
 
 
-class Game:
+class GameLoop:
     """Plays on a manager: calls its verbs, turns the loop, and writes down results and events in their order."""
 
     def __init__(self, manager: AchievementManager) -> None:
@@ -89,7 +89,7 @@ class Game:
 class Start(Protocol):
     """Starts a manager on the test's own data folder and catalogue."""
 
-    def __call__(self, **options: Any) -> Game: ...
+    def __call__(self, **options: Any) -> GameLoop: ...
 
 
 def result_of(call: Callable[[], object]) -> Result:

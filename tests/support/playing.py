@@ -53,7 +53,7 @@ with AchievementManager(int(application_id), base_url=base_url, token=token, dat
 """
 
 
-class Game:
+class GameProcess:
     """A game on one device of a player, in a process of its own.
 
     `heard` is all that it has said so far; over TLS it trusts the certificate in `trusted`.

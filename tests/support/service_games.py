@@ -15,7 +15,7 @@ import pytest
 from discord_achievements import AchievementManager, Result
 from discord_achievements.client.net.transport import Request, Response
 from discord_achievements.testing import FakeService, InProcessTransport, ManualClock, ScriptedTransport
-from tests.support.managers import APPLICATION_ID, ENTRIES, OK, PATIENCE_S, WALK, Game
+from tests.support.managers import APPLICATION_ID, ENTRIES, OK, PATIENCE_S, WALK, GameLoop
 from tests.support.waiting import until
 
 UNAVAILABLE = Result.SERVICE_UNAVAILABLE
@@ -72,7 +72,7 @@ class Line:
         return answer
 
 
-class World:
+class ServiceAndGames:
     """A service with the achievements of the catalogue, and games that play on one machine."""
 
     def __init__(self, folder: Path) -> None:
@@ -92,7 +92,7 @@ class World:
         self.lines: list[Line] = []
         self.managers: list[AchievementManager] = []
 
-    def start(self, token: Any = "ann-1", *, line: Line | None = None, down: bool = False, **more: Any) -> Game:
+    def start(self, token: Any = "ann-1", *, line: Line | None = None, down: bool = False, **more: Any) -> GameLoop:
         """Start a game; `down` has the service be out of reach from the first moment on."""
         line = line or self.line()
         if down:
@@ -100,9 +100,9 @@ class World:
         options: dict[str, Any] = {"data_dir": self.folder / "data", "base_url": BASE_URL, "clock": self.clock} | more
         manager = AchievementManager(APPLICATION_ID, token=token, transport=line.transport, **options)
         self.managers.append(manager)
-        return Game(manager)
+        return GameLoop(manager)
 
-    def online(self, token: Any = "ann-1", **options: Any) -> Game:
+    def online(self, token: Any = "ann-1", **options: Any) -> GameLoop:
         """Start a game, and let it see the list."""
         game = self.start(token, **options)
         assert game.fetch() is OK
@@ -129,13 +129,13 @@ def eventually(condition: Callable[[], object]) -> None:
     until(condition, "what the other thread has to do", PATIENCE_S)
 
 
-def bring_back(world: World, line: Line) -> None:
+def bring_back(world: ServiceAndGames, line: Line) -> None:
     """Have the service in reach again, and let the time pass after which the manager tries again."""
     line.transport.come_back()
     world.clock.advance(LONG_S)
 
 
-def wait_for_stream(game: Game, line: Line) -> None:
+def wait_for_stream(game: GameLoop, line: Line) -> None:
     """Wait until the event stream is up and the list that closes its gap has come."""
     game.until(lambda: any(one.url.endswith("/events") for one in line.requests) and len(line.of("GET")) >= 2)
     count = len(line.statuses)
@@ -168,14 +168,14 @@ def listing(*entries: Mapping[str, Any]) -> Response:
     return Response(200, {"content-type": "application/json"}, json.dumps(entries).encode())
 
 
-def scripted(world: World, transport: ScriptedTransport, *, streams: bool = False, **more: Any) -> Game:
+def scripted(world: ServiceAndGames, transport: ScriptedTransport, *, streams: bool = False, **more: Any) -> GameLoop:
     """Start a game on a service that says what the test's table says, and asks for no more lists than the game does."""
     if not streams:
         transport.answer("user_achievement_events", NO_STREAM)
     options: dict[str, Any] = {"data_dir": world.folder / "scripted", "clock": world.clock, "token": "t"} | more
     manager = AchievementManager(APPLICATION_ID, base_url=BASE_URL, transport=transport, **options)
     world.managers.append(manager)
-    return Game(manager)
+    return GameLoop(manager)
 
 
 STRINGS = superset(WALK, 35)

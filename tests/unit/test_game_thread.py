@@ -38,7 +38,7 @@ from tests.support.managers import (
     SECURE,
     WALK,
     WIN,
-    Game,
+    GameLoop,
     write_catalogue,
 )
 from tests.support.waiting import until
@@ -142,7 +142,7 @@ def start(tmp_path: Path, **more: Any) -> AchievementManager:
     return AchievementManager(APPLICATION_ID, data_dir=tmp_path / "data", **more)
 
 
-def play(ask: Watched, game: Game) -> None:
+def play(ask: Watched, game: GameLoop) -> None:
     """Call everything that there is, with arguments good and bad."""
     results = game.results
     ask("fetch_user_achievements", results.append)
@@ -178,7 +178,7 @@ def test_in_local_mode_the_game_thread_does_not_wait(tmp_path: Path, watch: Watc
     walk = PLAIN | {"name_localizations": GERMAN, "icon": "walk.png"}
     catalogue = write_catalogue(tmp_path, [*ENTRIES[:-1], walk])
     with start(tmp_path, achievements=catalogue, locale="de") as manager:
-        game = Game(manager)
+        game = GameLoop(manager)
         manager.run_callbacks()  # the first one starts the worker
         ask = Watched(manager, watch)
         play(ask, game)
@@ -203,7 +203,7 @@ def test_in_service_mode_the_game_thread_does_not_wait(tmp_path: Path, watch: Wa
     with start(
         tmp_path, base_url="https://host.invalid/api", token="ann", transport=transport, clock=clock, locale="de"
     ) as manager:
-        game = Game(manager)
+        game = GameLoop(manager)
         manager.run_callbacks()
         ask = Watched(manager, watch)
         play(ask, game)
