@@ -1,7 +1,6 @@
-"""What all tests share: how property tests run, and the servers that tests of the service run against.
+"""Shared by all tests: how property tests run, and the servers that the service's tests need.
 
-A machine that is busy with something else must not fail a property test. PostgreSQL comes from PyPI, so it is there
-wherever the tests are.
+A busy machine must not fail a property test. PostgreSQL comes from PyPI, so every machine that runs the tests has it.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ settings.load_profile("patient")
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server of this test run's own."""
-    # Not in pytest's folder: as root, PostgreSQL runs as another user, who may not enter that.
+    """Start a PostgreSQL server for this test run."""
+    # Not in pytest's folder: when started by root, PostgreSQL runs as another user, who may not enter that.
     with tempfile.TemporaryDirectory(prefix="postgres", ignore_cleanup_errors=True) as folder:
         server = Postgres(Path(folder), durable=False)
         yield server
@@ -32,7 +31,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """A Redis of this test run's own; where the machine has none, its tests are reported as not run, by name."""
+    """Start a Redis for this test run; if the machine has none, the tests that need it are reported as not run."""
     if not RedisServer.is_installed():
         pytest.skip("not run: this machine has no redis-server or valkey-server")
     server = RedisServer(tmp_path_factory.mktemp("redis"))
@@ -42,7 +41,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
 
 @pytest.fixture
 def make_nginx(tmp_path: Path) -> Iterator[Callable[[str, int], Nginx]]:
-    """Start an nginx that serves on a port; where the machine has none, its tests are reported as not run, by name."""
+    """Return a function that starts nginx; if the machine has none, the tests that need it are reported as not run."""
     if not Nginx.is_installed():
         pytest.skip("not run: this machine has no nginx")
     with ExitStack() as stack:

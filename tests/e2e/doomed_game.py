@@ -1,4 +1,4 @@
-"""A game that says each set on its standard output once it was made, until it is killed."""
+"""A game that reports each set on standard output once the call has returned, until it is killed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ ROUNDS = 50
 
 
 def sets(seed: int, round_: int) -> Iterator[tuple[int, int]]:
-    """Yield which achievement is set to how many percent, later rounds always higher: nothing may be set in vain."""
+    """Yield ids and percents; later rounds are always higher, so that no set is without effect."""
     rng = random.Random(f"{seed} {round_}")
     for _ in range(SETS):
         yield rng.choice(IDS), min(100, 2 * round_ + rng.randrange(1, 4))
 
 
 def play(seed: int, round_: int, **arguments: str) -> None:
-    """Set, and say so; now and then a frame."""
+    """Set and report, with a frame now and then."""
     manager = AchievementManager(APPLICATION_ID, **arguments)  # type: ignore[arg-type]
     for number, (achievement_id, percent) in enumerate(sets(seed, round_), 1):
         manager.set_user_achievement(achievement_id, percent)
@@ -37,4 +37,4 @@ if __name__ == "__main__":
         import discord_achievements.client.net.requests_transport  # noqa: F401
     print("ready", flush=True)
     play(**json.loads(sys.stdin.readline()))
-    sys.stdin.readline()  # to be killed at the latest here
+    sys.stdin.readline()  # the game is killed here at the latest

@@ -1,4 +1,4 @@
-"""The service on PostgreSQL, which dies when it has committed a certain update and has told nobody yet."""
+"""The service on PostgreSQL, which dies after committing a certain update and before sending its event."""
 
 from __future__ import annotations
 

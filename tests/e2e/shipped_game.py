@@ -1,6 +1,6 @@
 """A small pygame game as players get it: frozen, with its catalogue, icons and font beside it.
 
-A game in a window has nowhere to print to, so this one writes what it saw to the file named by `--report`.
+A windowed game cannot print, so this one writes what it saw to the file named by `--report`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pygame
 from discord_achievements import AchievementManager, Result
 from discord_achievements.pygame_ui import DARK, AchievementsScreen, Toast, Toasts
 
-HERE = Path(__file__).parent  # frozen or not: what the game reads lies beside this file
+HERE = Path(__file__).parent  # frozen or not, the game's files are next to this one
 APPLICATION_ID = 461618159171141643
 WIN_THE_GAME = 580159119969878046
 FPS = 60
@@ -27,7 +27,7 @@ LONGEST_RUN_S = 60.0
 
 
 class ShippedGame:
-    """Shows the list, wins if it is to, and ends when the answers, the toast and the icon are there."""
+    """Shows the list, wins if asked to, and ends once it has the answers, the toast and the icon."""
 
     def __init__(self, data_dir: Path, *, wins: bool) -> None:
         self.screen = pygame.display.set_mode((640, 360))
@@ -102,7 +102,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.log is not None:
         logging.basicConfig(filename=options.log, encoding="utf-8", level=logging.INFO)
-    # Without a console, none of these has anywhere to go.
+    # Without a console, none of these is visible.
     print("a line")
     warnings.warn("a warning", stacklevel=1)
     logging.getLogger("discord_achievements").warning("a message")

@@ -29,7 +29,7 @@ from tests.support.running import (
 from tests.support.waiting import until
 
 CERTIFICATE = ROOT / "tests/http/localhost.pem"
-SOON_S = 5.0  # for what takes milliseconds; a proxy that buffers holds it back for as long as the stream lasts
+SOON_S = 5.0  # for what takes milliseconds; a proxy that buffers would hold it back as long as the stream lasts
 
 
 class Front(NamedTuple):
@@ -41,12 +41,12 @@ class Front(NamedTuple):
     device: Callable[[str], GameProcess]
 
     def two_games(self) -> tuple[GameProcess, GameProcess]:
-        """Return two games of one player, whose streams are on one process each."""
+        """Return two games of one player, each with its stream on a process of its own."""
         one = self.device("one")
         until(lambda: sum(self.streams()) == 1, "a stream is up")
         two = self.device("two")
         until(lambda: sum(self.streams()) == 2, "another is up")
-        assert self.streams() == [1, 1], "nginx takes the process with less to do"
+        assert self.streams() == [1, 1], "nginx chooses the process with fewer connections"
         for game in (one, two):
             game.fetched()
         return one, two
@@ -56,8 +56,8 @@ class Front(NamedTuple):
         return [service.open_streams for service in self.services]
 
 
-def until_told(game: GameProcess, achievement: int, percent: int) -> None:
-    """Wait until this is the last that the game has heard of an achievement."""
+def until_received(game: GameProcess, achievement: int, percent: int) -> None:
+    """Wait until this is the newest percent that the game has received for an achievement."""
     until(lambda: game.percents(achievement)[-1:] == [percent], f"an event of {percent} % comes")
 
 
@@ -80,7 +80,7 @@ def documented(port: int, services: list[RunningService]) -> str:
 
 @pytest.fixture
 def settings(request: pytest.FixtureRequest) -> dict[str, str]:
-    """What a test has as its parameter: "redis", or nothing."""
+    """Return the service's settings, with Redis if the test's parameter says so."""
     if getattr(request, "param", "notify") == "notify":
         return {}
     redis: RedisServer = request.getfixturevalue("redis_server")
@@ -143,7 +143,7 @@ def test_a_process_that_is_stopped_is_not_missed(front: Front) -> None:
     one.do("set", WIN, 50)
     assert one.hears("result") == "OK"
     assert two.hears("event")[:2] == [WIN, 50]
-    assert {"online": False} not in one.heard + two.heard, "the games need not know"
+    assert {"online": False} not in one.heard + two.heard, "the games do not notice"
 
 
 @pytest.mark.parametrize(("settings", "victim"), [("notify", 0), ("redis", 1)], indirect=["settings"])
@@ -151,18 +151,18 @@ def test_a_process_that_is_killed_costs_a_reconnect_and_nothing_else(front: Fron
     games = front.two_games()
     for percent in range(1, 61):
         games[0].do("set", WIN, percent)
-        assert games[0].hears("result") == "OK", "each update is taken, by one process or the other"
+        assert games[0].hears("result") == "OK", "one of the processes accepts each update"
         front.bot.put(progress_path(SECURE, PLAYER), {"percent_complete": percent}).raise_for_status()
         if percent == 20:
             front.services[victim].kill()
     for game in games:
         for achievement in (WIN, SECURE):
-            until_told(game, achievement, 60)
-            told = game.percents(achievement)
-            assert told == sorted(set(told)), "nothing twice, nothing lower"
-        assert {"online": False} not in game.heard, "the games need not know"
+            until_received(game, achievement, 60)
+            percents = game.percents(achievement)
+            assert percents == sorted(set(percents)), "no percent twice, none lower than before"
+        assert {"online": False} not in game.heard, "the games do not notice"
     assert front.services[1 - victim].open_streams == 2
     games[1].do("set", WIN, 61)
-    until_told(games[0], WIN, 61)
+    until_received(games[0], WIN, 61)
     records = front.bot.get(f"/users/{PLAYER}/applications/{APP}/achievements?started=true").json()
     assert [(entry["percent_complete"], entry["revision"]) for entry in records] == [(61, 61), (60, 60)]

@@ -45,12 +45,12 @@ DROPPED_WITH = {
     Fault.UNKNOWN_ACHIEVEMENT: Result.NOT_FOUND,
 }
 OF_STREAMS = (Fault.DROP_STREAM, Fault.REFUSE_STREAM)
-UNTIL_ASKED = {Fault.UNAUTHORIZED, Fault.WRONG_VERSION, Fault.GONE}  # these do not pass by themselves
+UNTIL_ASKED = {Fault.UNAUTHORIZED, Fault.WRONG_VERSION, Fault.GONE}  # these do not pass on their own
 SLOW = {Fault.STALL, Fault.DRIP}
 
 
 class FastGame:
-    """A game with one manager, and what its callbacks have been told."""
+    """A game with one manager, the results it has received, and a clock that can run fast."""
 
     def __init__(self, server: FaultServer, clock: ManualClock, folder: Path, *, timeout_s: float = 10.0) -> None:
         self.clock = clock
@@ -68,7 +68,7 @@ class FastGame:
         return self._wait_for(lambda: self.manager.set_user_achievement(achievement_id, percent, self.results.append))
 
     def until(self, condition: Callable[[], object]) -> None:
-        """Turn the main loop, with time passing as fast as it has to, until something is so."""
+        """Run callbacks, advancing the clock, until `condition` is true."""
 
         def is_so() -> bool:
             if condition():
@@ -120,7 +120,7 @@ def timeout_s(fault: Fault) -> float:
     return 0.1 if fault in SLOW else 10.0
 
 
-def told(service: FakeService, achievement_id: int = WIN) -> int:
+def stored(service: FakeService, achievement_id: int = WIN) -> int:
     """Return the percent that the service holds."""
     found = service.progress(USER).get(achievement_id)
     return 0 if found is None else found.percent
@@ -138,7 +138,7 @@ def test_every_fault_is_here() -> None:
 def test_an_update_is_kept_and_delivered_after_recovery(
     fault: Fault, server: FaultServer, clock: ManualClock, tmp_path: Path
 ) -> None:
-    server.fail(Fault.REFUSE_STREAM, times=None)  # else it may tell first that the service has done it
+    server.fail(Fault.REFUSE_STREAM, times=None)  # otherwise the event of success may come first
     game = FastGame(server, clock, tmp_path, timeout_s=timeout_s(fault))
     with game.manager as manager:
         assert game.fetch() is Result.OK
@@ -152,7 +152,7 @@ def test_an_update_is_kept_and_delivered_after_recovery(
             game.manager.fetch_user_achievements()
         game.until(lambda: not manager.pending_count)
         game.until(lambda: game.connection == [False, True])
-        assert told(server.service) == 40
+        assert stored(server.service) == 40
         assert manager.get_user_achievement(WIN).synced
         assert manager.is_online
     assert game.results == [Result.OK, KEPT_WITH[fault]]
@@ -171,7 +171,7 @@ def test_an_update_is_kept_for_the_next_start(
     clock.advance(3600)
     later = FastGame(server, clock, tmp_path)
     with later.manager as manager:
-        later.until(lambda: told(server.service) == 100 and not manager.pending_count)
+        later.until(lambda: stored(server.service) == 100 and not manager.pending_count)
     unlocked = server.service.progress(USER)[WIN].unlocked_at_us
     assert unlocked is not None
     assert abs(unlocked - unlocked_at_us) < 600_000_000  # an hour ago, not now
@@ -194,7 +194,7 @@ def test_a_refused_update_is_dropped_and_the_list_reverts(
         assert manager.pending_count == 0
         assert manager.is_online
         assert game.set(70) is Result.OK
-        assert told(server.service) == 70
+        assert stored(server.service) == 70
     assert game.connection == []
 
 
@@ -236,7 +236,7 @@ def test_without_a_stream_changes_are_learnt_of_all_the_same(
         game.until(lambda: clock.now() > start + 700)  # the stream is tried again after ten minutes
         server.service.grant(USER, OTHER, 10)
         before = clock.now()
-        run_until(manager, lambda: seen[-1] == 10)  # at once, without any time passing
+        run_until(manager, lambda: seen[-1] == 10)  # immediately: the clock stands still
         assert clock.now() == before
 
 
@@ -259,7 +259,7 @@ def test_close_does_not_wait_for_a_service_that_does_not_answer(
         server.heal()
         later = FastGame(server, clock, tmp_path)
         with later.manager as manager:
-            later.until(lambda: not manager.pending_count and told(service) == 100)
+            later.until(lambda: not manager.pending_count and stored(service) == 100)
 
 
 def test_an_update_that_the_service_chokes_on_does_not_starve_the_others(
@@ -271,7 +271,7 @@ def test_an_update_that_the_service_chokes_on_does_not_starve_the_others(
         server.fail(Fault.INTERNAL_ERROR, times=2, method="PUT")
         manager.set_user_achievement(WIN, 10, game.results.append)
         manager.set_user_achievement(OTHER, 10, game.results.append)
-        game.until(lambda: told(service) == told(service, OTHER) == 10 and not manager.pending_count)
+        game.until(lambda: stored(service) == stored(service, OTHER) == 10 and not manager.pending_count)
     assert len(game.results) == 3
 
 
@@ -299,7 +299,7 @@ def test_an_expired_token_is_renewed_once(server: FaultServer, tmp_path: Path) -
 
 
 class Talkative:
-    """A token object that puts its token into everything that it raises."""
+    """A token object whose exceptions contain the token."""
 
     user_id = USER
 
@@ -319,7 +319,7 @@ class Talkative:
 def test_a_token_object_that_raises_shows_no_token(
     has_one: bool, server: FaultServer, clock: ManualClock, tmp_path: Path
 ) -> None:
-    """The check itself is in the fixture: the token is in no line of the log."""
+    """The fixture checks that no line of the log contains the token."""
     server.fail(Fault.UNAUTHORIZED, times=None)
     results: list[Result] = []
     with AchievementManager(
@@ -330,7 +330,7 @@ def test_a_token_object_that_raises_shows_no_token(
         assert results == [Result.OAUTH2_ERROR]
         assert manager.pending_count == 1
         assert TOKEN not in repr(manager)
-        if has_one:  # signing in may work again later, and the update is still there
+        if has_one:  # a later sign-in may work, and the update is still stored
             server.heal()
             clock.advance(LONG_S)
             run_until(manager, lambda: not manager.pending_count)
@@ -351,4 +351,4 @@ def test_a_renewal_that_fails_is_tried_again(server: FaultServer, clock: ManualC
         clock.advance(LONG_S)
         run_until(manager, lambda: not manager.pending_count)
     assert renewing.refreshed == 2
-    assert told(server.service) == 50
+    assert stored(server.service) == 50

@@ -1,7 +1,7 @@
-"""A game frozen with PyInstaller, as docs/guides/shipping.md says: it plays as it did before, with nothing but itself.
+"""A game frozen with PyInstaller, following docs/guides/shipping.md: it works without any other file of this machine.
 
 The game is shipped_game.py; it is built once (about 20 seconds), moved away, and started with an empty environment.
-PyInstaller is told of no hidden import and needs no hook of ours.
+PyInstaller needs neither hidden imports nor a hook.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Report = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def game(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The frozen game's program, in a folder that it was not built in."""
+    """Build the game, move it to another folder, and return its program."""
     source, build = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("build")
     shutil.copy(Path(__file__).with_name("shipped_game.py"), source / "game.py")
     (source / "achievements.toml").write_text(CATALOGUE, encoding="utf-8")
@@ -66,7 +66,7 @@ def game(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
     )
     said = done.stdout + done.stderr
-    # The system's own Python may come without its library, and a system without binutils.
+    # The system's Python may lack its shared library, and the system may lack binutils.
     for lacking in ("Python shared library", "objdump"):
         if done.returncode != 0 and lacking in said:
             pytest.skip(f"not run: PyInstaller finds no {lacking} on this machine")
@@ -78,12 +78,12 @@ def game(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def play(game: Path, tmp_path: Path) -> Callable[..., Report]:
-    """Start the game, with an environment that has nothing of this one, and return what it saw."""
+    """Start the game with an empty environment, and return its report."""
 
     def start(*options: str, through: list[str] | None = None, **variables: str | Path) -> Report:
         report = tmp_path / "report.json"
         report.unlink(missing_ok=True)
-        # Windows starts no program without SYSTEMROOT.
+        # Windows cannot start a program without SYSTEMROOT.
         env = {name: value for name, value in os.environ.items() if name in ("SYSTEMROOT", "TEMP", "TMP")}
         env |= {"HOME": str(tmp_path), "SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"}
         done = subprocess.run(
@@ -116,7 +116,7 @@ def signed_in(server: FaultServer) -> dict[str, str]:
 
 
 def tls_server() -> FaultServer:
-    """A server for https whose certificate no authority has signed."""
+    """An HTTPS server with a self-signed certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE)
     return FaultServer(service(), ssl_context=context)
@@ -160,7 +160,7 @@ def test_the_bundle_has_the_certificates_that_https_is_checked_with(
     with tls_server() as server:
         saw = play("--win", "--log", str(log), **signed_in(server))
         assert saw["won"] == "SERVICE_UNAVAILABLE"
-        assert "certificate verify failed" in log.read_text(encoding="utf-8"), "it was not compared with any"
+        assert "certificate verify failed" in log.read_text(encoding="utf-8"), "the certificate was not verified"
         assert server.service.progress(1) == {}
         later = play(**signed_in(server), REQUESTS_CA_BUNDLE=CERTIFICATE)
         assert later["unlocked_before"] == [WIN_THE_GAME]

@@ -51,7 +51,7 @@ def world(make_database: Callable[[], str], tmp_path: Path) -> Iterator[ServiceA
 
 
 def test_a_players_day(world: ServiceAndDevices) -> None:
-    """Progress, unlock, a secret, a secure one that the game's server grants; on two devices of one player."""
+    """Progress, an unlock, a secret, and one that the game's server grants, on two devices of one player."""
     one, two = world.device("one"), world.device("two")
     assert list(one.fetched()) == [WIN, SECURE]
     assert list(two.fetched()) == [WIN, SECURE]
@@ -59,7 +59,7 @@ def test_a_players_day(world: ServiceAndDevices) -> None:
     one.do("set", WIN, 25)
     assert one.hears("event")[:2] == [WIN, 25]
     assert one.hears("result") == "OK"
-    assert two.hears("event") == [WIN, 25, "", True], "the other device hears of it"
+    assert two.hears("event") == [WIN, 25, "", True], "the other device receives it"
 
     two.do("set", WIN, 100)
     assert two.hears("result") == "OK"
@@ -67,7 +67,7 @@ def test_a_players_day(world: ServiceAndDevices) -> None:
     assert unlocked[:2] == [WIN, 100]
     assert unlocked[2] == one.fetched()[WIN][2] != ""
     times = [datetime.fromisoformat(at) for at in (unlocked[2], two.fetched()[WIN][2])]
-    assert abs(times[0] - times[1]) < timedelta(seconds=5), "the device that unlocked it may keep its own moment"
+    assert abs(times[0] - times[1]) < timedelta(seconds=5), "the device that unlocked it may keep its own time"
 
     one.do("set", SECURE, 100)
     assert one.hears("result") == "UNAUTHORIZED_FOR_ACHIEVEMENT"
@@ -87,7 +87,7 @@ def test_a_players_day(world: ServiceAndDevices) -> None:
     assert one.hears("name") == "Find the Sekret"
 
 
-def test_what_was_done_while_the_service_was_away_is_delivered(world: ServiceAndDevices) -> None:
+def test_what_was_done_while_the_service_was_down_is_delivered(world: ServiceAndDevices) -> None:
     game = world.device("one")
     game.fetched()
     port, database = world.service.port, world.service.database

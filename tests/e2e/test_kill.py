@@ -1,4 +1,4 @@
-"""Games that are killed at a random moment, again and again: what a call has returned from is never lost."""
+"""Games that are killed at random moments: a set whose call has returned is never lost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PATIENCE_S = 60.0
 
 
 class DoomedGame:
-    """A process that has everything imported and waits for its word to begin."""
+    """A process that has imported everything and waits for the order to begin."""
 
     def __init__(self, mode: str) -> None:
         self._process = subprocess.Popen(
@@ -48,7 +48,7 @@ class DoomedGame:
         self._process.stdin.flush()
 
     def kill_after(self, count: int) -> tuple[dict[int, int], dict[int, int]]:
-        """Kill it when it has said `count` sets; return what it has said, and that and the set under way."""
+        """Kill it after `count` reports; return the sets reported, and those plus the set under way: percent by id."""
         assert self._process.stdout is not None
         said = list(islice(self._process.stdout, count))
         said += self.end()
@@ -61,18 +61,18 @@ class DoomedGame:
         return certain, possible
 
     def end(self) -> list[str]:
-        """Kill it; return what it has said that nobody has read yet."""
+        """Kill it, and return the reports that have not been read."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.kill()
         self._process.stdin.close()
-        assert self._process.wait(PATIENCE_S) == KILLED, "it ended by itself"
+        assert self._process.wait(PATIENCE_S) == KILLED, "it ended on its own"
         with self._process.stdout as output:
             return output.read().splitlines()
 
 
 class Nursery:
-    """Has the next games start up while one plays: the start of Python is what takes the time."""
+    """Starts the next processes while one plays, because starting Python takes most of the time."""
 
     def __init__(self, mode: str) -> None:
         self._mode = mode
@@ -89,7 +89,7 @@ class Nursery:
 
 
 class Player:
-    """What the player has certainly reached, and what perhaps, because a set was under way when the game died."""
+    """What the player has certainly reached, and what possibly: a set was under way when the game died."""
 
     def __init__(self) -> None:
         self._certain: dict[int, int] = {}
@@ -154,7 +154,7 @@ def test_a_killed_game_loses_nothing_that_was_set(
         game = nursery.next()
         game.begin(seed, round_, **here)
         player.reached(*game.kill_after(rng.randrange(SETS)))
-        if rng.random() < 0.7:  # else the next game is what takes over, and may be killed while it does
+        if rng.random() < 0.7:  # otherwise the next game takes over, and may be killed meanwhile
             with AchievementManager(APPLICATION_ID, **here) as manager:
                 assert manager.storage_error is None
                 player.check_list(manager)
@@ -175,7 +175,7 @@ def test_games_that_are_killed_while_they_start_lose_nothing(
         for _ in range(2):
             game = nursery.next()
             game.begin(seed, round_ + 1, **here)
-            time.sleep(rng.uniform(0, 0.02))  # waits for nothing: any moment of the start will do
+            time.sleep(rng.uniform(0, 0.02))  # not waiting for anything: any moment of the start will do
             player.reached(*game.kill_after(0))
         with AchievementManager(APPLICATION_ID, **here) as manager:
             assert manager.storage_error is None
@@ -200,7 +200,7 @@ def test_two_games_at_once_that_are_both_killed_lose_nothing(
 
 
 @pytest.mark.parametrize("nursery", ["service"], indirect=True)
-def test_what_killed_games_set_out_of_reach_of_the_service_arrives_once_it_is_back(
+def test_what_killed_games_set_offline_arrives_once_the_service_is_back(
     tmp_path: Path, catalogue: Path, nursery: Nursery, rng: random.Random
 ) -> None:
     player, seed = Player(), rng.randrange(2**32)

@@ -1,6 +1,6 @@
 """A game without a console: under pythonw, or frozen as a windowed program, sys.stdout and sys.stderr are None.
 
-What the package has to say then goes nowhere; nothing may fail because of it.
+Whatever the package prints is lost then, and that must not make anything fail.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ sys.stdin = sys.stdout = sys.stderr = sys.__stdin__ = sys.__stdout__ = sys.__std
 (folder / "played.txt").write_text("to the end")
 """
 
-# Each makes the package speak: a warning, a traceback from the worker, the log of a game that shows everything.
+# Each makes the package print: a warning, a traceback from the worker, a log of everything.
 UNUSABLE_FOLDER = """\
 from discord_achievements import AchievementManager, Result
 from discord_achievements.testing import run_until
@@ -85,7 +85,7 @@ description = "Won."
 
 
 def play(script: str, folder: Path) -> None:
-    """Run `script` without a console; it has to come to its end."""
+    """Run `script` without a console; it must reach its end."""
     (folder / "achievements.toml").write_text(CATALOGUE, encoding="utf-8")
     program = [sys.executable, "-c", WITHOUT_A_CONSOLE.format(play=script), str(folder)]
     done = subprocess.run(program, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=TIMEOUT_S, check=False)

@@ -1,4 +1,4 @@
-"""What a stranger gets from `pip install`: the archives are complete, and the wheel works on its own."""
+"""What `pip install` gives a user: the archives are complete, and the wheel works on its own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOT_SOURCE = shutil.ignore_patterns(
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    """Run a command, away from this environment's paths, and return what it printed; fail when it fails."""
+    """Run a command without this environment's paths, and return its output; fail if the command fails."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, encoding="utf-8", timeout=300, check=False)
     assert done.returncode == 0, f"{command} failed:\n{done.stdout}\n{done.stderr}"
@@ -36,7 +36,7 @@ def python_of(environment: Path) -> Path:
 
 
 def files_of_sdist(path: Path) -> set[str]:
-    """Return the files of a source archive, without the folder that they all are in."""
+    """Return the files of a source archive, relative to its top folder."""
     with tarfile.open(path) as archive:
         return {str(PurePosixPath(*PurePosixPath(m.name).parts[1:])) for m in archive if m.isfile()}
 
@@ -48,7 +48,7 @@ def files_of_wheel(path: Path) -> set[str]:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the source, so that building leaves nothing behind and finds nothing old."""
+    """A copy of the source, so that a build leaves nothing behind and finds no old files."""
     return Path(shutil.copytree(ROOT, tmp_path_factory.mktemp("package") / "source", ignore=NOT_SOURCE))
 
 
@@ -68,7 +68,7 @@ def wheel(dist: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment with the wheel and what it declares to need, nothing else."""
+    """The Python of an environment with the wheel and its declared requirements only."""
     folder = tmp_path_factory.mktemp("empty")
     venv.create(folder, with_pip=True, symlinks=os.name != "nt")
     python = python_of(folder)
@@ -197,7 +197,7 @@ def test_installed_wheel_brings_the_pytest_plugin(installed: Path, tmp_path: Pat
 
 
 def test_a_type_checker_finds_the_types_in_the_wheel(wheel: Path, tmp_path: Path) -> None:
-    game = shutil.copy(USAGE, tmp_path / "game.py")  # away from the source, so that only the wheel can have them
+    game = shutil.copy(USAGE, tmp_path / "game.py")  # outside of the source, so that only the wheel can provide them
     venv.create(tmp_path / "venv", symlinks=os.name != "nt")
     python = python_of(tmp_path / "venv")
     run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", f"{wheel}[pygame,testing]", cwd=tmp_path)

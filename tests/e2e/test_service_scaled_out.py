@@ -61,7 +61,7 @@ def pair(settings: dict[str, str], postgres: Postgres) -> Iterator[Pair]:
 
 
 def next_event(stream: EventStream, kind: str) -> dict[str, str]:
-    """Return the fields of the next event of that kind."""
+    """Return the fields of the next event of `kind`."""
     while True:
         event = stream.next()
         assert event is not None, "the stream has ended"
@@ -70,7 +70,7 @@ def next_event(stream: EventStream, kind: str) -> dict[str, str]:
 
 
 def next_of(stream: EventStream, kind: str) -> dict[str, object]:
-    """Return the data of the next event of that kind."""
+    """Return the data of the next event of `kind`."""
     return dict(json.loads(next_event(stream, kind)["data"]))
 
 
@@ -118,7 +118,7 @@ def test_the_death_of_one_process_costs_its_clients_a_reconnect(pair: Pair) -> N
 
 @pytest.fixture
 def doomed(postgres: Postgres) -> Iterator[tuple[RunningService, Tokens]]:
-    """A process that dies when it has committed 66 % and has told nobody yet."""
+    """A process that dies after committing 66 % and before sending its event."""
     database = postgres.new_database()
     tokens = prepare(database)
     service = RunningService(database, module="tests.e2e.doomed_service")
@@ -126,7 +126,9 @@ def doomed(postgres: Postgres) -> Iterator[tuple[RunningService, Tokens]]:
     service.stop()
 
 
-def test_an_event_that_died_with_its_process_is_told_to_who_comes_back(doomed: tuple[RunningService, Tokens]) -> None:
+def test_an_event_that_died_with_its_process_reaches_a_client_that_reconnects(
+    doomed: tuple[RunningService, Tokens],
+) -> None:
     service, tokens = doomed
     with (
         running(service.database) as other,
@@ -141,7 +143,7 @@ def test_an_event_that_died_with_its_process_is_told_to_who_comes_back(doomed: t
                 player.put(progress_path(WIN), {"percent_complete": FATAL_PERCENT})
             bot.put(progress_path(SECURE, PLAYER), {"percent_complete": 20})
             later = next_event(stream, "USER_ACHIEVEMENT_UPDATE")
-            assert json.loads(later["data"])["achievement_id"] == str(SECURE), "nobody was told of the other"
+            assert json.loads(later["data"])["achievement_id"] == str(SECURE), "no event of the other was sent"
         with closing(elsewhere.events(mine_path(tail="/events"), seen["id"])) as resumed:
             percents: set[object] = set()
             while not percents >= {FATAL_PERCENT, 20}:
@@ -151,7 +153,7 @@ def test_an_event_that_died_with_its_process_is_told_to_who_comes_back(doomed: t
 def test_an_event_that_died_with_its_process_does_not_go_unnoticed(
     doomed: tuple[RunningService, Tokens], tmp_path: Path
 ) -> None:
-    """Nor by those whose stream goes on, on another process."""
+    """Clients whose stream is on another process receive it too."""
     service, tokens = doomed
     with ExitStack() as stack:
         other = stack.enter_context(running(service.database, stream_resync_s="1"))
@@ -185,7 +187,7 @@ def test_limits_hold_across_processes(postgres: Postgres, redis_server: RedisSer
         assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 3
         assert [answer.headers["X-RateLimit-Remaining"] for answer in answers[:5]] == ["4", "3", "2", "1", "0"]
 
-        # Redis goes away: every request is still answered, and counted by each process.
+        # Without Redis, every request is still answered, and each process counts for itself.
         redis_server.stop()
         try:
             alone = [client.get(definitions_path()).status_code for client in clients for _ in range(6)]
@@ -206,7 +208,7 @@ def test_workers_share_a_port(postgres: Postgres) -> None:
     service = RunningService(database, workers="2")
     try:
         with ExitStack() as stack:
-            # Which worker has which stream is chance; the events of all updates reach all streams.
+            # Which worker gets which stream is random; all updates must reach all streams.
             players = [stack.enter_context(Client(service.host, f"Bearer {tokens.player}")) for _ in range(5)]
             streams = [stack.enter_context(closing(player.events(mine_path(tail="/events")))) for player in players]
             for stream in streams:

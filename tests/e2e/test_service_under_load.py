@@ -1,4 +1,4 @@
-"""What was answered is kept: through SIGKILL, through a restart of PostgreSQL, with many writing at once."""
+"""Confirmed updates are kept through SIGKILL, through a restart of PostgreSQL, and with many clients at once."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ KILLS = 20
 
 
 class Answered(NamedTuple):
-    """What the service has said of one record: the last percent that was confirmed, and what was sent at most."""
+    """One record: the last percent that was confirmed, and the highest that was sent."""
 
     confirmed: int
     sent: int
 
 
 class Load:
-    """32 connections, each raising a record of its own step by step, until it is told to stop.
+    """32 connections, each raising records of its own step by step until `stop`.
 
-    Each goes on from what it has, with the next service, so that a percent that the database lost or made lower shows.
+    After a restart each continues where it was, so that a percent that was lost or lowered is noticed.
     """
 
     def __init__(self, bot_token: str) -> None:
@@ -106,11 +106,11 @@ class Load:
             connection.close()
 
     def check(self, records: Callable[[int], dict[int, Held]]) -> None:
-        """Compare what was answered with what the store has."""
+        """Compare the confirmed updates with the store's records."""
         for user in range(1, CONNECTIONS + 1):
             held = records(100_000 + user)
             mine = {key % 1000: said for key, said in self.answered.items() if key // 1000 == user}
-            assert set(held) <= {10_000 + number for number in mine}, "nothing that nobody sent"
+            assert set(held) <= {10_000 + number for number in mine}, "only what was sent"
             for number, said in mine.items():
                 if not said.confirmed and 10_000 + number not in held:
                     continue
@@ -215,7 +215,7 @@ def test_no_more_than_1000_achievements_by_http(make_database: Callable[[], str]
 
 @pytest.mark.parametrize("write_batch_max", ["500", "1"])
 def test_one_record_has_one_player(make_database: Callable[[], str], write_batch_max: str) -> None:
-    """Commits are shared by many, their answers are not mixed up."""
+    """Many updates share a commit, and each gets its own answer."""
     database = make_database()
     tokens = prepare(database)
     with running(database, write_batch_max=write_batch_max) as service:

@@ -1,4 +1,4 @@
-"""A database that takes everything and answers nothing: a stalled disk, a paused pooler, a firewall that forgot."""
+"""A database that accepts everything and answers nothing: a stalled disk, a paused pooler, a firewall."""
 
 from __future__ import annotations
 

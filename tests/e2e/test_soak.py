@@ -1,4 +1,4 @@
-"""Ten thousand sets through everything that can go wrong: in the end the service holds what the player sees."""
+"""Ten thousand sets with every kind of fault: in the end the service has what the player sees."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SETS = 10_000
 SETS_PER_FRAME = 10
 FRAMES_PER_FETCH = 7
 FRAMES_PER_RECOVERY = 15
-SLOW = {Fault.STALL: 0.01, Fault.DRIP: 0.01}  # how often, compared with the others: each costs its time-out
+SLOW = {Fault.STALL: 0.01, Fault.DRIP: 0.01}  # relative frequency: each costs its time-out
 LEGAL = {
     Result.OK,
     Result.SERVICE_UNAVAILABLE,
     Result.RATE_LIMITED,
-    Result.INTERNAL_ERROR,  # it did not answer with JSON
+    Result.INTERNAL_ERROR,  # the answer was not JSON
     Result.INVALID_ACCESS_TOKEN,
     Result.INVALID_VERSION,
     Result.UNAUTHORIZED_FOR_ACHIEVEMENT,
@@ -36,7 +36,7 @@ LEGAL = {
 
 
 class Soak:
-    """The player's sets, as the seed has them, and the answers to them."""
+    """A player's random sets, the faults, and the answers."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.rng = random.Random(seed)
@@ -84,7 +84,7 @@ class Soak:
                 self.server.fail(fault, times=self.rng.randint(1, 4), method=self.rng.choice([None, "PUT"]))
 
     def fetch(self) -> Result:
-        """Have the list fetched, with time passing as fast as it has to."""
+        """Fetch the list, advancing the clock."""
         answer: list[Result] = []
         self.manager.fetch_user_achievements(answer.append)
         self.until(lambda: answer)
@@ -93,7 +93,7 @@ class Soak:
     def recover(self) -> None:
         self.server.heal()
         while self.fetch() is not Result.OK:
-            pass  # it has been told to wait, or has waited for something that did not come
+            pass  # it was asked to wait, or has timed out
         self.until(lambda: not self.manager.pending_count)
 
     def until(self, condition: Callable[[], object]) -> None:
@@ -121,10 +121,10 @@ def test_soak(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
             soak.recover()
     soak.recover()
     assert soak.fetch() is Result.OK
-    told = {achievement_id: progress.percent for achievement_id, progress in soak.service.progress(USER).items()}
+    stored = {achievement_id: progress.percent for achievement_id, progress in soak.service.progress(USER).items()}
     shown = [soak.manager.get_user_achievement(achievement_id) for achievement_id in soak.ids]
     assert {one.achievement_id: one.percent_complete for one in shown if one.percent_complete} == {
-        achievement_id: percent for achievement_id, percent in told.items() if percent
+        achievement_id: percent for achievement_id, percent in stored.items() if percent
     }
     assert all(one.synced for one in shown)
     soak.manager.close()
@@ -135,4 +135,4 @@ def test_soak(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert set(threading.enumerate()) <= threads
     assert not caplog.records
     updates = sum(count for (method, _), count in soak.server.requests.items() if method == "PUT")
-    assert updates > SETS // 20, "too few for all that could go wrong to have gone wrong"
+    assert updates > SETS // 20, "too few requests for every fault to have happened"

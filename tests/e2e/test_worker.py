@@ -1,4 +1,4 @@
-"""The worker's life, and what two devices of one player see of each other."""
+"""The worker from start to end, and what two devices of one player see of each other."""
 
 from __future__ import annotations
 
@@ -192,8 +192,8 @@ def test_achievements_that_share_an_icon_all_get_it(service: FakeService, tmp_pa
         assert manager.get_icon(WIN) == manager.get_icon(OTHER)
 
 
-def test_who_waits_is_not_told_of_another_players_update(tmp_path: Path) -> None:
-    """Both have the same achievement under way; the first player's update is still to come when they leave."""
+def test_a_waiting_call_gets_no_result_of_another_players_update(tmp_path: Path) -> None:
+    """Both players have progress on one achievement; the first player's update is still pending when they sign out."""
     service = FakeService(APP)
     service.add_achievement(WIN)
     service.add_player("alice", 1)
@@ -338,7 +338,7 @@ def test_close_while_a_request_is_under_way_does_not_wait_for_it(tmp_path: Path)
 
 
 def test_a_reset_that_takes_the_list_back_to_what_it_was_is_seen(tmp_path: Path) -> None:
-    """A secret that is not unlocked is in no list, so this list is, to the byte, one that is known already."""
+    """A locked secret is in no list, so this list is identical to one that is already known."""
     service = FakeService(APP)
     service.add_achievement(WIN, secret=True)
     service.add_player(TOKEN, USER)
@@ -346,11 +346,11 @@ def test_a_reset_that_takes_the_list_back_to_what_it_was_is_seen(tmp_path: Path)
         asked: list[Result] = []
         manager.fetch_user_achievements(asked.append)
         run_until(manager, lambda: asked)
-        told: list[Result] = []
-        manager.set_user_achievement(WIN, 100, told.append)
-        run_until(manager, lambda: told)
+        results: list[Result] = []
+        manager.set_user_achievement(WIN, 100, results.append)
+        run_until(manager, lambda: results)
         service.reset(USER, WIN)
         manager.fetch_user_achievements(asked.append)
         run_until(manager, lambda: len(asked) == 2)
-        assert asked + told == [Result.OK] * 3
+        assert asked + results == [Result.OK] * 3
         assert manager.count_user_achievements() == 0

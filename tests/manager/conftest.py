@@ -1,4 +1,4 @@
-"""What the tests of the manager start from: a game without a service, and a world with one."""
+"""Fixtures of the manager's tests: games without a service, and games with one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def start_local(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture(params=["local", "service"])
 def start(request: pytest.FixtureRequest, tmp_path: Path) -> Start:
-    """Starts games on one machine, without a service and with one."""
+    """Start games on one machine: each test runs without a service and with one."""
     if request.param == "local":
         start: Start = request.getfixturevalue("start_local")
         return start

@@ -58,7 +58,7 @@ def test_everything_happens_on_the_thread_of_the_game(game: GameLoop) -> None:
 
 
 def settle(game: GameLoop) -> None:
-    """Have everything that was asked for lie ready for the next frame."""
+    """Let the worker finish, so that everything asked for is delivered by the next frame."""
     game.manager.run_callbacks()
     assert game.manager.flush()
 
@@ -86,7 +86,7 @@ def test_with_no_budget_left_it_goes_on_in_the_next_frame(game: GameLoop) -> Non
         frames += 1
         assert len(game.events) <= before + 1
         assert frames < 100
-    assert [percent for _, percent in game.told] == list(range(1, 11))
+    assert [percent for _, percent in game.updates] == list(range(1, 11))
 
 
 def test_a_budget_ends_when_the_time_is_used(game: GameLoop) -> None:
@@ -118,7 +118,7 @@ def test_a_wrong_budget_does_no_lasting_harm(game: GameLoop) -> None:
     with pytest.raises(TypeError):
         game.manager.run_callbacks("a while")  # type: ignore[arg-type]
     game.manager.run_callbacks()
-    assert game.told == [(WALK, 10)]
+    assert game.updates == [(WALK, 10)]
 
 
 def test_run_callbacks_inside_a_callback_returns_at_once(game: GameLoop) -> None:
@@ -156,10 +156,10 @@ def test_an_exception_comes_through_and_the_rest_comes_in_the_next_frame(
         game.manager.set_user_achievement(WALK, percent)
     with pytest.raises(error):
         game.manager.run_callbacks()
-    assert calls == [1, 2]  # 2 has been delivered: it does not come again
+    assert calls == [1, 2]  # 2 has been delivered, so it is not delivered again
     game.manager.run_callbacks()
     assert calls == [1, 2, 3]
-    assert [percent for _, percent in game.told] == [1, 2, 3]  # the handler behind the one that raised
+    assert [percent for _, percent in game.updates] == [1, 2, 3]  # the handler after the one that raised
 
 
 def test_when_several_handlers_raise_each_is_still_called_once(game: GameLoop) -> None:
@@ -182,7 +182,7 @@ def test_when_several_handlers_raise_each_is_still_called_once(game: GameLoop) -
         assert calls == list(range(number + 1))
     game.manager.run_callbacks()
     assert calls == [0, 1, 2]
-    assert game.told == [(WALK, 1)]
+    assert game.updates == [(WALK, 1)]
 
 
 def test_a_handler_that_was_disconnected_meanwhile_is_not_called_any_more(game: GameLoop) -> None:

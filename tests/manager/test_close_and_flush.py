@@ -175,7 +175,7 @@ def test_a_callback_that_raises_while_closing_keeps_no_other_from_its_result(
 
 
 @pytest.mark.parametrize("timeout_s", [-1, "2", None, float("nan"), float("inf"), True])
-def test_a_wrong_time_to_wait_is_told_and_changes_nothing(game: GameLoop, timeout_s: Any) -> None:
+def test_a_wrong_timeout_is_refused_and_changes_nothing(game: GameLoop, timeout_s: Any) -> None:
     with pytest.raises(ConfigurationError, match="timeout_s"):
         game.manager.close(timeout_s)
     with pytest.raises(ConfigurationError, match="timeout_s"):
@@ -239,7 +239,7 @@ def test_flush_waits_until_all_is_on_disk(start: Start) -> None:
     game = start()
     game.manager.set_user_achievement(WALK, 33)
     assert game.manager.flush() is True
-    other = start()  # reads what is on disk; the first one's journal is its own while it lives
+    other = start()  # reads the database; the first manager's journal stays private while it lives
     other.fetch()
     assert other.percent(WALK) == 33
 
@@ -273,7 +273,7 @@ def test_close_gives_up_what_waits_and_the_next_start_delivers_it(world: Service
 
 
 def never(line: Line) -> Callable[[Request], Response]:
-    """Answer nothing until the transport is closed, as a connection that is cut."""
+    """Return an intercept that answers nothing until the transport is closed, like a connection that is cut."""
     closed = threading.Event()
     close = line.transport.close
 

@@ -45,7 +45,7 @@ TRANSLATED = PLAIN | {
         ("pt-BR", "Ande", "Walk a mile."),
         ("de-AT", "Gehe", "Gehe eine Meile."),  # same language
         ("ja", "Walk", "Walk a mile."),  # neither
-        (None, "Stroll", "Walk a mile."),  # en-US is what a game gets that does not say; en-GB is the same language
+        (None, "Stroll", "Walk a mile."),  # the default is en-US, and en-GB is the same language
     ],
 )
 def test_texts_are_in_the_managers_locale(
@@ -59,7 +59,7 @@ def test_texts_are_in_the_managers_locale(
 
 
 @pytest.mark.parametrize("locale", ["german", "English_United States", "C"])
-def test_a_locale_that_is_none_is_told_in_the_log(start: Start, locale: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unknown_locale_is_logged(start: Start, locale: str, caplog: pytest.LogCaptureFixture) -> None:
     assert start(locale=locale).manager.get_achievement(WALK).name == "Walk"
     (message,) = caplog.messages
     assert repr(locale) in message
@@ -86,12 +86,12 @@ def test_damaged_localizations_leave_the_text_that_everybody_gets(
         columns = "name_localizations = ?, description_localizations = ?"
         cache.execute(f"UPDATE definition SET {columns} WHERE id = ?", (damaged, damaged, WALK))
     game.fetch()
-    game.set(WALK, 10)  # which has that row read again
+    game.set(WALK, 10)  # this reads that row again
     achievement = game.manager.get_achievement(WALK)
     assert (achievement.name, achievement.description) == ("Walk", "Walk a mile.")
     game.manager.close()
     again = start(achievements=catalogue, locale="de")
-    assert again.manager.get_achievement(WALK).name == "Gehe"  # mended by the next start
+    assert again.manager.get_achievement(WALK).name == "Gehe"  # repaired by the next start
 
 
 @without_a_service

@@ -26,7 +26,7 @@ def test_the_list_is_what_the_service_says(world: ServiceAndGames) -> None:
     assert (one.user_id, one.synced, one.unlocked_at) == (ANN, True, "")
     assert game.events == []  # the first list holds no news
     assert game.manager.get_achievement(WALK).name == "Walk"
-    for percent in (0, 29, 30):  # what the service has said counts as the game's own word does
+    for percent in (0, 29, 30):  # nothing to send: the service already has as much
         game.manager.set_user_achievement(WALK, percent)
         assert game.manager.pending_count == 0
     assert game.set(WALK, 30) is OK
@@ -39,7 +39,7 @@ def test_one_request_serves_all_fetches_that_wait(world: ServiceAndGames) -> Non
     line.hold()
     game = world.start(line=line)
     game.manager.run_callbacks()
-    eventually(lambda: line.requests)  # the list that it asks for by itself, at the start
+    eventually(lambda: line.requests)  # the list that is fetched automatically at the start
     for _ in range(20):
         game.manager.fetch_user_achievements(game.results.append)
     line.release()
@@ -58,7 +58,7 @@ def test_an_unchanged_list_is_not_sent_again(world: ServiceAndGames) -> None:
     assert game.percents == before
 
 
-def test_an_achievement_that_the_service_has_deleted_is_gone(world: ServiceAndGames) -> None:
+def test_an_achievement_that_the_service_has_deleted_leaves_the_list(world: ServiceAndGames) -> None:
     both, one = [superset(WALK, 10), superset(WIN, 20)], superset(WIN, 20)
     transport = ScriptedTransport({"get_user_achievements": listing(*both)})
     game = scripted(world, transport)

@@ -26,24 +26,24 @@ FORK = """
 
     application_id, walk, win, catalogue, data_dir, ending = sys.argv[1:]
     manager = AchievementManager(int(application_id), achievements=catalogue, data_dir=data_dir)
-    told = []
-    manager.on_user_achievement_update = lambda achievement: told.append(achievement.percent_complete)
+    received = []
+    manager.on_user_achievement_update = lambda achievement: received.append(achievement.percent_complete)
 
     def until(condition):
         while not condition():
             manager.run_callbacks()
 
-    manager.set_user_achievement(int(walk), 10, told.append)
-    until(lambda: len(told) == 2)
+    manager.set_user_achievement(int(walk), 10, received.append)
+    until(lambda: len(received) == 2)
     manager.set_user_achievement(int(walk), 20)  # its event waits while the process forks
     manager.flush()
     child = os.fork()
     if not child:
-        before = list(told)
-        manager.set_user_achievement(int(win), 100, lambda result: told.append(result.name))
-        manager.fetch_user_achievements(lambda result: told.append(result.name))
+        before = list(received)
+        manager.set_user_achievement(int(win), 100, lambda result: received.append(result.name))
+        manager.fetch_user_achievements(lambda result: received.append(result.name))
         manager.run_callbacks()
-        print("child", repr(manager), told[len(before):], manager.flush(0), flush=True)
+        print("child", repr(manager), received[len(before):], manager.flush(0), flush=True)
         if ending == "wait":
             sys.stdin.read()
         manager.close()
@@ -53,11 +53,11 @@ FORK = """
         os._exit(0)
     os.waitpid(child, 0)
     manager.run_callbacks()
-    print("parent", told, flush=True)
-    del told[:]
-    manager.set_user_achievement(int(win), 100, lambda result: told.append(result.name))
-    until(lambda: len(told) == 2)
-    print("parent", told, flush=True)
+    print("parent", received, flush=True)
+    del received[:]
+    manager.set_user_achievement(int(win), 100, lambda result: received.append(result.name))
+    until(lambda: len(received) == 2)
+    print("parent", received, flush=True)
 """
 ABORTED = "['TRANSACTION_ABORTED', 'TRANSACTION_ABORTED']"
 CHILD = f"child <AchievementManager {APPLICATION_ID}, local mode, not fetched, closed> {ABORTED} True"
@@ -110,9 +110,9 @@ FORK_WITH_SERVICE = """
     manager = AchievementManager(
         int(application_id), base_url=base_url, token="ann-1", data_dir=data_dir, transport=Line(service)
     )
-    told = []
-    manager.fetch_user_achievements(told.append)
-    run_until(manager, lambda: told)
+    received = []
+    manager.fetch_user_achievements(received.append)
+    run_until(manager, lambda: received)
     child = os.fork()
     if not child:
         manager.set_token("bob-1")
@@ -121,9 +121,9 @@ FORK_WITH_SERVICE = """
         gc.collect()
         sys.exit()
     os.waitpid(child, 0)
-    manager.set_user_achievement(int(walk), 70, told.append)
-    run_until(manager, lambda: len(told) == 2)
-    print([result.name for result in told], service.progress(1)[int(walk)].percent, flush=True)
+    manager.set_user_achievement(int(walk), 70, received.append)
+    run_until(manager, lambda: len(received) == 2)
+    print([result.name for result in received], service.progress(1)[int(walk)].percent, flush=True)
 """
 
 

@@ -52,7 +52,7 @@ def test_the_list_has_what_the_player_may_see_by_ascending_id(game: GameLoop) ->
 @pytest.mark.parametrize("index", [-1, -3, 3, 10**30, -(10**30)])
 def test_an_index_out_of_range_is_not_found(game: GameLoop, index: int) -> None:
     game.fetch()
-    assert len(game.percents) == 3  # all of them have been looked at
+    assert len(game.percents) == 3  # every index has been read
     assert result_of(lambda: game.manager.get_user_achievement_at(index)) is Result.NOT_FOUND
 
 
@@ -82,7 +82,7 @@ def test_a_secret_shows_itself_at_100(start: Start) -> None:
     game.fetch()
     assert SECRET not in game.percents
     assert game.set(SECRET, 100) is OK
-    assert game.told == [(SECRET, 100)]
+    assert game.updates == [(SECRET, 100)]
     assert game.percents == {WALK: 0, WIN: 0, SECRET: 100, SECURE: 0}
     assert list(game.percents) == [WALK, WIN, SECRET, SECURE]
     assert game.manager.get_user_achievement(SECRET).unlocked

@@ -49,7 +49,7 @@ def test_an_icon_of_the_catalogue_is_a_file_beside_it(
 
 @without_a_service
 @pytest.mark.parametrize("mode", [{}, {"base_url": "https://achievements.invalid/api/v10", "token": "t"}])
-def test_every_icon_that_is_none_is_told_at_the_start(start: Start, tmp_path: Path, mode: dict[str, Any]) -> None:
+def test_every_unusable_icon_is_reported_at_the_start(start: Start, tmp_path: Path, mode: dict[str, Any]) -> None:
     (tmp_path / "win.png").write_bytes(b"GIF89a")
     (tmp_path / "folder.png").mkdir()
     catalogue = write_catalogue(
@@ -67,7 +67,7 @@ def test_every_icon_that_is_none_is_told_at_the_start(start: Start, tmp_path: Pa
 
 
 @without_a_service
-def test_an_icon_that_has_gone_since_is_told_in_the_log(
+def test_an_icon_that_disappears_later_is_logged(
     start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "walk.png").write_bytes(PNG)

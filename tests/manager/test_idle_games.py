@@ -26,7 +26,7 @@ from tests.support.waiting import until
 
 
 class Warnings:
-    """What the log says of `run_callbacks()`."""
+    """Counts the log messages about `run_callbacks()`."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
         self._caplog = caplog
@@ -45,7 +45,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> Warnings:
 
 
 def pass_time(game: GameLoop, clock: ManualClock, seconds: float) -> None:
-    """Let time pass, and wait until the worker has noticed."""
+    """Advance the clock, and wait until the worker has noticed."""
     clock.advance(seconds)
     game.manager.set_user_achievement(SECRET, 1)
     assert game.manager.flush()
@@ -59,7 +59,7 @@ def test_a_game_that_delivers_nothing_for_five_seconds_is_warned_once(start: Sta
     pass_time(game, clock, 0)
     pass_time(game, clock, 4.9)
     assert warnings.count == 0
-    clock.advance(5.1)  # the five seconds may have begun only after those 4.9
+    clock.advance(5.1)  # the five seconds may have started after those 4.9
     warnings.eventually(1)
     pass_time(game, clock, 60)
     game.manager.run_callbacks()
@@ -78,13 +78,13 @@ def test_a_game_that_calls_run_callbacks_is_not_warned(start: Start, warnings: W
     assert warnings.count == 0
 
 
-def test_a_game_that_has_nothing_to_be_told_is_not_warned(start: Start, warnings: Warnings) -> None:
+def test_a_game_with_nothing_to_deliver_is_not_warned(start: Start, warnings: Warnings) -> None:
     clock = ManualClock()
     game = start(clock=clock)
     game.set(WALK, 10)
     for _ in range(3):
         clock.advance(60)
-        game.manager.set_user_achievement(WALK, 10)  # no news, and nobody waits for its result
+        game.manager.set_user_achievement(WALK, 10)  # not news, and no callback waits for the result
         assert game.manager.flush()
     assert warnings.count == 0
 
@@ -95,16 +95,16 @@ def test_a_game_that_has_only_just_started_is_not_warned(start: Start, warnings:
     (tmp_path / "walk.png").write_bytes(PNG)
     game = start(clock=clock, achievements=write_catalogue(tmp_path, [PLAIN | {"icon": "walk.png"}, SECRET_ENTRY]))
     (tmp_path / "walk.png").unlink()
-    game.manager.get_icon(WALK)  # it loads for a minute, and there is nothing to deliver yet
+    game.manager.get_icon(WALK)  # the game takes a minute to load, with nothing to deliver yet
     for seconds in (0, 60, 60):
         clock.advance(seconds)
-        game.manager.set_user_achievement(WALK, 0)  # no news, but the worker looks at the clock
+        game.manager.set_user_achievement(WALK, 0)  # not news, but the worker reads the clock
         assert game.manager.flush()
     game.fetch()
     assert warnings.count == 0
 
 
-def test_a_game_that_never_calls_run_callbacks_is_told_when_it_ends(start: Start, warnings: Warnings) -> None:
+def test_a_game_that_never_calls_run_callbacks_is_warned_when_it_ends(start: Start, warnings: Warnings) -> None:
     game = start()
     game.manager.set_user_achievement(WALK, 10)
     game.manager.close()
@@ -133,5 +133,5 @@ def test_a_game_that_could_miss_nothing_is_not_warned_when_it_ends(
     once.manager.close()
     path = write_catalogue(tmp_path)
     with AchievementManager(APPLICATION_ID, achievements=path, data_dir=tmp_path / "deaf") as manager:
-        manager.set_user_achievement(WALK, 10)  # and nobody listens
+        manager.set_user_achievement(WALK, 10)  # no handler, no callback
     assert warnings.count == 0

@@ -1,4 +1,4 @@
-"""Rate limits and waits that the service asks for."""
+"""Rate limits, and pauses that the service asks for."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_short_wait_is_sat_out(world: ServiceAndGames) -> None:
     world.clock.advance(2.9)
     game.manager.run_callbacks()
     assert len(line.put) == 1
-    world.clock.advance(3.1)  # those three seconds may have begun only now
+    world.clock.advance(3.1)  # the three seconds may have started just now
     game.until(lambda: game.results)
     assert game.results == [OK]
     assert len(line.put) == 2
@@ -71,7 +71,7 @@ def test_the_services_word_outranks_the_table(world: ServiceAndGames, headers: d
     line.answers.append(error(503, None, **headers))
     assert game.set(WALK, 50) is UNAVAILABLE
     world.clock.advance(499)
-    assert game.fetch() is UNAVAILABLE  # a game that asks does not hurry a service that has said when
+    assert game.fetch() is UNAVAILABLE  # asking does not shorten a pause that the service has set
     assert len(line.put) == 1
     world.clock.advance(2)
     game.until(lambda: game.manager.pending_count == 0)

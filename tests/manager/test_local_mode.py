@@ -52,6 +52,6 @@ def test_what_was_done_in_local_mode_is_the_first_players(world: ServiceAndGames
     second.manager.close()
 
     world.service.reset(ANN, WALK)
-    again = world.online(achievements=catalogue)  # delivered once: a reset is not undone by it
+    again = world.online(achievements=catalogue)  # it is delivered once, so it does not undo a reset
     assert again.percents == {WALK: 0, WIN: 100, SECURE: 0}
     assert world.percents()[WALK] == 0

@@ -1,4 +1,4 @@
-"""What the log says without having been set up."""
+"""What the log says in a game that has not configured logging."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from tests.support.managers import WALK
 from tests.support.service_games import UNAVAILABLE, ServiceAndGames, bring_back, error, warned
 
 
-def test_a_service_without_a_token_is_told_in_the_log_once(
-    world: ServiceAndGames, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_service_without_a_token_is_logged_once(world: ServiceAndGames, caplog: pytest.LogCaptureFixture) -> None:
     game = world.start(None)
     assert game.fetch() is game.set(WALK, 10) is game.fetch() is Result.NOT_AUTHENTICATED
     (message,) = warned(caplog)
@@ -42,13 +40,13 @@ def test_only_the_first_outage_is_a_warning(world: ServiceAndGames, caplog: pyte
         ("https://game.invalid:8000/api/v10", "must be the address of one"),
     ],
 )
-def test_another_address_than_the_services_is_told_in_the_log(
+def test_another_address_than_the_services_is_logged(
     world: ServiceAndGames, caplog: pytest.LogCaptureFixture, answer: tuple[int, int | None], base_url: str, advice: str
 ) -> None:
     line = world.line()
     line.answers.append(error(*answer))
     game = world.start(line=line, base_url=base_url)
     game.manager.set_user_achievement(WALK, 10)
-    told = f"{base_url} is not an achievements service: base_url {advice}"
-    game.until(lambda: any(told in message for message in warned(caplog)))
+    expected = f"{base_url} is not an achievements service: base_url {advice}"
+    game.until(lambda: any(expected in message for message in warned(caplog)))
     assert game.manager.pending_count == 1

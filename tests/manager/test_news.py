@@ -1,4 +1,4 @@
-"""What other devices and the game's server do: the stream, and the lists that bring news."""
+"""Changes by other devices and by the game's server: the event stream, and lists that bring news."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from tests.support.service_games import (
 )
 
 
-def test_a_change_elsewhere_is_told_through_the_stream(world: ServiceAndGames) -> None:
+def test_a_change_elsewhere_arrives_through_the_stream(world: ServiceAndGames) -> None:
     game = world.online()
     wait_for_stream(game, world.lines[0])
     for achievement_id, percent in ((SECURE, 100), (WALK, 10), (WALK, 20)):
         world.service.grant(ANN, achievement_id, percent)
-    world.service.grant(BOB, WIN, 100)  # is none of Ann's business
-    game.until(lambda: game.told[-1:] == [(WALK, 20)])
-    assert [value for value in game.told if value != (WALK, 10)] == [(SECURE, 100), (WALK, 20)]
-    count = len(game.events)  # the 10 is skipped when the 20 has arrived before anybody took it in
+    world.service.grant(BOB, WIN, 100)  # another player's: Ann's game ignores it
+    game.until(lambda: game.updates[-1:] == [(WALK, 20)])
+    assert [value for value in game.updates if value != (WALK, 10)] == [(SECURE, 100), (WALK, 20)]
+    count = len(game.events)  # the 10 is skipped if the 20 has arrived before the worker handles it
     assert game.percents == {WALK: 20, WIN: 0, SECURE: 100}
     assert game.manager.get_user_achievement(SECURE).unlocked_at == "2023-05-02T12:00:00.000000+00:00"
     game.fetch()
-    assert len(game.events) == count  # the list holds no news of it
+    assert len(game.events) == count  # the list brings the same again, which is not news
 
 
-def test_a_secret_that_is_unlocked_elsewhere_is_told_although_it_was_never_heard_of(world: ServiceAndGames) -> None:
+def test_a_secret_that_is_unlocked_elsewhere_is_news_although_it_was_unknown(world: ServiceAndGames) -> None:
     game = world.online()
     wait_for_stream(game, world.lines[0])
     world.service.grant(ANN, SECRET, 100)
     game.until(lambda: SECRET in game.percents)
     game.until(lambda: game.events)
-    assert game.told == [(SECRET, 100)]
+    assert game.updates == [(SECRET, 100)]
     assert game.percents == {WALK: 0, WIN: 0, SECRET: 100, SECURE: 0}
 
 
-def test_an_unknown_id_is_told_of_when_the_list_has_its_name(world: ServiceAndGames) -> None:
+def test_an_unknown_id_is_news_once_the_list_has_its_name(world: ServiceAndGames) -> None:
     transport = ScriptedTransport(
         {"get_user_achievements": listing(), "update_user_achievement": Response(200, {}, b"{}")}
     )
@@ -55,17 +55,17 @@ def test_an_unknown_id_is_told_of_when_the_list_has_its_name(world: ServiceAndGa
     assert game.set(WALK, 40) is OK
     game.until(lambda: game.percents == {WALK: 40})
     game.until(lambda: game.events)
-    assert game.told == [(WALK, 40)]
+    assert game.updates == [(WALK, 40)]
 
 
-def test_a_change_elsewhere_is_told_without_a_stream_too(world: ServiceAndGames) -> None:
+def test_a_change_elsewhere_arrives_without_a_stream_too(world: ServiceAndGames) -> None:
     line = world.line(streams=False)
     game = world.online(line=line)
     world.service.grant(ANN, SECURE, 100)
     count = len(line.of("GET"))
     world.clock.advance(61)
     game.until(lambda: game.events)
-    assert game.told == [(SECURE, 100)]
+    assert game.updates == [(SECURE, 100)]
     assert len(line.of("GET")) == count + 1
 
 
@@ -80,7 +80,7 @@ def test_after_a_resync_the_list_is_fetched(world: ServiceAndGames) -> None:
     transport.answer("get_user_achievements", listed(20))
     transport.push(b"id: 7\nevent: RESYNC\ndata: {}\n\n")
     game.until(lambda: game.events)
-    assert game.told == [(WALK, 20)]
+    assert game.updates == [(WALK, 20)]
 
 
 def test_a_reset_takes_progress_away(world: ServiceAndGames) -> None:
@@ -113,7 +113,7 @@ def test_what_happened_while_the_game_was_off_is_news(world: ServiceAndGames) ->
     again = world.start()
     again.fetch()
     again.until(lambda: len(again.events) == 2)
-    assert again.told == [(WALK, 80), (SECRET, 100)]
+    assert again.updates == [(WALK, 80), (SECRET, 100)]
 
 
 def test_one_list_may_bring_much_news_within_a_budget(world: ServiceAndGames) -> None:
@@ -126,17 +126,17 @@ def test_one_list_may_bring_much_news_within_a_budget(world: ServiceAndGames) ->
         before = len(game.events)
         game.manager.run_callbacks(budget_s=0)
         assert len(game.events) <= before + 1
-    assert game.told == [(achievement_id, 5) for achievement_id in ids]  # all of it before the answer to the fetch
+    assert game.updates == [(achievement_id, 5) for achievement_id in ids]  # all of it before the callback of the fetch
 
 
-def test_without_a_budget_all_news_of_a_list_is_told_at_once(world: ServiceAndGames) -> None:
+def test_without_a_budget_all_news_of_a_list_is_delivered_at_once(world: ServiceAndGames) -> None:
     ids = world.service.fill(50)
     game = world.online(line=world.line(streams=False))
     for achievement_id in ids:
         world.service.grant(ANN, achievement_id, 5)
     game.manager.fetch_user_achievements()
     game.until(lambda: game.events)
-    assert game.told == [(achievement_id, 5) for achievement_id in ids]
+    assert game.updates == [(achievement_id, 5) for achievement_id in ids]
 
 
 def test_what_the_game_has_set_already_is_no_news(world: ServiceAndGames) -> None:
@@ -146,24 +146,24 @@ def test_what_the_game_has_set_already_is_no_news(world: ServiceAndGames) -> Non
     game.manager.fetch_user_achievements(game.results.append)
     eventually(lambda: len(line.of("GET")) == 2)
     world.service.grant(ANN, WALK, 40)
-    game.manager.set_user_achievement(WALK, 60)  # the worker hears of it after the list
+    game.manager.set_user_achievement(WALK, 60)  # the worker receives it after the list
     game.manager.run_callbacks()
     line.release()
     game.until(lambda: game.results or game.percent(WALK) != 60)
     assert game.percent(WALK) == 60
     game.until(lambda: game.manager.pending_count == 0)
     assert game.percent(WALK) == 60
-    assert game.told == [(WALK, 60)]
+    assert game.updates == [(WALK, 60)]
 
 
 def test_an_achievement_that_is_secure_no_more_is_shown_at_once(world: ServiceAndGames) -> None:
     game = world.online(line=world.line(streams=False))
     world.service.add_achievement(SECURE, "Champion", "Win a season.", secure=False)
-    assert game.set(SECURE, 10) is OK  # the answer tells
+    assert game.set(SECURE, 10) is OK  # the answer says that it is no longer secure
     world.lines[0].hold()
     game.manager.set_user_achievement(SECURE, 20)
     game.manager.run_callbacks()
-    assert game.told == [(SECURE, 10), (SECURE, 20)]
+    assert game.updates == [(SECURE, 10), (SECURE, 20)]
 
 
 def test_a_new_achievement_without_progress_is_no_news(world: ServiceAndGames) -> None:

@@ -1,4 +1,4 @@
-"""A service that cannot be reached: what is promised then, and afterwards."""
+"""A service that cannot be reached: what works meanwhile, and what happens once it is back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.managers import OK, SECRET, SECURE, WALK, WIN, write_catalogu
 from tests.support.service_games import ANN, LONG_S, UNAVAILABLE, ServiceAndGames, bring_back, eventually
 
 
-def test_out_of_reach_is_told_promptly_and_the_update_arrives_later(world: ServiceAndGames) -> None:
+def test_an_unreachable_service_is_reported_promptly_and_the_update_arrives_later(world: ServiceAndGames) -> None:
     game = world.online()
     line = world.lines[0]
     line.transport.go_down()
@@ -20,7 +20,7 @@ def test_out_of_reach_is_told_promptly_and_the_update_arrives_later(world: Servi
     game.until(lambda: game.results)
     assert game.results == [UNAVAILABLE]
     assert game.percent(WALK) == 50
-    assert game.told == [(WALK, 50)]
+    assert game.updates == [(WALK, 50)]
     assert game.manager.pending_count == 1
     online = [game.manager.is_online]
     assert world.percents() == {}
@@ -31,11 +31,11 @@ def test_out_of_reach_is_told_promptly_and_the_update_arrives_later(world: Servi
     online.append(game.manager.is_online)
     assert online == [False, True]
     assert game.results == [UNAVAILABLE]  # no second callback
-    assert game.told == [(WALK, 50)]
+    assert game.updates == [(WALK, 50)]
     assert game.manager.get_user_achievement(WALK).synced
 
 
-def test_the_connection_is_told_once_each_way(world: ServiceAndGames) -> None:
+def test_each_change_of_the_connection_is_reported_once(world: ServiceAndGames) -> None:
     game = world.online()
     line = world.lines[0]
     pending_then: list[int] = []
@@ -59,7 +59,7 @@ def test_the_connection_is_told_once_each_way(world: ServiceAndGames) -> None:
     assert game.connection == [False, True, False]
 
 
-def test_nothing_is_told_of_the_connection_while_nothing_is_pending(world: ServiceAndGames) -> None:
+def test_the_connection_is_not_reported_while_nothing_is_pending(world: ServiceAndGames) -> None:
     game = world.online()
     world.lines[0].transport.go_down()
     assert game.fetch() is UNAVAILABLE
@@ -84,7 +84,7 @@ def test_pending_counts_achievements_from_the_moment_of_the_call(world: ServiceA
     assert again.manager.pending_count == 3
 
 
-def test_a_fetch_out_of_reach_leaves_the_last_known_list(world: ServiceAndGames) -> None:
+def test_a_fetch_offline_leaves_the_last_known_list(world: ServiceAndGames) -> None:
     world.service.grant(ANN, WALK, 30)
     game = world.online()
     assert game.set(WIN, 100) is OK
@@ -103,7 +103,7 @@ def test_a_fetch_out_of_reach_leaves_the_last_known_list(world: ServiceAndGames)
     assert not again.manager.get_user_achievement(WALK).synced
 
 
-def test_a_first_start_out_of_reach_has_the_list_of_the_catalogue(world: ServiceAndGames) -> None:
+def test_a_first_start_offline_has_the_list_of_the_catalogue(world: ServiceAndGames) -> None:
     catalogue = write_catalogue(world.folder)
     game = world.start(down=True, achievements=catalogue)
     assert game.set(WALK, 40) is UNAVAILABLE
@@ -113,7 +113,7 @@ def test_a_first_start_out_of_reach_has_the_list_of_the_catalogue(world: Service
     assert game.set(SECRET, 100) is UNAVAILABLE
     assert game.percents == {WALK: 40, WIN: 0, SECRET: 100, SECURE: 0}
 
-    world.service.add_achievement(WIN, "Win it all", "You won!")  # the service knows better
+    world.service.add_achievement(WIN, "Win it all", "You won!")  # the service's definition differs
     line = world.lines[0]
     bring_back(world, line)
     game.until(lambda: game.manager.get_achievement(WIN).name == "Win it all")
@@ -122,13 +122,13 @@ def test_a_first_start_out_of_reach_has_the_list_of_the_catalogue(world: Service
     game.manager.close()
 
     again = world.start(down=True, achievements=catalogue)
-    assert again.manager.get_achievement(WIN).name == "Win it all"  # the service's word stays
+    assert again.manager.get_achievement(WIN).name == "Win it all"  # the service's definition is kept
 
 
-def test_without_a_catalogue_a_first_start_out_of_reach_loses_nothing(world: ServiceAndGames) -> None:
+def test_without_a_catalogue_a_first_start_offline_loses_nothing(world: ServiceAndGames) -> None:
     game = world.start(down=True)
     assert game.set(WALK, 40) is UNAVAILABLE
-    assert game.events == []  # nobody has agreed that there is such an achievement
+    assert game.events == []  # not known to exist
     assert game.manager.pending_count == 1
     bring_back(world, world.lines[0])
     game.until(lambda: game.manager.pending_count == 0)
@@ -136,7 +136,7 @@ def test_without_a_catalogue_a_first_start_out_of_reach_loses_nothing(world: Ser
 
 
 @pytest.mark.parametrize("down", [False, True])
-def test_what_is_set_before_the_first_list_tells_its_name_is_told_once(world: ServiceAndGames, down: bool) -> None:
+def test_what_is_set_before_the_first_list_is_reported_once(world: ServiceAndGames, down: bool) -> None:
     world.service.grant(ANN, SECURE, 30)
     line = world.line()
     line.hold("GET")
@@ -157,7 +157,7 @@ def test_what_is_set_before_the_first_list_tells_its_name_is_told_once(world: Se
     assert [(one.user_id, one.achievement_id, one.percent_complete) for one in game.events] == [(ANN, WIN, 100)]
 
 
-def test_what_is_set_before_it_is_known_who_plays_is_that_players(world: ServiceAndGames) -> None:
+def test_what_is_set_before_the_player_is_known_is_that_players(world: ServiceAndGames) -> None:
     line = world.line()
     line.hold("GET")
     game = world.start(line=line, achievements=write_catalogue(world.folder))
@@ -165,7 +165,7 @@ def test_what_is_set_before_it_is_known_who_plays_is_that_players(world: Service
     game.manager.set_user_achievement(WALK, 10)
     game.manager.run_callbacks()
     line.release()
-    eventually(lambda: game.manager.is_online)  # the list waits to be delivered
+    eventually(lambda: game.manager.is_online)  # the list has arrived, but has not been delivered
     game.manager.set_user_achievement(WALK, 20)
     game.until(lambda: game.results == [OK])
     assert game.manager.get_user_achievement(WALK).user_id == ANN
@@ -203,6 +203,6 @@ def test_an_answer_that_is_lost_changes_nothing(world: ServiceAndGames) -> None:
         return None
 
     line.transport.intercept = lose
-    assert game.set(WIN, 100) is OK  # the second try, which follows at once
-    assert game.told == [(WIN, 100)]
+    assert game.set(WIN, 100) is OK  # by the second attempt, which follows immediately
+    assert game.updates == [(WIN, 100)]
     assert world.percents() == {WIN: 100}

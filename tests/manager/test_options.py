@@ -1,4 +1,4 @@
-"""The constructor: what it refuses and says about it, and what it takes from the environment."""
+"""The constructor: which arguments it refuses, with which error, and what it takes from the environment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def mistakes(tmp_path: Path, text: str | bytes, name: str = "achievements.toml")
     return caught.value
 
 
-def test_all_mistakes_of_a_catalogue_are_told_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_of_a_catalogue_are_reported_together(tmp_path: Path) -> None:
     text = f"""
         application_id = {APPLICATION_ID}
         [[achievement]]
@@ -37,9 +37,9 @@ def test_all_mistakes_of_a_catalogue_are_told_at_once(tmp_path: Path) -> None:
         name = "Walk"
     """
     error = mistakes(tmp_path, textwrap.dedent(text))
-    told = "\n".join(error.problems)
+    problems = "\n".join(error.problems)
     for wanted in ("achievements.toml:3", "id is 0", "name is", "secret is 1", "achievements.toml:8", "description"):
-        assert wanted in told
+        assert wanted in problems
     assert len(error.problems) == 4
     assert not (tmp_path / "data").exists()
 
@@ -51,17 +51,15 @@ def test_a_catalogue_of_another_application_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["application_id =", "[" * 100_000, '{"application_id"', "\0"])
-def test_a_file_that_is_no_catalogue_is_told(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_no_catalogue_is_refused(tmp_path: Path, text: str) -> None:
     assert "achievements.toml" in str(mistakes(tmp_path, text))
 
 
-def test_a_file_in_another_encoding_is_told(tmp_path: Path) -> None:
+def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
     assert "UTF-8" in str(mistakes(tmp_path, "name = 'Müller'".encode("latin-1")))
 
 
-def test_a_missing_file_is_told_with_the_place_that_was_looked_at(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_file_is_reported_with_its_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CatalogueError) as caught:
         AchievementManager(APPLICATION_ID, achievements="achievments.toml", data_dir=tmp_path / "data")
@@ -69,20 +67,20 @@ def test_a_missing_file_is_told_with_the_place_that_was_looked_at(
 
 
 @pytest.mark.parametrize("path", ["", "a\0b", "."])
-def test_a_path_that_cannot_be_read_is_told(tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_that_cannot_be_read_is_refused(tmp_path: Path, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CatalogueError):
         AchievementManager(APPLICATION_ID, achievements=path, data_dir=tmp_path / "data")
 
 
 @pytest.mark.parametrize("achievements", [5, {"application_id": APPLICATION_ID}, [WALK]])
-def test_something_that_is_no_path_is_told(tmp_path: Path, achievements: Any) -> None:
+def test_something_that_is_no_path_is_refused(tmp_path: Path, achievements: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"achievements.*path"):
         AchievementManager(APPLICATION_ID, achievements=achievements, data_dir=tmp_path / "data")
 
 
 @pytest.mark.parametrize("application_id", [0, -1, 2**63, str(APPLICATION_ID), None, 1.0, True])
-def test_a_wrong_application_id_is_told(tmp_path: Path, application_id: Any) -> None:
+def test_a_wrong_application_id_is_refused(tmp_path: Path, application_id: Any) -> None:
     with pytest.raises(ConfigurationError, match="application_id"):
         AchievementManager(application_id, achievements=write_catalogue(tmp_path), data_dir=tmp_path / "data")
 

@@ -1,4 +1,4 @@
-"""What one start of the game leaves to the next."""
+"""What is kept from one start of the game to the next."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_progress_outlives_the_process(start: Start) -> None:
     again.fetch()
     assert again.percents == {WALK: 40, WIN: 100, SECURE: 0}
     assert again.manager.get_user_achievement(WIN).unlocked_at == unlocked_at
-    assert again.events == []  # known before: no news
+    assert again.events == []  # known before, so not news
     assert again.set(WALK, 30) is OK
     assert again.set(WIN, 100) is OK
     assert again.percents == {WALK: 40, WIN: 100, SECURE: 0}

@@ -1,4 +1,4 @@
-"""What a set does when there is no service: what it shows, the event it makes and its result."""
+"""What a set does at once: what the list shows, the event, the result."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from discord_achievements.testing import ManualClock
 from tests.support.managers import OK, SECURE, WALK, WIN, GameLoop, Start, without_a_service
 
 
-def test_a_set_is_shown_and_told_by_the_next_run_callbacks(game: GameLoop) -> None:
+def test_a_set_is_shown_and_reported_by_the_next_run_callbacks(game: GameLoop) -> None:
     game.fetch()
     game.manager.set_user_achievement(WALK, 25)
     assert game.percent(WALK) == 0  # not before
     assert game.events == []
     game.manager.run_callbacks()
     assert game.percent(WALK) == 25
-    assert game.told == [(WALK, 25)]
+    assert game.updates == [(WALK, 25)]
     assert (game.events[0].unlocked, game.events[0].unlocked_at) == (False, "")
     assert game.percents == {WALK: 25, WIN: 0, SECURE: 0}
 
 
 def test_an_event_comes_without_a_fetch(game: GameLoop) -> None:
     game.set(WALK, 25)
-    assert game.told == [(WALK, 25)]
+    assert game.updates == [(WALK, 25)]
     assert game.manager.count_user_achievements() == 0
 
 
@@ -44,15 +44,15 @@ def test_a_lower_or_equal_value_is_ok_and_no_news(game: GameLoop, percent: int) 
     game.until(lambda: len(game.results) == 3)
     assert game.results[-1] is OK
     assert game.percent(WALK) == 25
-    assert game.told == [(WALK, 25)]
+    assert game.updates == [(WALK, 25)]
 
 
-def test_each_change_of_value_is_told_once(game: GameLoop) -> None:
+def test_each_change_of_value_is_one_event(game: GameLoop) -> None:
     game.fetch()
     for percent in (10, 30, 20, 30, 40):
         game.manager.set_user_achievement(WALK, percent, game.results.append)
     game.until(lambda: len(game.results) == 1 + 5)
-    assert game.told == [(WALK, 10), (WALK, 30), (WALK, 40)]
+    assert game.updates == [(WALK, 10), (WALK, 30), (WALK, 40)]
     assert game.percent(WALK) == 40
 
 
@@ -76,4 +76,4 @@ def test_saying_the_same_in_every_frame_is_harmless(game: GameLoop) -> None:
         game.manager.set_user_achievement(WALK, 10, game.results.append)
         game.manager.run_callbacks()
     game.until(lambda: len(game.results) == 600)
-    assert game.told == [(WALK, 10)]
+    assert game.updates == [(WALK, 10)]

@@ -1,4 +1,4 @@
-"""Storage that does not work, or not yet."""
+"""Storage that fails, is damaged, or is full for a moment."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.support.service_games import ServiceAndGames, eventually
 
 
 def play(game: GameLoop) -> None:
-    """Do what a game does; nothing of it may depend on the disk."""
+    """Do what a game does; none of it may depend on the disk."""
     assert game.fetch() is OK
     assert game.set(WALK, 40) is OK
     assert game.set(WIN, 100) is OK
     assert game.percents == {WALK: 40, WIN: 100, SECURE: 0}
-    assert game.told == [(WALK, 40), (WIN, 100)]
+    assert game.updates == [(WALK, 40), (WIN, 100)]
 
 
 def test_without_a_folder_the_game_goes_on_in_memory(
@@ -33,7 +33,7 @@ def test_without_a_folder_the_game_goes_on_in_memory(
     assert game.manager.storage_error is not None
     assert "occupied" in game.manager.storage_error
     assert "occupied" in caplog.text
-    assert [record.levelno for record in caplog.records] == [logging.WARNING]  # said once
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]  # logged once
     assert (tmp_path / "occupied").read_text() == "a file where the folder should be"
 
 
@@ -51,7 +51,7 @@ def test_a_damaged_file_is_set_aside_and_never_deleted(start: Start, tmp_path: P
     again.manager.close()
     assert damaged in [path.read_bytes() for path in (tmp_path / "data").iterdir()]
 
-    third = start()  # which has nothing to complain of any more
+    third = start()  # everything is in order again
     assert third.manager.storage_error is None
     third.fetch()
     assert third.percents == {WALK: 40, WIN: 100, SECURE: 0}
@@ -78,7 +78,7 @@ def test_a_relative_xdg_folder_is_ignored(tmp_path: Path, monkeypatch: pytest.Mo
     assert list((tmp_path / "home").rglob(str(APPLICATION_ID)))
 
 
-def test_what_finds_the_journal_full_is_told_and_stored_all_the_same(
+def test_what_finds_the_journal_full_is_reported_and_stored_all_the_same(
     world: ServiceAndGames, caplog: pytest.LogCaptureFixture
 ) -> None:
     line = world.line()

@@ -1,4 +1,4 @@
-"""Tokens: renewing, replacing and refusing them, and never repeating them."""
+"""Tokens: how they are renewed, replaced and refused, and that none is ever logged."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_token_that_ends_during_play_is_renewed(world: ServiceAndGames) -> Non
     assert tokens.asked == ["get_token", "refresh", "refresh"]
     assert game.manager.get_user_achievement(WALK).user_id == ANN
     game.manager.close()
-    again = world.start("ann-3", down=True)  # it is remembered whose that is
+    again = world.start("ann-3", down=True)  # its player is remembered
     again.fetch()
     assert again.percent(WALK) == 60
 
@@ -46,11 +46,11 @@ def test_when_the_renewed_token_is_refused_too_another_one_is_waited_for(world: 
     assert game.set(WALK, 50) is Result.INVALID_ACCESS_TOKEN
     assert tokens.asked == ["get_token", "refresh"]
     assert game.manager.pending_count == 1
-    assert game.told == [(WALK, 50)]
+    assert game.updates == [(WALK, 50)]
     count = len(world.lines[0].requests)
     world.clock.advance(LONG_S)
     assert game.set(WALK, 60) is Result.INVALID_ACCESS_TOKEN
-    assert len(world.lines[0].requests) == count  # nobody is asked with a token that is known to be bad
+    assert len(world.lines[0].requests) == count  # a token known to be invalid is not sent
     game.manager.set_token("ann-1")
     game.until(lambda: world.percents() == {WALK: 60})
     assert len(game.results) == 2
@@ -87,7 +87,7 @@ def test_a_sign_in_that_fails_is_tried_again(world: ServiceAndGames, caplog: pyt
 
 
 @pytest.mark.parametrize("token", ["Bot hunter2", "hunter2 \n", "", 5, None])
-def test_a_token_object_that_returns_nonsense_is_told_in_the_log(
+def test_a_token_object_that_returns_nonsense_is_logged(
     world: ServiceAndGames, token: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     game = world.start(Tokens(token, token) if token != "hunter2 \n" else Tokens("hunter2 \x00"))
@@ -110,8 +110,8 @@ def test_a_token_appears_nowhere(world: ServiceAndGames, caplog: pytest.LogCaptu
         game.manager.set_token("Bot hunter2")
     game.manager.close()
     assert caplog.records
-    told = [caplog.text, repr(game.manager), str(caught.value), *map(repr, world.lines[0].requests)]
-    assert [text for text in told if "hunter2" in text] == []
+    texts = [caplog.text, repr(game.manager), str(caught.value), *map(repr, world.lines[0].requests)]
+    assert [text for text in texts if "hunter2" in text] == []
     assert [path for path in (world.folder / "data").iterdir() if b"hunter2" in path.read_bytes()] == []
 
 

@@ -96,13 +96,13 @@ def test_a_set_right_after_the_change_of_players_is_the_new_players(world: Servi
     game.until(lambda: game.manager.get_user_achievement(WALK).user_id == BOB)
 
 
-def test_what_is_set_right_after_the_change_of_players_is_shown_out_of_reach_too(world: ServiceAndGames) -> None:
+def test_what_is_set_right_after_the_change_of_players_is_shown_offline_too(world: ServiceAndGames) -> None:
     game = world.online()
     game.set(WALK, 50)
     world.lines[0].transport.go_down()
     game.manager.set_token("bob-1")
     game.manager.set_user_achievement(WALK, 20)  # less than Ann's, which the list still shows
-    game.until(lambda: game.told == [(WALK, 50), (WALK, 20)])
+    game.until(lambda: game.updates == [(WALK, 50), (WALK, 20)])
     assert game.percents == {WALK: 20, WIN: 0, SECURE: 0}
     assert game.manager.pending_count == 1
 
@@ -117,9 +117,9 @@ SIGN_IN_AND_DIE = """
         int(application_id), achievements=catalogue, base_url=base_url, token="ann-1", data_dir=data_dir,
         transport=ScriptedTransport({}),
     )
-    told = []
-    manager.set_user_achievement(int(walk), 50, told.append)
-    run_until(manager, lambda: told)
+    results = []
+    manager.set_user_achievement(int(walk), 50, results.append)
+    run_until(manager, lambda: results)
     manager.set_token("bob-1")
     manager.set_user_achievement(int(walk), 20)  # less than Ann's, which the list still shows
     os._exit(0)
@@ -150,7 +150,7 @@ def test_the_owner_of_a_token_object_may_be_known_beforehand(world: ServiceAndGa
 
 
 def refusing(token: str, refused: Response, method: str = "") -> Callable[[Request], Response | None]:
-    """Have what is sent with `token`, or only what is sent by `method`, be refused."""
+    """Return an intercept that refuses requests with `token`, or only those by `method`."""
 
     def intercept(request: Request) -> Response | None:
         is_refused = request.headers["Authorization"].endswith(token) and request.method.startswith(method)
@@ -169,7 +169,7 @@ def test_what_waits_is_not_delivered_with_a_renewed_token_of_another_player(worl
     assert (world.percents(ANN), world.percents(BOB)) == ({}, {WIN: 20})
     bobs = [one for one in world.lines[0].of("PUT") if one.headers["Authorization"] == "Bearer bob-1"]
     assert [one.url.rpartition("/")[2] for one in bobs] == [str(WIN)]
-    world.service.grant(BOB, SECURE, 100)  # and Bob's changes elsewhere are heard of
+    world.service.grant(BOB, SECURE, 100)  # Bob's changes elsewhere arrive too
     game.until(lambda: game.percents == {WALK: 0, WIN: 20, SECURE: 100})
     world.service.add_player("ann-2", ANN)
     game.manager.set_token("ann-2")
@@ -179,7 +179,7 @@ def test_what_waits_is_not_delivered_with_a_renewed_token_of_another_player(worl
 
 def test_a_sign_in_that_fails_for_a_while_may_end_with_another_player(world: ServiceAndGames) -> None:
     game = world.online(Tokens("ann-1", OSError("no sign-in"), "bob-1"))
-    wait_for_stream(game, world.lines[0])  # so that it is the update that is sent next
+    wait_for_stream(game, world.lines[0])  # so that the update is the next request
     world.service.revoke("ann-1")
     assert game.set(WALK, 50) is Result.OAUTH2_ERROR
     world.clock.advance(LONG_S)
@@ -194,7 +194,7 @@ def test_a_renewed_token_of_which_nothing_is_known_yet_is_nobodys(world: Service
     line.transport.intercept = refusing("bob-1", error(503, None))
     assert game.set(WALK, 50) is UNAVAILABLE
     assert game.manager.pending_count == 1
-    game.manager.close()  # before anybody knows whose the new token is
+    game.manager.close()  # before the player of the new token is known
     bob = world.online("bob-1")
     assert bob.manager.pending_count == 0
     assert bob.percents == {WALK: 0, WIN: 0, SECURE: 0}
@@ -205,7 +205,7 @@ def test_a_renewed_token_of_which_nothing_is_known_yet_is_nobodys(world: Service
     assert (world.percents(ANN), world.percents(BOB)) == ({WALK: 50}, {})
 
 
-def test_what_was_done_with_a_token_before_a_renewal_told_whose_it_is_is_kept(world: ServiceAndGames) -> None:
+def test_what_was_done_with_a_token_before_a_renewal_showed_its_player_is_kept(world: ServiceAndGames) -> None:
     bob = world.start("bob-1", down=True, achievements=write_catalogue(world.folder))
     assert bob.set(WIN, 30) is UNAVAILABLE
     bob.manager.close()
@@ -243,7 +243,7 @@ def test_a_service_that_names_nobody_gets_what_waits_with_a_renewed_token(world:
 
 
 def test_a_token_object_that_is_wrong_about_its_player_delivers_nothing_of_theirs(world: ServiceAndGames) -> None:
-    world.online("bob-1").manager.close()  # from now on it is known whose that is
+    world.online("bob-1").manager.close()  # from now on its player is known
     line = world.line()
     tokens = Tokens(OSError("no sign-in"), "bob-1", user_id=ANN)
     game = world.start(tokens, line=line, achievements=write_catalogue(world.folder))

@@ -16,7 +16,7 @@ def test_a_set_is_shown_at_once_and_confirmed_later(world: ServiceAndGames) -> N
     game.manager.set_user_achievement(WALK, 50, game.results.append)
     game.manager.run_callbacks()
     assert game.percent(WALK) == 50
-    assert game.told == [(WALK, 50)]
+    assert game.updates == [(WALK, 50)]
     assert not game.manager.get_user_achievement(WALK).synced
     assert game.manager.pending_count == 1
     assert game.results == []
@@ -25,7 +25,7 @@ def test_a_set_is_shown_at_once_and_confirmed_later(world: ServiceAndGames) -> N
     assert game.results == [OK]
     assert world.percents() == {WALK: 50}
     assert game.manager.get_user_achievement(WALK) == UserAchievement(ANN, WALK, 50, "", synced=True)
-    assert game.told == [(WALK, 50)]
+    assert game.updates == [(WALK, 50)]
     assert game.manager.pending_count == 0
 
 
@@ -42,9 +42,9 @@ def test_a_refused_value_is_taken_back(world: ServiceAndGames) -> None:
     game.until(lambda: game.results)
     assert game.results == [Result.UNAUTHORIZED_FOR_ACHIEVEMENT]
     assert game.percent(WALK) == 30
-    assert game.told == [(WALK, 50), (WALK, 30)]
+    assert game.updates == [(WALK, 50), (WALK, 30)]
     assert game.manager.pending_count == 0
-    assert game.set(WALK, 40) is OK  # and life goes on
+    assert game.set(WALK, 40) is OK  # later updates are sent as usual
     assert world.percents() == {WALK: 40}
 
 
@@ -56,7 +56,7 @@ def test_an_unlock_that_is_refused_is_taken_back(world: ServiceAndGames) -> None
     assert game.set(SECRET, 100) is OK
     world.lines[0].answers.append(error(403, 20012))
     assert game.set(WIN, 100) is Result.UNAUTHORIZED_FOR_ACHIEVEMENT
-    assert game.told == [(WIN, 100), (WIN, 0), (SECRET, 100), (WIN, 100), (WIN, 0)]
+    assert game.updates == [(WIN, 100), (WIN, 0), (SECRET, 100), (WIN, 100), (WIN, 0)]
 
 
 def test_a_secret_that_is_refused_hides_again(world: ServiceAndGames) -> None:
@@ -69,7 +69,7 @@ def test_a_secret_that_is_refused_hides_again(world: ServiceAndGames) -> None:
     line.answers.append(error(403, 20012))
     bring_back(world, line)
     game.until(lambda: game.manager.pending_count == 0 and len(game.events) == 2)
-    assert game.told == [(SECRET, 100), (SECRET, 0)]
+    assert game.updates == [(SECRET, 100), (SECRET, 0)]
     assert SECRET not in game.percents
 
 
@@ -87,7 +87,7 @@ def test_an_unknown_id_is_shown_once_the_service_has_agreed(world: ServiceAndGam
     game.until(lambda: game.results)
     assert game.results == [OK]
     game.until(lambda: game.events)
-    assert game.told == [(UNKNOWN, 40)]
+    assert game.updates == [(UNKNOWN, 40)]
     assert game.percents == {UNKNOWN: 40, WALK: 0, WIN: 0, SECURE: 0}
     assert game.manager.get_achievement(UNKNOWN).name == "New"
 
@@ -99,7 +99,7 @@ def test_a_secret_that_was_never_listed_shows_itself_at_100(world: ServiceAndGam
     assert SECRET not in game.percents
     assert game.set(SECRET, 100) is OK
     game.until(lambda: game.events)
-    assert game.told == [(SECRET, 100)]
+    assert game.updates == [(SECRET, 100)]
     assert game.percents == {WALK: 0, WIN: 0, SECRET: 100, SECURE: 0}
 
 
@@ -125,7 +125,7 @@ def test_sets_that_wait_collapse_to_the_highest_value(world: ServiceAndGames) ->
     game.until(lambda: len(fired) == len(percents))
     assert fired == list(range(len(percents)))
     assert [body["percent_complete"] for _, body in line.put] == [10, 70]
-    assert game.told == [(WALK, 10), (WALK, 20), (WALK, 70)]
+    assert game.updates == [(WALK, 10), (WALK, 20), (WALK, 70)]
     assert world.percents() == {WALK: 70}
 
 

@@ -1,4 +1,4 @@
-"""The service's word on an update or a fetch, as a Result."""
+"""The service's answer to an update or a fetch, as a Result."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_judgement_is_final(world: ServiceAndGames, answer: Response, result: 
     game.fetch()
     assert game.set(WALK, 50) is result
     assert game.percent(WALK) == 35
-    assert game.told == [(WALK, 50), (WALK, 35)]
+    assert game.updates == [(WALK, 50), (WALK, 35)]
     assert game.manager.pending_count == 0
     world.clock.advance(LONG_S)
     assert game.fetch() is OK
@@ -65,7 +65,7 @@ def test_a_judgement_is_final(world: ServiceAndGames, answer: Response, result: 
 
 
 @pytest.mark.parametrize(("answer", "result"), KEPT, ids=name_of)
-def test_a_failure_is_told_and_the_update_kept(
+def test_a_failure_is_reported_and_the_update_kept(
     world: ServiceAndGames, answer: Response | Exception, result: Result
 ) -> None:
     transport = ScriptedTransport({"get_user_achievements": listing(STRINGS), "update_user_achievement": answer})
@@ -73,7 +73,7 @@ def test_a_failure_is_told_and_the_update_kept(
     game.fetch()
     assert game.set(WALK, 50) is result
     assert game.percent(WALK) == 50
-    assert game.told == [(WALK, 50)]
+    assert game.updates == [(WALK, 50)]
     assert game.manager.pending_count == 1
     game.manager.close()
     well = Response(200, {}, b"{}")
@@ -85,7 +85,7 @@ def test_a_failure_is_told_and_the_update_kept(
 
 
 @pytest.mark.parametrize(("answer", "result"), [*REFUSED, *KEPT], ids=name_of)
-def test_a_fetch_is_told_why_there_is_no_list(
+def test_a_fetch_gets_the_reason_why_there_is_no_list(
     world: ServiceAndGames, answer: Response | Exception, result: Result
 ) -> None:
     game = scripted(world, ScriptedTransport({"get_user_achievements": listing(STRINGS)}))

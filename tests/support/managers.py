@@ -1,4 +1,4 @@
-"""What the tests of the manager share: a catalogue, a game that writes down what it is told, other processes."""
+"""Shared by the manager's tests: a catalogue, a game that records what it receives, other processes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ APPLICATION_ID = 461618159171141643
 OK = Result.OK
 UNKNOWN = 999
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
-PATIENCE_S = 20.0  # for what takes milliseconds, unless the machine is busy with something else
-# Ascending, as the list has to be; the catalogue below has them in another order.
+PATIENCE_S = 20.0  # for what takes milliseconds unless the machine is busy
+# Ascending, as in the list; the catalogue below has them in another order.
 WALK, WIN, SECRET, SECURE = 580159119969878046, 580159119969878047, 580159119969878048, 580159119969878049
 PLAIN: dict[str, Any] = {"id": WALK, "name": "Walk", "description": "Walk a mile."}
 WIN_ENTRY: dict[str, Any] = {"id": WIN, "name": "Win the Game", "description": "You won!"}
@@ -41,7 +41,7 @@ def write_catalogue(folder: Path, entries: Iterable[dict[str, Any]] = ENTRIES, *
 
 
 class GameLoop:
-    """Plays on a manager: calls its verbs, turns the loop, and writes down results and events in their order."""
+    """Drives a manager as a game does: calls it, runs its callbacks, and records results and events in order."""
 
     def __init__(self, manager: AchievementManager) -> None:
         self.manager = manager
@@ -52,30 +52,30 @@ class GameLoop:
         manager.on_connection_change.connect(self.connection.append)
 
     def set(self, achievement_id: int, percent: int) -> Result:
-        """Set, wait for the result and return it."""
+        """Set, wait for the result, and return it."""
         return self._ask(lambda: self.manager.set_user_achievement(achievement_id, percent, self.results.append))
 
     def fetch(self) -> Result:
-        """Fetch, wait for the result and return it."""
+        """Fetch, wait for the result, and return it."""
         return self._ask(lambda: self.manager.fetch_user_achievements(self.results.append))
 
     def until(self, condition: Callable[[], object]) -> None:
-        """Turn the loop until `condition` holds."""
+        """Run callbacks until `condition` is true."""
         run_until(self.manager, condition, PATIENCE_S)
 
     def percent(self, achievement_id: int) -> int:
-        """Return what the list shows of an achievement."""
+        """Return an achievement's percent in the list."""
         return self.manager.get_user_achievement(achievement_id).percent_complete
 
     @property
     def percents(self) -> dict[int, int]:
-        """The whole list, as the game reads it by index."""
+        """The whole list, read by index: percent by id."""
         found = map(self.manager.get_user_achievement_at, range(self.manager.count_user_achievements()))
         return {one.achievement_id: one.percent_complete for one in found}
 
     @property
-    def told(self) -> list[tuple[int, int]]:
-        """The events: id and value."""
+    def updates(self) -> list[tuple[int, int]]:
+        """The update events: id and percent."""
         return [(event.achievement_id, event.percent_complete) for event in self.events]
 
     def _ask(self, call: Callable[[], None]) -> Result:
@@ -87,7 +87,7 @@ class GameLoop:
 
 
 class Start(Protocol):
-    """Starts a manager on the test's own data folder and catalogue."""
+    """Starts a manager with the test's own data folder and catalogue."""
 
     def __call__(self, **options: Any) -> GameLoop: ...
 
@@ -105,7 +105,7 @@ class Boom(Exception):
 
 def python(code: str, *arguments: object) -> subprocess.Popen[str]:
     """Start `code` in a process of its own."""
-    # Forking beside a thread is what some games do, and Python 3.12 and later warn of it.
+    # Some games fork while threads run; Python 3.12 and later warn about it.
     command = [sys.executable, "-W", "error", "-W", "ignore:::__main__", "-c", textwrap.dedent(code)]
     return subprocess.Popen(
         [*command, *map(str, arguments)],
@@ -118,7 +118,7 @@ def python(code: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 def run_python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run `code` in a process of its own, to its end."""
+    """Run `code` in a process of its own, and wait for its end."""
     with python(code, *arguments) as process:
         out, err = process.communicate(timeout=2 * PATIENCE_S)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)

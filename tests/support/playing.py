@@ -1,4 +1,4 @@
-"""A game with the real manager, in a process of its own, that does as it is told and says what it sees."""
+"""A game with the real manager, in a process of its own, that obeys commands and reports what it sees."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.support.running import APP, ROOT, environment
 
-# A game's loop that does what it reads and prints what it sees, as lines of JSON.
+# A game's loop that reads commands and prints what it sees, as lines of JSON.
 GAME = """
 import json, queue, sys, threading
 from discord_achievements import AchievementManager, ResultError
@@ -56,7 +56,7 @@ with AchievementManager(int(application_id), base_url=base_url, token=token, dat
 class GameProcess:
     """A game on one device of a player, in a process of its own.
 
-    `heard` is all that it has said so far; over TLS it trusts the certificate in `trusted`.
+    `heard` is everything that it has reported; over TLS it trusts the certificate in `trusted`.
     """
 
     def __init__(self, base_url: str, token: str, folder: Path, trusted: Path | None = None) -> None:
@@ -79,19 +79,19 @@ class GameProcess:
         self._process.stdin.flush()
 
     def hears(self, name: str) -> Any:
-        """Return the next thing of that name that the game says."""
+        """Return the game's next report of that name."""
         while True:
             said = self._said.get(timeout=30)
             if name in said:
                 return said[name]
 
     def percents(self, achievement_id: int) -> list[int]:
-        """Return what its update events have told of an achievement."""
+        """Return the percents of an achievement's update events so far."""
         events = [said["event"] for said in self.heard if "event" in said]
         return [percent for told_id, percent, *_ in events if told_id == achievement_id]
 
     def fetched(self) -> dict[int, list[Any]]:
-        """Fetch, and return the list by id."""
+        """Fetch, and return the list's entries by id."""
         self.do("fetch")
         assert self.hears("fetched") == "OK"
         self.do("list")

@@ -1,4 +1,4 @@
-"""The real service in a process of its own, and what a game needs to use it."""
+"""The real service in a process of its own, and a client for it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _EVENT_TIMEOUT_S = 30.0
 
 
 class Tokens(NamedTuple):
-    """The texts of tokens of a prepared database."""
+    """The tokens of a prepared database, as strings."""
 
     bot: str
     player: str
@@ -95,14 +95,14 @@ def command(*arguments: str, module: str = "discord_achievements") -> list[str]:
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Return this environment without settings of the service, plus `settings` (by their short names)."""
+    """Return this process's environment with `settings` (short names) as the only settings of the service."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DISCORD_")}
     own = {f"DISCORD_ACHIEVEMENTS_{name.upper()}": value for name, value in settings.items()}
     return kept | own | {"PYTHONPATH": str(ROOT)}
 
 
 class RunningService:
-    """`discord-achievements serve` on a free port, or on `port`; `module` may be another that takes its arguments."""
+    """`discord-achievements serve` on `port` (0: any); `module` may name another program with the same arguments."""
 
     def __init__(self, database: str, *, port: int = 0, module: str = "discord_achievements", **settings: str) -> None:
         self.database = database
@@ -131,17 +131,17 @@ class RunningService:
         self.pid = self._process.pid
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL, and wait for the end."""
         self._process.kill()
         self._end()
 
     def terminate(self) -> None:
-        """SIGTERM."""
+        """Send SIGTERM."""
         self._process.send_signal(signal.SIGTERM)
 
     @property
     def open_streams(self) -> int:
-        """How many event streams this process holds."""
+        """The number of event streams that this process holds."""
         with Client(self.host) as public:
             metrics = public.site("/metrics").text
         found = re.search(r"^discord_achievements_streams (\d+)", metrics, re.MULTILINE)
@@ -149,7 +149,7 @@ class RunningService:
         return int(found[1])
 
     def stop(self) -> int:
-        """End it, unless it has ended or is about to; return the exit status."""
+        """End the process, if it is still running, and return its exit status."""
         if self._process.poll() is None:
             self.terminate()
         status = self._process.wait(30)
@@ -186,7 +186,7 @@ class RunningService:
 
 @contextmanager
 def running(database: str, *, port: int = 0, **settings: str) -> Iterator[RunningService]:
-    """Run the service for a while."""
+    """Run the service inside a with block."""
     service = RunningService(database, port=port, **settings)
     try:
         yield service
@@ -195,7 +195,7 @@ def running(database: str, *, port: int = 0, **settings: str) -> Iterator[Runnin
 
 
 class Client:
-    """Somebody who calls the service: with a token, or without; over TLS he trusts the certificate in `trusted`."""
+    """A client of the service, with a token or without; over TLS it trusts the certificate in `trusted`."""
 
     def __init__(self, host: str, authorization: str = "", version: str = "v10", trusted: Path | None = None) -> None:
         self._host = host
@@ -228,7 +228,7 @@ class Client:
         return self.call("PUT", path, json)
 
     def site(self, path: str, method: str = "GET") -> requests.Response:
-        """Ask for something that is not under /api."""
+        """Request a path that is not under /api."""
         return self._session.request(method, self._host + path, timeout=20)
 
     def events(self, path: str, last_event_id: str = "") -> EventStream:
@@ -238,7 +238,7 @@ class Client:
 
 
 class Event(NamedTuple):
-    """One event as it came: comments and the retry field are events of their own."""
+    """One event as received; a retry field counts as an event of its own."""
 
     fields: dict[str, str]
 
@@ -251,11 +251,11 @@ class EventStream:
         self._lines = response.iter_lines(chunk_size=1, decode_unicode=True)
 
     def next(self) -> Event | None:
-        """Return the next block that is not a comment, None at the stream's end; fail if there is none for long."""
+        """Return the next block that is not a comment, or None at the stream's end; fail if none comes for long."""
         fields: dict[str, str] = {}
         deadline = time.monotonic() + _EVENT_TIMEOUT_S
         for line in self._lines:
-            assert time.monotonic() < deadline, "nothing but comments came"
+            assert time.monotonic() < deadline, "only comments came"
             if line:
                 name, _, value = line.partition(":")
                 if name:
@@ -269,7 +269,7 @@ class EventStream:
 
 
 def definitions_path(achievement_id: int | str | None = None, application_id: int | str = APP) -> str:
-    """Return the path of an application's achievements, or of one."""
+    """Return the path of an application's achievements, or of one of them."""
     path = f"/applications/{application_id}/achievements"
     return path if achievement_id is None else f"{path}/{achievement_id}"
 
@@ -280,5 +280,5 @@ def progress_path(achievement_id: int | str, user_id: int | str = "@me", applica
 
 
 def mine_path(application_id: int | str = APP, tail: str = "") -> str:
-    """Return the path of the player's own list, or of what is below it."""
+    """Return the path of the player's own list, followed by `tail`."""
     return f"/users/@me/applications/{application_id}/achievements{tail}"

@@ -1,4 +1,4 @@
-"""A service with the achievements of the catalogue, games that use it, and the lines between them."""
+"""A service with the achievements of the catalogue, games that use it, and the connections between them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NO_STREAM = Response(404, {"content-type": "application/json"}, b'{"message": "4
 
 
 class Line:
-    """The way to a service: writes down what passes, can hold it up, and can answer updates in the service's place."""
+    """The connection to a service: records requests, can hold them up, and can answer updates itself."""
 
     def __init__(self, service: FakeService, *, streams: bool = True) -> None:
         self.requests: list[Request] = []
@@ -40,7 +40,7 @@ class Line:
         self.transport = InProcessTransport(service, intercept=self._intercept)
 
     def hold(self, method: str = "") -> None:
-        """Have what is sent from now on, or only what is sent by `method`, wait for `release`."""
+        """Hold all requests from now on, or only those by `method`, until `release` is called."""
         self._held = method
         self._free.clear()
 
@@ -48,12 +48,12 @@ class Line:
         self._free.set()
 
     def of(self, method: str) -> list[Request]:
-        """Return the requests of one method, without those for the event stream."""
+        """Return the requests by `method`, except those for the event stream."""
         return [one for one in self.requests if one.method == method and not one.url.endswith("/events")]
 
     @property
     def put(self) -> list[tuple[int, dict[str, Any]]]:
-        """The updates that were sent: id and body."""
+        """The updates that have been sent: id and body."""
         return [(int(one.url.rpartition("/")[2]), json.loads(one.body or b"")) for one in self.of("PUT")]
 
     def _intercept(self, request: Request) -> Response | None:
@@ -93,7 +93,7 @@ class ServiceAndGames:
         self.managers: list[AchievementManager] = []
 
     def start(self, token: Any = "ann-1", *, line: Line | None = None, down: bool = False, **more: Any) -> GameLoop:
-        """Start a game; `down` has the service be out of reach from the first moment on."""
+        """Start a game; with `down`, the service is unreachable from the start."""
         line = line or self.line()
         if down:
             line.transport.go_down()
@@ -103,7 +103,7 @@ class ServiceAndGames:
         return GameLoop(manager)
 
     def online(self, token: Any = "ann-1", **options: Any) -> GameLoop:
-        """Start a game, and let it see the list."""
+        """Start a game, and fetch its list."""
         game = self.start(token, **options)
         assert game.fetch() is OK
         del game.results[:]
@@ -114,7 +114,7 @@ class ServiceAndGames:
         return self.lines[-1]
 
     def percents(self, user_id: int = ANN) -> dict[int, int]:
-        """Return what the service holds of a player."""
+        """Return what the service has stored for a player: percent by id."""
         return {id_: progress.percent for id_, progress in self.service.progress(user_id).items()}
 
     def close(self) -> None:
@@ -125,18 +125,18 @@ class ServiceAndGames:
 
 
 def eventually(condition: Callable[[], object]) -> None:
-    """Wait for what another thread does, while the game stands still."""
-    until(condition, "what the other thread has to do", PATIENCE_S)
+    """Wait for another thread, without running callbacks."""
+    until(condition, "the other thread's work", PATIENCE_S)
 
 
 def bring_back(world: ServiceAndGames, line: Line) -> None:
-    """Have the service in reach again, and let the time pass after which the manager tries again."""
+    """Make the service reachable again, and advance the clock until the manager retries."""
     line.transport.come_back()
     world.clock.advance(LONG_S)
 
 
 def wait_for_stream(game: GameLoop, line: Line) -> None:
-    """Wait until the event stream is up and the list that closes its gap has come."""
+    """Wait until the event stream is open and the list that closes its gap has arrived."""
     game.until(lambda: any(one.url.endswith("/events") for one in line.requests) and len(line.of("GET")) >= 2)
     count = len(line.statuses)
     game.fetch()
@@ -145,7 +145,7 @@ def wait_for_stream(game: GameLoop, line: Line) -> None:
 
 
 def superset(achievement_id: int, percent: int, **more: Any) -> dict[str, Any]:
-    """An entry as the service of the contract tells it, in the form of API v10."""
+    """Return an entry of the list as our service sends it with API v10."""
     return {
         "application_id": str(APPLICATION_ID),
         "id": str(achievement_id),
@@ -169,7 +169,7 @@ def listing(*entries: Mapping[str, Any]) -> Response:
 
 
 def scripted(world: ServiceAndGames, transport: ScriptedTransport, *, streams: bool = False, **more: Any) -> GameLoop:
-    """Start a game on a service that says what the test's table says, and asks for no more lists than the game does."""
+    """Start a game whose service answers from the test's table; without streams, no list is fetched automatically."""
     if not streams:
         transport.answer("user_achievement_events", NO_STREAM)
     options: dict[str, Any] = {"data_dir": world.folder / "scripted", "clock": world.clock, "token": "t"} | more
@@ -182,7 +182,7 @@ STRINGS = superset(WALK, 35)
 
 
 def error(status: int, code: int | None, **headers: str) -> Response:
-    """An error answer in Discord's form; without a code it is a proxy's web page."""
+    """Return an error answer in Discord's form, or a proxy's web page if there is no code."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     if code is None:
         return Response(status, {"content-type": "text/html", **named}, b"<h1>error</h1>")
@@ -191,7 +191,7 @@ def error(status: int, code: int | None, **headers: str) -> Response:
 
 
 class Tokens:
-    """A token object that writes down what it is asked."""
+    """A token object that records the calls."""
 
     def __init__(self, *tokens: str | Exception, user_id: int | None = None) -> None:
         self.asked: list[str] = []
@@ -215,7 +215,7 @@ class Tokens:
 
 
 def warned(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return the warnings."""
+    """Return the messages of warnings and errors."""
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 

@@ -12,7 +12,7 @@ _PAUSE_S = 0.01
 
 
 def until(condition: Callable[[], T], what: str, timeout_s: float = 20.0) -> T:
-    """Return the first true value of `condition`; fail, saying `what` did not happen, when it takes too long."""
+    """Return the first true value of `condition`; fail, naming `what` did not happen, after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     pause = threading.Event()
     while not (value := condition()):
