@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,7 +39,7 @@ class Pair(NamedTuple):
     tokens: Tokens
 
 
-@pytest.fixture(params=["notify", "redis"])
+@pytest.fixture(scope="module", params=["notify", "redis"])
 def settings(request: pytest.FixtureRequest) -> dict[str, str]:
     if request.param == "notify":
         return {}
@@ -47,8 +47,8 @@ def settings(request: pytest.FixtureRequest) -> dict[str, str]:
     return {"redis": redis.url}
 
 
-@pytest.fixture
-def pair(settings: dict[str, str], postgres: Postgres) -> Iterator[Pair]:
+@contextmanager
+def two_processes(settings: dict[str, str], postgres: Postgres) -> Iterator[Pair]:
     database = postgres.new_database()
     tokens = prepare(database)
     with ExitStack() as stack:
@@ -58,6 +58,19 @@ def pair(settings: dict[str, str], postgres: Postgres) -> Iterator[Pair]:
             stack.callback(service.stop)
             services.append(service)
         yield Pair(services[0], services[1], tokens)
+
+
+@pytest.fixture(scope="module")
+def pair(settings: dict[str, str], postgres: Postgres) -> Iterator[Pair]:
+    with two_processes(settings, postgres) as pair:
+        yield pair
+
+
+@pytest.fixture
+def mortal_pair(settings: dict[str, str], postgres: Postgres) -> Iterator[Pair]:
+    """Two processes of which a test may kill one."""
+    with two_processes(settings, postgres) as pair:
+        yield pair
 
 
 def next_event(stream: EventStream, kind: str) -> dict[str, str]:
@@ -93,7 +106,8 @@ def test_what_one_process_changes_the_other_knows(pair: Pair) -> None:
         until(lambda: two.get(definitions_path(WIN)).json()["name"] == "Changed", "the other process hears of it")
 
 
-def test_the_death_of_one_process_costs_its_clients_a_reconnect(pair: Pair) -> None:
+def test_the_death_of_one_process_costs_its_clients_a_reconnect(mortal_pair: Pair) -> None:
+    pair = mortal_pair
     with (
         Client(pair.one.host, f"Bearer {pair.tokens.player}") as player,
         Client(pair.two.host, f"Bearer {pair.tokens.player}") as elsewhere,

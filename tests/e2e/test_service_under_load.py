@@ -6,9 +6,9 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 import pytest
@@ -57,15 +57,26 @@ class Load:
         self.retry_after: set[str | None] = set()
         self.answered: dict[int, Answered] = {}
         self.successes = 0
+        self._serving = threading.Event()
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(user,)) for user in range(1, CONNECTIONS + 1)]
 
-    def start(self) -> None:
+    def start(self, port: int) -> None:
+        self.port = port
+        self._serving.set()
         for thread in self._threads:
             thread.start()
 
+    @contextmanager
+    def outage(self) -> Iterator[None]:
+        """Have connections that break in this block wait for its end, instead of competing with the next service."""
+        self._serving.clear()
+        yield
+        self._serving.set()
+
     def stop(self) -> None:
         self._stopping.set()
+        self._serving.set()
         for thread in self._threads:
             thread.join(30)
             assert not thread.is_alive(), "a connection hangs"
@@ -91,6 +102,7 @@ class Load:
                 if connection is not None:
                     connection.close()
                 connection = None
+                self._serving.wait(60)
                 self._stopping.wait(0.02)
                 continue
             self.statuses.add(answer.status)
@@ -131,14 +143,14 @@ def test_sigkill_under_load_loses_nothing_that_was_answered(make_database: Calla
     database = make_database()
     load = Load(prepared(database).bot)
     service = RunningService(database)
-    load.port = service.port
-    load.start()
+    load.start(service.port)
     try:
         for _ in range(KILLS):
             before = load.successes
             until(lambda before=before: load.successes > before + CONNECTIONS, "it is under load")  # type: ignore[misc]
-            service.kill()
-            service = RunningService(database, port=service.port)
+            with load.outage():
+                service.kill()
+                service = RunningService(database, port=service.port)
     finally:
         load.stop()
         service.stop()
@@ -151,8 +163,7 @@ def test_a_restart_of_postgres_under_load_is_503_and_then_service(postgres: Post
     database = postgres.new_database()
     load = Load(prepared(database).bot)
     with running(database, log_level="error") as service, Client(service.host) as public:
-        load.port = service.port
-        load.start()
+        load.start(service.port)
         try:
             for _ in range(2):
                 before = load.successes
