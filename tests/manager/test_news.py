@@ -209,16 +209,16 @@ def test_a_handler_that_closes_the_manager_ends_the_news_of_a_list(world: Servic
     game = world.online(line=line)
     for achievement_id in (WALK, WIN, SECURE):
         world.service.grant(ANN, achievement_id, 30)
-    told: list[int] = []
+    delivered: list[int] = []
 
     def close(achievement: UserAchievement) -> None:
-        told.append(achievement.achievement_id)
+        delivered.append(achievement.achievement_id)
         game.manager.close()
 
     game.manager.on_user_achievement_update = close
     game.manager.fetch_user_achievements(game.results.append)
-    game.until(lambda: told)
-    assert sorted(told) == sorted({WALK, WIN, SECURE}), "each change is delivered once, the later ones while it closes"
+    game.until(lambda: delivered)
+    assert sorted(delivered) == sorted({WALK, WIN, SECURE}), "each change once, the later ones while it closes"
     for _ in range(3):
         game.manager.run_callbacks()
-    assert len(told) == 3
+    assert len(delivered) == 3
