@@ -139,8 +139,7 @@ def test_without_a_catalogue_a_first_start_offline_loses_nothing(world: ServiceA
 def test_what_is_set_before_the_first_list_is_reported_once(world: ServiceAndGames, down: bool) -> None:
     world.service.grant(ANN, SECURE, 30)
     line = world.line()
-    line.hold("GET")
-    line.hold("PUT")
+    line.hold()
     game = world.start(line=line, down=down)
     game.manager.fetch_user_achievements(game.results.append)
     game.manager.set_user_achievement(WIN, 100)
