@@ -37,7 +37,7 @@ UPDATE = routes.UPDATE_USER_ACHIEVEMENT.path(
 SOON_S = 5.0
 
 
-class World(ABC):
+class TransportUnderTest(ABC):
     """A transport, and what a test does to whatever is on its other side."""
 
     transport: Transport
@@ -75,7 +75,7 @@ class World(ABC):
     def break_stream(self) -> None: ...
 
 
-class Scripted(World):
+class Scripted(TransportUnderTest):
     def __init__(self, service: FakeService, stack: ExitStack) -> None:
         super().__init__(service, stack)
         self.scripted = stack.enter_context(ScriptedTransport())
@@ -115,7 +115,7 @@ class Scripted(World):
             self.scripted.answer(route.name, answer)
 
 
-class InProcess(World):
+class InProcess(TransportUnderTest):
     def __init__(self, service: FakeService, stack: ExitStack) -> None:
         super().__init__(service, stack)
         self.in_process = InProcessTransport(service)
@@ -135,7 +135,7 @@ class InProcess(World):
         self.in_process.go_down()
 
 
-class Requests(World):
+class Requests(TransportUnderTest):
     def __init__(self, service: FakeService, stack: ExitStack) -> None:
         super().__init__(service, stack)
         self.server = stack.enter_context(FaultServer(service))
@@ -179,17 +179,17 @@ def service() -> FakeService:
 
 
 @pytest.fixture(params=[Scripted, InProcess, Requests])
-def world(request: pytest.FixtureRequest, service: FakeService, stack: ExitStack) -> World:
-    world = request.param(service, stack)
-    assert isinstance(world, World)
-    return world
+def subject(request: pytest.FixtureRequest, service: FakeService, stack: ExitStack) -> TransportUnderTest:
+    subject = request.param(service, stack)
+    assert isinstance(subject, TransportUnderTest)
+    return subject
 
 
 @pytest.fixture(params=[Scripted, Requests])
 def stallable(request: pytest.FixtureRequest, service: FakeService, stack: ExitStack) -> Scripted | Requests:
-    world = request.param(service, stack)
-    assert isinstance(world, Scripted | Requests)
-    return world
+    subject = request.param(service, stack)
+    assert isinstance(subject, Scripted | Requests)
+    return subject
 
 
 @pytest.fixture
@@ -199,64 +199,64 @@ def elsewhere() -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
-def test_an_answer_is_whole_and_its_header_names_are_lower_case(world: World) -> None:
-    response = world.transport.send(world.request(LIST))
+def test_an_answer_is_whole_and_its_header_names_are_lower_case(subject: TransportUnderTest) -> None:
+    response = subject.transport.send(subject.request(LIST))
     assert response.status == 200
     assert response.headers["content-type"] == "application/json"
     assert all(name == name.lower() for name in response.headers)
     assert [entry["id"] for entry in json.loads(response.body)] == [str(ACHIEVEMENT_ID)]
 
 
-def test_a_body_arrives(world: World) -> None:
-    response = world.transport.send(world.request(UPDATE, "PUT", b'{"percent_complete": 40}'))
+def test_a_body_arrives(subject: TransportUnderTest) -> None:
+    response = subject.transport.send(subject.request(UPDATE, "PUT", b'{"percent_complete": 40}'))
     assert response.status == 200
-    assert world.service.progress(USER_ID)[ACHIEVEMENT_ID].percent == 40
+    assert subject.service.progress(USER_ID)[ACHIEVEMENT_ID].percent == 40
 
 
-def test_a_large_answer_is_whole(world: World) -> None:
-    world.service.fill(999)
-    assert len(json.loads(world.transport.send(world.request(LIST)).body)) == 1000
+def test_a_large_answer_is_whole(subject: TransportUnderTest) -> None:
+    subject.service.fill(999)
+    assert len(json.loads(subject.transport.send(subject.request(LIST)).body)) == 1000
 
 
 @pytest.mark.parametrize(("method", "body", "status"), [("PUT", b"{", 400), ("PUT", b'{"percent_complete": 101}', 400)])
-def test_an_error_status_is_an_answer(world: World, method: str, body: bytes, status: int) -> None:
-    response = world.transport.send(world.request(UPDATE, method, body))
+def test_an_error_status_is_an_answer(subject: TransportUnderTest, method: str, body: bytes, status: int) -> None:
+    response = subject.transport.send(subject.request(UPDATE, method, body))
     assert response.status == status
     assert json.loads(response.body)["code"] in (50035, 50109)
 
 
-def test_not_modified_has_no_body(world: World) -> None:
-    first = world.transport.send(world.request(LIST))
-    request = world.request(LIST)
+def test_not_modified_has_no_body(subject: TransportUnderTest) -> None:
+    first = subject.transport.send(subject.request(LIST))
+    request = subject.request(LIST)
     again = Request("GET", request.url, {**request.headers, "If-None-Match": first.headers["etag"]})
-    assert world.transport.send(again).status == 304
-    assert world.transport.send(again).body == b""
+    assert subject.transport.send(again).status == 304
+    assert subject.transport.send(again).body == b""
 
 
-def test_a_redirect_is_an_answer_too(world: World) -> None:
-    world.redirect()
-    response = world.transport.send(world.request(LIST))
+def test_a_redirect_is_an_answer_too(subject: TransportUnderTest) -> None:
+    subject.redirect()
+    response = subject.transport.send(subject.request(LIST))
     assert response.status == 302
     assert response.headers["location"].startswith("http://")
 
 
-def test_out_of_reach_is_a_transport_error(world: World) -> None:
-    world.be_unreachable()
+def test_out_of_reach_is_a_transport_error(subject: TransportUnderTest) -> None:
+    subject.be_unreachable()
     with pytest.raises(TransportError) as caught:
-        world.transport.send(world.request(LIST))
+        subject.transport.send(subject.request(LIST))
     assert not caught.value.timed_out
     with pytest.raises(TransportError):
-        world.transport.open_stream(world.request(EVENTS))
+        subject.transport.open_stream(subject.request(EVENTS))
 
 
-def test_nothing_is_sent_after_close(world: World) -> None:
-    world.transport.close()
-    world.transport.close()
+def test_nothing_is_sent_after_close(subject: TransportUnderTest) -> None:
+    subject.transport.close()
+    subject.transport.close()
     with pytest.raises(TransportError):
-        world.transport.send(world.request(UPDATE, "PUT", b'{"percent_complete": 40}'))
+        subject.transport.send(subject.request(UPDATE, "PUT", b'{"percent_complete": 40}'))
     with pytest.raises(TransportError):
-        world.transport.open_stream(world.request(EVENTS))
-    assert world.service.progress(USER_ID) == {}
+        subject.transport.open_stream(subject.request(EVENTS))
+    assert subject.service.progress(USER_ID) == {}
 
 
 def test_no_answer_in_time_is_a_time_out(stallable: Scripted | Requests) -> None:
@@ -276,60 +276,62 @@ def test_close_ends_a_request_that_waits(stallable: Scripted | Requests, elsewhe
     assert not caught.value.timed_out
 
 
-def test_a_stream_brings_what_comes_as_it_comes(world: World) -> None:
-    stream = world.transport.open_stream(world.request(EVENTS))
+def test_a_stream_brings_what_comes_as_it_comes(subject: TransportUnderTest) -> None:
+    stream = subject.transport.open_stream(subject.request(EVENTS))
     assert stream.response.status == 200
     assert stream.response.headers["content-type"].startswith("text/event-stream")
     chunks = iter(stream)
     for _ in range(3):
-        expected = world.emit()
+        expected = subject.emit()
         received = b""
         while expected not in received:
             received += next(chunks)
     stream.close()
 
 
-def test_a_stream_ends_when_the_other_side_ends_it(world: World) -> None:
-    stream = world.transport.open_stream(world.request(EVENTS))
-    expected = world.emit()
-    world.end_stream()
+def test_a_stream_ends_when_the_other_side_ends_it(subject: TransportUnderTest) -> None:
+    stream = subject.transport.open_stream(subject.request(EVENTS))
+    expected = subject.emit()
+    subject.end_stream()
     assert expected in b"".join(stream)
     assert list(stream) == []
 
 
-def test_a_stream_that_breaks_says_so(world: World) -> None:
-    stream = world.transport.open_stream(world.request(EVENTS))
+def test_a_stream_that_breaks_says_so(subject: TransportUnderTest) -> None:
+    stream = subject.transport.open_stream(subject.request(EVENTS))
     chunks = iter(stream)
-    expected = world.emit()
+    expected = subject.emit()
     while expected not in next(chunks):
         pass
-    world.break_stream()
+    subject.break_stream()
     with pytest.raises(TransportError) as caught:
         list(chunks)
     assert not caught.value.timed_out
 
 
-def test_a_silent_stream_times_out(world: World) -> None:
-    stream = world.transport.open_stream(world.request(EVENTS, timeout_s=0.05))
+def test_a_silent_stream_times_out(subject: TransportUnderTest) -> None:
+    stream = subject.transport.open_stream(subject.request(EVENTS, timeout_s=0.05))
     with pytest.raises(TransportError) as caught:
         list(stream)
     assert caught.value.timed_out
 
 
-def test_a_refused_stream_brings_nothing_but_its_answer(world: World) -> None:
-    world.refuse_streams()
-    stream = world.transport.open_stream(world.request(EVENTS))
+def test_a_refused_stream_brings_nothing_but_its_answer(subject: TransportUnderTest) -> None:
+    subject.refuse_streams()
+    stream = subject.transport.open_stream(subject.request(EVENTS))
     assert stream.response.status == 404
     assert json.loads(stream.response.body)["code"] == 0
     assert list(stream) == []
     stream.close()
 
 
-def reading(world: World, elsewhere: ThreadPoolExecutor) -> tuple[Callable[[], None], Future[list[bytes]]]:
+def reading(
+    subject: TransportUnderTest, elsewhere: ThreadPoolExecutor
+) -> tuple[Callable[[], None], Future[list[bytes]]]:
     """Have another thread read a stream to its end; return the stream's close and the future rest."""
-    stream = world.transport.open_stream(world.request(EVENTS))
+    stream = subject.transport.open_stream(subject.request(EVENTS))
     chunks = iter(stream)
-    expected = world.emit()
+    expected = subject.emit()
     begun = threading.Event()
 
     def read() -> list[bytes]:
@@ -343,38 +345,40 @@ def reading(world: World, elsewhere: ThreadPoolExecutor) -> tuple[Callable[[], N
     return stream.close, rest
 
 
-def test_closing_a_stream_ends_a_read_that_waits(world: World, elsewhere: ThreadPoolExecutor) -> None:
-    close, rest = reading(world, elsewhere)
+def test_closing_a_stream_ends_a_read_that_waits(subject: TransportUnderTest, elsewhere: ThreadPoolExecutor) -> None:
+    close, rest = reading(subject, elsewhere)
     close()
     close()
     assert rest.result(SOON_S) == []
 
 
-def test_closing_the_transport_ends_a_read_that_waits(world: World, elsewhere: ThreadPoolExecutor) -> None:
-    _, rest = reading(world, elsewhere)
-    world.transport.close()
+def test_closing_the_transport_ends_a_read_that_waits(
+    subject: TransportUnderTest, elsewhere: ThreadPoolExecutor
+) -> None:
+    _, rest = reading(subject, elsewhere)
+    subject.transport.close()
     assert rest.result(SOON_S) == []
 
 
-def test_closing_one_stream_leaves_the_rest_alone(world: World, elsewhere: ThreadPoolExecutor) -> None:
-    close, rest = reading(world, elsewhere)
-    other = world.transport.open_stream(world.request(EVENTS))
+def test_closing_one_stream_leaves_the_rest_alone(subject: TransportUnderTest, elsewhere: ThreadPoolExecutor) -> None:
+    close, rest = reading(subject, elsewhere)
+    other = subject.transport.open_stream(subject.request(EVENTS))
     close()
     assert rest.result(SOON_S) == []
-    expected = world.emit()
+    expected = subject.emit()
     chunks = iter(other)
     received = b""
     while expected not in received:
         received += next(chunks)
     other.close()
-    assert world.transport.send(world.request(LIST)).status == 200
+    assert subject.transport.send(subject.request(LIST)).status == 200
 
 
-def test_requests_go_on_beside_a_stream(world: World, elsewhere: ThreadPoolExecutor) -> None:
-    close, rest = reading(world, elsewhere)
+def test_requests_go_on_beside_a_stream(subject: TransportUnderTest, elsewhere: ThreadPoolExecutor) -> None:
+    close, rest = reading(subject, elsewhere)
     for percent in (10, 20, 30):
         body = json.dumps({"percent_complete": percent}).encode()
-        assert world.transport.send(world.request(UPDATE, "PUT", body)).status == 200
+        assert subject.transport.send(subject.request(UPDATE, "PUT", body)).status == 200
     close()
     rest.result(SOON_S)
-    assert world.service.progress(USER_ID)[ACHIEVEMENT_ID].percent == 30
+    assert subject.service.progress(USER_ID)[ACHIEVEMENT_ID].percent == 30

@@ -76,8 +76,8 @@ class StumblingStorage(Storage):
         return super().players
 
 
-class Game:
-    """A game on an engine without a thread: what it says is written to the journal, what it hears is kept."""
+class DrivenEngine:
+    """An engine without a thread, driven as by a game: sets go to the journal first, and what it posts is kept."""
 
     def __init__(
         self, folder: Path, *, service: FakeService | None = None, token: str | TokenProvider | None = None
@@ -145,15 +145,15 @@ class Game:
         return [(one.achievement_id, one.percent_complete) for one in changes]
 
 
-Start = Callable[..., Game]
+Start = Callable[..., DrivenEngine]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    games: list[Game] = []
+    games: list[DrivenEngine] = []
 
-    def start(**options: object) -> Game:
-        games.append(Game(tmp_path, **options))  # type: ignore[arg-type]
+    def start(**options: object) -> DrivenEngine:
+        games.append(DrivenEngine(tmp_path, **options))  # type: ignore[arg-type]
         return games[-1]
 
     yield start

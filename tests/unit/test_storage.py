@@ -34,8 +34,8 @@ CACHE = "achievements.sqlite3"
 POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX users and limits")
 
 
-class Game:
-    """A game on a storage: `play` is what a set does, up to where the worker has stored it."""
+class DrivenStorage:
+    """A storage that is driven as by a game: `play` is what a set does, up to where the worker has stored it."""
 
     def __init__(self, folder: Path, owner: bytes = ANNA) -> None:
         self.storage = Storage(folder)
@@ -73,12 +73,12 @@ class Game:
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., Game]]:
+def start() -> Iterator[Callable[..., DrivenStorage]]:
     """Starts games, and closes them after the test."""
-    games: list[Game] = []
+    games: list[DrivenStorage] = []
 
-    def start(folder: Path, owner: bytes = ANNA) -> Game:
-        games.append(Game(folder, owner))
+    def start(folder: Path, owner: bytes = ANNA) -> DrivenStorage:
+        games.append(DrivenStorage(folder, owner))
         return games[-1]
 
     yield start
@@ -86,10 +86,10 @@ def start() -> Iterator[Callable[..., Game]]:
         game.storage.close()
 
 
-Start = Callable[..., Game]
+Start = Callable[..., DrivenStorage]
 
 
-def left_by_crash(game: Game, to: Path) -> Path:
+def left_by_crash(game: DrivenStorage, to: Path) -> Path:
     """Return a folder with what is on disk if `game` is killed now."""
     shutil.copytree(game.storage.folder, to)
     return to
@@ -97,7 +97,7 @@ def left_by_crash(game: Game, to: Path) -> Path:
 
 def played(folder: Path, *achievement_ids: int) -> Path:
     """Play and close; return the cache's file."""
-    game = Game(folder)
+    game = DrivenStorage(folder)
     if achievement_ids:
         game.storage.take(game.player.id, dict.fromkeys(achievement_ids, HALF), 1)
     game.storage.close()
@@ -278,7 +278,7 @@ def test_the_journal_of_a_game_that_runs_is_left_alone(start: Start, tmp_path: P
 
 
 def test_a_journal_that_is_not_wholly_stored_survives_a_close(start: Start, tmp_path: Path) -> None:
-    game = Game(tmp_path)
+    game = DrivenStorage(tmp_path)
     game.play(10)
     game.say(20)
     game.storage.close()
@@ -362,7 +362,7 @@ def test_two_processes_that_start_at_once_lose_nothing_of_what_a_crash_left(
         folder = tmp_path / str(round_)
         folder.mkdir()
         for number in range(1, 11):
-            game = Game(folder)
+            game = DrivenStorage(folder)
             game.say(number)
             game.storage.close()
         processes(folder)
@@ -626,7 +626,7 @@ def test_a_journal_that_cannot_be_taken_over_hinders_no_other(start: Start, tmp_
     odd = tmp_path / f"journal-{bytes(16).hex()}.bin"
     odd.mkdir()
     for number in (10, 20):
-        game = Game(tmp_path)
+        game = DrivenStorage(tmp_path)
         game.say(number)
         game.storage.close()
     game = start(tmp_path)
@@ -663,7 +663,7 @@ for _ in range(2):
 def test_a_journal_that_cannot_be_removed_is_folded_once(start: Start, public: Path) -> None:
     folder = public / "data"
     start(folder)  # keeps the cache's side files there, which nobody can make then
-    game = Game(folder)
+    game = DrivenStorage(folder)
     game.say(10)
     game.storage.close()
     for path in folder.iterdir():
@@ -755,12 +755,12 @@ def test_on_a_small_disk_that_is_full_the_game_goes_on_and_loses_nothing(start: 
     ended = run(PLAY_ON_A_FULL_DISK, small_disk, "full")
     assert ended.returncode == 0, ended.stderr
     assert str(small_disk / CACHE) in ended.stdout
-    while_full = Game(small_disk)
+    while_full = DrivenStorage(small_disk)
     assert while_full.pending() == dict.fromkeys(range(1, 101), HALF)
     assert while_full.storage.error is not None
     while_full.storage.close()
     (small_disk / "filling").unlink()
-    again = Game(small_disk)
+    again = DrivenStorage(small_disk)
     assert again.pending() == dict.fromkeys(range(1, 101), HALF)
     assert again.storage.error is None
     again.storage.close()
@@ -894,7 +894,7 @@ def test_another_service_is_told_what_the_first_had_confirmed(start: Start, tmp_
 
 def test_the_runs_of_games_that_go_on_are_known(start: Start, tmp_path: Path) -> None:
     first, second = start(tmp_path), start(tmp_path)
-    third = Game(tmp_path)
+    third = DrivenStorage(tmp_path)
     third.storage.close()
     for game in (first, second):
         assert set(game.storage.other_runs()) == {first.storage.run, second.storage.run}
