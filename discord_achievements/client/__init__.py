@@ -1,7 +1,8 @@
 """The game's side. This page is the map; start here.
 
 Threads, and what each one owns
-    the game's    the manager, the list that the game reads, all callbacks. Never waits: no file, no socket, no lock
+    the game's    the manager, the list that the game reads, all callbacks. Never waits: no file, no socket, no lock,
+                  except in the constructor, flush and close; the journal, which it writes, is mapped memory
     worker        the database, every decision about what is sent. Never waits for the network or for the token object
     courier       one exchange with the service, or one call of the token object, at a time. May wait
     reader        one event stream and its buffer. May wait
@@ -9,7 +10,8 @@ Threads, and what each one owns
 What they share
     outbox        game, courier and reader to worker: a queue of messages (messages, courier, net.event_stream)
     inbox         worker to game: a queue that run_callbacks() empties
-    the journal   the game's thread writes records; the worker notes up to which one they are in the database
+    the journal   the game's thread writes records; the worker notes the last record up to which
+                  everything is in the database
     Status        assigned whole by the worker, read by the manager
     the buffer    of the reader: bounded; while it is full the reader does not read, so a flood waits in the connection
 
@@ -28,7 +30,7 @@ The life of one set, from the call to the other device
 Modules of the game's thread
     manager         the verbs, nothing else
     options         the constructor's arguments, checked and frozen
-    callbacks       what run_callbacks() shows and calls, in which order
+    callbacks       what run_callbacks() shows and calls, in which order, and how much in a frame
     player_list     the list: compact columns, objects on demand
     state           what is kept and shown of one achievement (shared with worker and disk)
     event           on_user_achievement_update and on_connection_change: handlers
@@ -36,7 +38,7 @@ Modules of the game's thread
     token           the player's bearer token, checked; token objects
     clock           monotonic seconds and UTC microseconds
     lifetime        the end of a manager that nobody closes
-    wrong_calls     warnings about calls that can never succeed
+    wrong_calls     warnings about calls of the verbs that can never succeed (options and token check the constructor's)
 
 worker/ (the worker's thread)
     start           puts a worker together for a manager
@@ -45,15 +47,33 @@ worker/ (the worker's thread)
     conversation    what the schedule decides is begun; what comes of it is taken in; follows the player
     schedule        what to ask the service next: decides, never acts
     stream_or_poll  when to open the event stream, and when to poll
-    session         the token in use, and the player to whom it leads
+    session         the token in use, when the token object is asked or refreshed, and the player to whom it leads
     courier         the thread that may wait
     stream          the event stream: open, take, leave
     answers         what the service says goes into the database
     waiting         the game's calls that have no answer yet
     news            what the game hears of its list
 
-disk/ (this machine)          storage, database, players, owner, journal, filelock, icons, catalogue_file, pacing
-net/ (the way to the service) transport, requests_transport, strict_answer, sockets, hosts, api, event_stream
+disk/ (this machine)
+    storage         the data folder: opens the files, sets a damaged database aside, recovers what a crash left,
+                    continues in memory if files fail
+    database        the SQLite file: definitions, players and their progress
+    players         who is who in it, and who takes over what was set in local mode
+    owner           whose progress a record is, before anybody knows the player
+    journal         makes a set crash-safe before the call returns
+    filelock        an exclusive lock on an open file
+    icons           PNG files, fetched once and kept
+    catalogue_file  reads the catalogue and finds its icons
+    pacing          how long the worker may hold the interpreter at a time
+
+net/ (the way to the service)
+    transport           the boundary: a request goes in, an answer or a TransportError comes out; size limit of a body
+    requests_transport  the only module that imports requests
+    strict_answer       the time limit of an answer; refuses truncated headers
+    sockets             ends a connection on which another thread is waiting
+    hosts               which hosts are this machine
+    api                 the requests, and how to read their answers
+    event_stream        the reader: server-sent events, on its own thread, into a bounded buffer
 
 disk and net know neither the worker nor each other; of the game's thread only manager and lifetime meet the worker.
 """

@@ -26,7 +26,7 @@ store's *generation* stays the same: a number that changes with every change of 
     definitions        an application's achievements, prepared for answers; definition_cache keeps the current ones
     etags              the `ETag` of each player's list, so that a poll without news is cheap
     events             sends players the events of changes, also those that a resumed stream has missed
-    streams            the open event streams of this process
+    streams            the open event streams of this process: events, comments, and a RESYNC to each from time to time
     broker             brings events to the streams of other processes
     writer             commits progress, many updates in one transaction
     auth               makes tokens and identifies callers
@@ -39,9 +39,9 @@ store's *generation* stays the same: a number that changes with every change of 
                        schema and migrate (the tables)
     postgres/          the store and the broker on PostgreSQL
     redis/             the broker and the limiter on Redis or Valkey
-    web/               run, workers and process start it; app puts it together; api (the steps of a request), call,
-                       endpoints (a row for each route), messages, openapi and responses are the API; ops is what is
-                       outside /api; http_connection bounds slow clients; logs
+    web/               run, workers and process start it; app puts it together; api (the steps of a request, rate-limit
+                       headers), call, endpoints (a row for each route), messages, openapi and responses are the API;
+                       ops is what is outside /api; http_connection bounds slow clients; logs
 
 To add a route: its shared row in `domain.routes`, its row and handler in `web.endpoints`, what it does in `service`.
 """
