@@ -67,14 +67,14 @@ def create(application_id: int, user_id: int, expires_in_s: int | None, database
 def revoke(key_or_token: str, database: str | None, as_json: bool) -> None:
     """Revoke a token at once, also in running processes.
 
-    KEY is the second part of the token: twelve digits, which are not secret. The whole token works too; once revoked,
-    it is no longer secret. After revoking a bot token, create a new one with `app rotate-token`.
+    KEY is the second part of the token: twelve hexadecimal digits, which are not secret. The whole token works too;
+    once revoked, it is no longer secret. After revoking a bot token, create a new one with `app rotate-token`.
     """
     key = key_of(key_or_token.strip())
     if key is None:
         # The value may be a token with a typing error, so it is not repeated.
         raise click.BadParameter(
-            "expected a token, or its second part: twelve digits from 0 to 9 and a to f", param_hint="'KEY|TOKEN'"
+            "expected a token, or its second part: twelve hexadecimal digits", param_hint="'KEY|TOKEN'"
         )
     with opened(database) as store:
         if not store.remove_token(key):

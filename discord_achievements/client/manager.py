@@ -147,8 +147,9 @@ class AchievementManager:
 
         When this returns, the update survives a crash of the game. Progress only rises: a lower or equal value is
         `OK` and changes nothing. `callback` gets the `Result`, exactly once, inside `run_callbacks()` or `close()`:
-        `OK` when the service has it (local mode: when it is on disk), `SERVICE_UNAVAILABLE` when the service is
-        unreachable (the update is kept and delivered later), or the reason why it was refused.
+        `OK` when the service has it (local mode: when it is on disk, or in memory if `storage_error` is set),
+        `SERVICE_UNAVAILABLE` when the service is unreachable (the update is kept and delivered later), or the reason
+        why it was refused. After `close()` nothing is recorded, and the `Result` is `TRANSACTION_ABORTED`.
 
         Raises `TypeError` for a callback that is not callable. **Source**: SetUserAchievement.
         """
@@ -374,9 +375,10 @@ class AchievementManager:
             self._start()
 
     def flush(self, timeout_s: float = 5.0) -> bool:
-        """Wait until the service has every update (local mode: until all are on disk); return whether it has.
+        """Wait until every update is delivered; return whether that is so.
 
-        **Blocks** for at most `timeout_s`. Callbacks still need `run_callbacks()`.
+        An update is delivered once the service has it; in local mode, once it is on disk (in memory if `storage_error`
+        is set). **Blocks** for at most `timeout_s`. Callbacks still need `run_callbacks()`.
         """
         deadline = time.monotonic() + options.checked_wait("timeout_s", timeout_s)
         if self._closed:

@@ -15,9 +15,10 @@ hands the write to `writer`. The writer's thread commits all waiting writes in o
 `broker`, and the request is answered. Each process delivers the event to the `streams` it holds of that player.
 
 Threads. Each process has one event loop, which owns everything here except what is listed next. A thread of the
-`writer` commits; eight threads of `stores.calls` make the store calls that may block; on PostgreSQL one thread each
-listens for changed definitions, listens for events and sends events. They share the store, whose methods may be called
-from any thread, and report to the loop by futures and `call_soon_threadsafe`; a changed generation is a plain number.
+`writer` commits; eight threads of `stores.calls` make the other store calls that may block; on PostgreSQL there are
+three more: one listens for changed definitions, one listens for events, one sends events. They share the store, whose
+methods may be called from any thread, and report to the loop by futures and `call_soon_threadsafe`; a changed
+generation is a plain number.
 
 Processes share the database, Redis if it is set, and nothing else. Each keeps in memory what it has read, while the
 store's *generation* stays the same: a number that changes with every change of applications, tokens or definitions.

@@ -1,1 +1,1 @@
-"""Alembic's steps from one schema to the next. They are run by `server.migrate`, never by hand."""
+"""Alembic's steps from one schema to the next. They are run by `server.stores.migrate`, never by hand."""
