@@ -83,8 +83,8 @@ def create(api: Api, as_json: bool, **given: Any) -> None:
 def update(api: Api, achievement_id: int, as_json: bool, **given: Any) -> None:
     """Update the given fields of an achievement.
 
-    --name-localization replaces all translations of the name, so give all that you want to keep; so does
-    --description-localization for the description.
+    --name-localization replaces all translations of the name, so give all that you want to keep.
+    --description-localization does the same for the description.
     """
     body = _body(**given)
     if not body:

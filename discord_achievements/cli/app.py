@@ -107,7 +107,7 @@ def list_(database: str | None, as_json: bool) -> None:
 def rotate_token(application_id: int, database: str | None, as_json: bool) -> None:
     """Replace the bot token; the new one is shown only once.
 
-    The old token stops working at once, also in running processes.
+    The old token stops working at once, including in running processes.
     """
     minted = mint(TokenKind.BOT, application_id, None, time.time_ns() // 1000)
     with opened(database) as store:

@@ -14,13 +14,13 @@ from .options import Number, SettingOption, database_option
 @click.command()
 @click.option("--host", metavar="ADDRESS", cls=SettingOption, help="Address to listen on; 0.0.0.0 for all.")
 @click.option(
-    "--port", type=Number("a port", 0, 65535), cls=SettingOption, help="Port to listen on; 0 takes a free one."
+    "--port", type=Number("a port", 0, 65535), cls=SettingOption, help="Port to listen on; 0 picks a free one."
 )
 @click.option(
     "--workers",
     type=Number("a number of processes", 1, 64),
     cls=SettingOption,
-    help="Processes; more than one need PostgreSQL or Redis.",
+    help="Number of processes; more than one needs PostgreSQL or Redis.",
 )
 @database_option
 @click.option("--show-settings", is_flag=True, help="Print all settings with their variables and exit.")

@@ -65,7 +65,7 @@ def create(application_id: int, user_id: int, expires_in_s: int | None, database
 @database_option
 @json_option
 def revoke(key_or_token: str, database: str | None, as_json: bool) -> None:
-    """Revoke a token at once, also in running processes.
+    """Revoke a token at once, including in running processes.
 
     KEY is the second part of the token: twelve hexadecimal digits, which are not secret. The whole token works too;
     once revoked, it is no longer secret. After revoking a bot token, create a new one with `app rotate-token`.

@@ -26,7 +26,7 @@ def user() -> None:
 @service_options
 @json_option
 def set_(api: Api, user_id: int, achievement_id: int, percent: int, as_json: bool) -> None:
-    """Raise a player's progress, also on secure achievements.
+    """Raise a player's progress, including on secure achievements.
 
     PERCENT is a whole number from 0 to 100; 100 unlocks. Progress never decreases; `user reset` sets it to 0.
     """
@@ -55,7 +55,7 @@ def reset(api: Api, user_id: int, achievement_id: int, as_json: bool) -> None:
 @click.option("--all", "with_all", is_flag=True, help="Include achievements without any progress.")
 @json_option
 def show_(api: Api, user_id: int, with_all: bool, as_json: bool) -> None:
-    """Show a player's progress, also on secret achievements."""
+    """Show a player's progress, including on secret achievements."""
     query = "" if with_all else "?started=true"
     found = api.call(routes.GET_PLAYER_ACHIEVEMENTS, query=query, user_id=user_id)
     lines = []

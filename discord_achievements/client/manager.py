@@ -57,8 +57,8 @@ class AchievementManager:
 
     `data_dir` is where progress is kept (default: the platform's folder for user data). `locale` selects the language
     of names and descriptions. `timeout_s` limits each request. `transport` and `clock` replace network and time in
-    tests. An absent argument is read from `DISCORD_ACHIEVEMENTS_URL`, `DISCORD_ACCESS_TOKEN` or
-    `DISCORD_CURRENT_LOCALE`.
+    tests. If `base_url`, `token` or `locale` is omitted, it is read from `DISCORD_ACHIEVEMENTS_URL`,
+    `DISCORD_ACCESS_TOKEN` or `DISCORD_CURRENT_LOCALE`.
 
     Raises `CatalogueError` with every mistake in the catalogue, `ConfigurationError` for any other argument.
     **Thread**: all calls and all callbacks belong to the thread that calls `run_callbacks()`.
@@ -253,8 +253,8 @@ class AchievementManager:
     def on_user_achievement_update(self) -> Event[UserAchievement]:
         """The event of an achievement whose value has changed; assign a function, or `connect` several.
 
-        Once for each change, whether it was made here, on another device or by the game's server. **Source**:
-        OnUserAchievementUpdate.
+        Fires once for each change of an achievement's value, whether it was made here, on another device or by the
+        game's server. **Source**: OnUserAchievementUpdate.
         """
         return self._callbacks.updates
 
@@ -264,10 +264,11 @@ class AchievementManager:
 
     @property
     def on_connection_change(self) -> Event[bool]:
-        """The event of the connection: False once when an update cannot be delivered, True once when all have been.
+        """The event of the connection; assign a function, or `connect` several.
 
-        It is about updates, whatever the cause: a refused token stops them although the service is reachable. A cloud
-        symbol should show `pending_count`: while it is above 0, something waits.
+        Fires once with False when an update cannot be delivered, and once with True when all have been delivered. The
+        cause does not matter: a refused token stops updates although the service is reachable. A cloud symbol should
+        show `pending_count`: while it is above 0, something waits.
         """
         return self._callbacks.connection
 
@@ -290,8 +291,8 @@ class AchievementManager:
     def is_online(self) -> bool | None:
         """Whether the service answered last time; None before the first exchange, and in local mode.
 
-        A refusal is an answer too: with a refused token this is True, and updates wait all the same. So draw a cloud
-        symbol from `pending_count` or `on_connection_change`, and use this to explain it to the player.
+        A refusal is an answer too: with a refused token this is True although updates wait. Draw a cloud symbol from
+        `pending_count` or `on_connection_change`, and use `is_online` to explain the delay.
         """
         return self._worker.status.is_online
 

@@ -41,9 +41,9 @@ class AchievementsScreen:
         screen.update(dt_s)
         screen.draw(surface)                    # nothing while it is closed
 
-    `open()` shows it; Escape, the controller's B or a click on the cross closes it; `is_open` says which. Arrows, WASD,
-    Page Up and Down, Home, End, the wheel, a controller's D-pad and left stick scroll; Tab, Q, E and the shoulder
-    buttons change the filter.
+    `open()` shows it; Escape, the controller's B or a click on the cross closes it; `is_open` is whether it is shown.
+    Arrows, WASD, Page Up and Down, Home, End, the wheel, a controller's D-pad and left stick scroll; Tab, Q, E and the
+    shoulder buttons change the filter.
 
     `theme`, `scale`, `texts`, `icon` and `reduced_motion` are those of `Toasts`. `on_text(text)` gets the entry that
     keys or buttons have moved to, for a screen reader.
@@ -129,7 +129,7 @@ class AchievementsScreen:
     def handle_event(self, event: Event, pos: tuple[int, int] | None = None) -> bool:
         """Handle one of pygame's events; returns whether it was for the list, always False while closed.
 
-        `pos` is the mouse's position on the surface that is drawn to, if that is not the window's.
+        `pos` is the mouse's position on the surface that is drawn to, if that surface is not the window.
         """
         if not self._is_open:
             return False

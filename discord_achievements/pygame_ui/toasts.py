@@ -42,19 +42,19 @@ class Toasts:
 
     * `anchor`: the corner or edge, by pygame's name: "bottomright", "midtop" ...
     * `scale`: multiplies the size, which otherwise follows the surface (1280x720 is 1); 0.25 to 4.
-    * `stay_s`: seconds that a toast stays; while others wait, at least `stay_min_s`. None is skipped.
+    * `stay_s`: seconds that a toast stays; while others wait, at least `stay_min_s`. No toast is skipped.
     * `progress_step`: progress is shown each time it passes a multiple of this percentage; 0 shows unlocks only.
     * `missed`: whether to show, once, unlocks from before this start of the game that were never shown (made on another
       device, or cut off when the game ended). When a player signs in here for the first time, all existing unlocks
       count as shown.
     * `reduced_motion`: nothing slides and bars do not move.
-    * `on_toast(toast)` returns the `Toast` to show, changed if you like, or None for none. `on_text(text)` gets each
-      toast as a sentence, for a screen reader.
+    * `on_toast(toast)` returns the `Toast` to show, changed if you like, or `None` to show nothing. `on_text(text)`
+      gets each toast as a sentence, for a screen reader.
     * `sound`: True for a small chime on unlocks, or a `pygame.mixer.Sound`.
     * `icon(user_achievement, size)` may return a surface to draw instead of the achievement's icon.
     * `texts` replaces the texts of the manager's `locale`; `theme` the colours and fonts.
 
-    It fetches the list once. The manager's `data_dir` keeps which unlocks were shown.
+    It fetches the list once. Which unlocks have been shown is stored in the manager's `data_dir`.
 
     Raises `ValueError` for an argument out of range, `TypeError` for one of the wrong type.
     **Blocks**: the constructor, for some milliseconds, to read files.

@@ -48,8 +48,8 @@ class Settings:
     """
 
     host: str = _setting("127.0.0.1", "Address to listen on.")
-    port: int = _setting(8000, "Port to listen on; 0 takes a free one.")
-    workers: int = _setting(1, "Processes on that port; more than 1 needs PostgreSQL or Redis.")
+    port: int = _setting(8000, "Port to listen on; 0 picks a free one.")
+    workers: int = _setting(1, "Number of processes; more than one needs PostgreSQL or Redis.")
     database: str = field(
         default_factory=default_database,
         metadata={"help": "sqlite:///path or postgresql://user:password@host/name."},
@@ -60,9 +60,9 @@ class Settings:
     max_body_bytes: int = _setting(512 * 1024, "Largest request body in bytes.")
     header_timeout_s: float = _setting(10.0, "Seconds a client may take to send a request's headers.")
     body_timeout_s: float = _setting(15.0, "Seconds a client may take to send a request body.")
-    write_timeout_s: float = _setting(30.0, "Seconds a client may take no data of its answer before it is cut off.")
+    write_timeout_s: float = _setting(30.0, "Seconds a client may go without reading its answer before it is cut off.")
     keep_alive_s: float = _setting(75.0, "Seconds an idle connection is kept open.")
-    max_connections: int = _setting(20_000, "Open connections per process; beyond, the answer is 503.")
+    max_connections: int = _setting(20_000, "Open connections per process; beyond that, the answer is 503.")
     streams_per_user: int = _setting(5, "Event streams of one player in each process.")
     streams_total: int = _setting(10_000, "Event streams of all players in each process.")
     stream_comment_s: float = _setting(15.0, "Seconds between comments on an idle event stream.")
@@ -70,7 +70,7 @@ class Settings:
     replay_s: float = _setting(7 * 86400.0, "Longest absence in seconds after which a stream can resume.")
     graceful_timeout_s: float = _setting(10.0, "Seconds that requests may take to finish after SIGTERM.")
     write_batch_max: int = _setting(500, "Updates in one transaction; 1 commits each on its own.")
-    writes_waiting_max: int = _setting(5000, "Updates waiting for their commit; beyond, the answer is 503.")
+    writes_waiting_max: int = _setting(5000, "Updates waiting for their commit; beyond that, the answer is 503.")
     metrics: bool = _setting(True, "Whether GET /metrics answers.")
     log_level: str = _setting("info", "Lowest level logged: debug, info, warning or error.")
 

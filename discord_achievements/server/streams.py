@@ -143,7 +143,7 @@ class Streams:
         self._resync(list(self._last_resync))
 
     def end_all(self) -> None:
-        """End every stream, also those that are opened later."""
+        """End every stream, including those that are opened later."""
         self._closing = True
         for stream in self._last_sent:
             stream.end()

@@ -1,9 +1,9 @@
 """Finds ids in a game's code that are not in its catalogue, without running the code.
 
-It checks calls of the verbs that take an achievement's id, on any object, also in both spellings of the GameSDK. It
-knows an id that is written as a number, or as a constant of a module or of a class in it, also if it was imported from
-another of the files. In a file with a call whose id is computed, every number that looks like a Discord id counts as
-one. What this misses is found by a test that makes the call (`CheckedManager.unknown_ids`).
+It checks calls of the verbs that take an achievement's id, on any object, including in both spellings of the GameSDK.
+It knows an id that is written as a number, or as a constant of a module or of a class in it, even if it was imported
+from another of the files. In a file with a call whose id is computed, every number that looks like a Discord id counts
+as one. What this misses is found by a test that makes the call (`CheckedManager.unknown_ids`).
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ class ServiceControl(ProgressAssertions):
             line.come_back()
 
     def refuse(self, fault: Fault | ErrorCode, *, times: int | None = 1, route: str | None = _UPDATE) -> None:
-        """Let the next `times` requests fail with `fault`, or all until `heal()` if `times` is None.
+        """Make the next `times` requests fail with `fault`, or all of them until `heal()` if `times` is None.
 
         `route` says which: "update_user_achievement" for updates, "get_user_achievements" for the list, None for both.
         `Fault.REFUSE` is `go_offline()`. Raises `ValueError` for another route and for faults of the event stream.
@@ -124,7 +124,7 @@ class ServiceControl(ProgressAssertions):
         self.come_back()
 
     def grant(self, achievement: str | int, percent: int = COMPLETE) -> None:
-        """Raise the player's progress, as the game's server does, also on `secure` achievements."""
+        """Raise the player's progress, as the game's server does, including on `secure` achievements."""
         __tracebackhide__ = True
         self.fake.grant(self.user_id, self._names.id_of(achievement), percent)
 

@@ -71,7 +71,7 @@ class FaultServer:
         method: str | None = None,
         route: str | None = None,
     ) -> None:
-        """Let the next `times` requests fail with `fault`, or all until `heal()` if `times` is None.
+        """Make the next `times` requests fail with `fault`, or all of them until `heal()` if `times` is None.
 
         An `ErrorCode` is answered as that error. `method` ("PUT") and `route` ("get_user_achievements") select the
         requests; the event stream fails only if `route` names it or if it is a fault of streams. Several faults happen

@@ -59,7 +59,7 @@ class FaultPlan:
         self._plans: list[_Plan] = []
 
     def add(self, fault: Fault | ErrorCode, *, times: int | None, method: str | None, route: str | None) -> None:
-        """Let the next `times` matching requests fail with `fault`, or all if `times` is None.
+        """Make the next `times` matching requests fail with `fault`, or all of them if `times` is None.
 
         Raises `TypeError` and `ValueError` for a fault or a route that does not exist.
         """
