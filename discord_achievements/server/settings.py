@@ -32,7 +32,9 @@ def default_database() -> str:
     elif sys.platform == "darwin":
         base = str(Path.home() / "Library" / "Application Support")
     else:
-        base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+        # The XDG Base Directory Specification says that a relative path there is invalid and must be ignored.
+        configured = os.environ.get("XDG_DATA_HOME", "")
+        base = configured if Path(configured).is_absolute() else str(Path.home() / ".local" / "share")
     return sqlite_url((Path(base) / "discord_achievements" / "service.sqlite3").as_posix())
 
 

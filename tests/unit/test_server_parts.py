@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -92,6 +93,14 @@ def test_the_default_database_is_understood_whatever_the_folder_is_called(
     for name in ("XDG_DATA_HOME", "LOCALAPPDATA", "HOME"):
         monkeypatch.setenv(name, str(tmp_path / "a b#c%20?d"))
     assert "a b#c%20?d" in sqlite_path(Settings().database)
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the XDG folders are those of other systems")
+def test_a_relative_xdg_folder_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", "relative")
+    expected = tmp_path / ".local" / "share" / "discord_achievements" / "service.sqlite3"
+    assert Path(sqlite_path(Settings().database)) == expected
 
 
 @pytest.mark.parametrize(
