@@ -21,6 +21,7 @@ from discord_achievements.client.player_list import Row
 from discord_achievements.client.state import State
 from discord_achievements.client.token import TokenProvider, credentials, local_credentials
 from discord_achievements.client.worker.conversation import Service
+from discord_achievements.client.worker.courier import Call
 from discord_achievements.client.worker.engine import Engine
 from discord_achievements.client.worker.schedule import Schedule
 from discord_achievements.testing import FakeService, InProcessTransport, ManualClock
@@ -76,6 +77,17 @@ class StumblingStorage(Storage):
         return super().players
 
 
+class BreakableCourier(InlineCourier):
+    """A courier that cannot start a thread while `is_broken`."""
+
+    is_broken = False
+
+    def run(self, number: int, call: Call) -> None:
+        if self.is_broken:
+            raise RuntimeError("can't start new thread")
+        super().run(number, call)
+
+
 class DrivenEngine:
     """An engine without a thread, driven as by a game: sets go to the journal first, and what it posts is kept."""
 
@@ -85,6 +97,7 @@ class DrivenEngine:
         self.heard: list[object] = []
         self._to_engine: list[object] = []
         self.undelivered = 0
+        self.courier = BreakableCourier(self._to_engine.append)
         self.storage = StumblingStorage(folder)
         self.storage.define(Achievement(APP, id_, "Name", "What to do") for id_ in (GOOD, BAD, OTHER))
         path = self.storage.database.path
@@ -96,9 +109,8 @@ class DrivenEngine:
         self.line: InProcessTransport | None = None
         if service is not None:
             api = Api(APP, "https://achievements.invalid/api/v10", 10.0)
-            courier = InlineCourier(self._to_engine.append)
             self.line = InProcessTransport(service)
-            line = Service(api, self.line, courier, Schedule(clock.now(), 10.0))
+            line = Service(api, self.line, self.courier, Schedule(clock.now(), 10.0))
         self.engine = Engine(
             self.storage,
             clock,
@@ -342,3 +354,15 @@ def test_of_the_events_that_are_taken_together_the_newest_counts(start: Start, s
     game.engine.handle([])
     assert game.changes == [(GOOD, 30), (OTHER, 40)]
     assert game.database.transactions == before + 1
+
+
+def test_an_exchange_that_could_not_begin_is_begun_again(start: Start, service: FakeService) -> None:
+    game = start(service=service, token="ann")
+    game.work()
+    game.engine.handle([game.says(GOOD, 10)])
+    game.courier.is_broken = True
+    with pytest.raises(RuntimeError):
+        game.engine.step()
+    game.courier.is_broken = False
+    game.work()
+    assert service.progress(ANN)[GOOD].percent == 10

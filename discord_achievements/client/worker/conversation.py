@@ -126,8 +126,8 @@ class Conversation:
             self._send(action, update)
 
     def _send(self, action: Exchange, request: Request) -> None:
-        self.schedule.begin_exchange()
         self._have_done(action, partial(self._service.transport.send, request))
+        self.schedule.begin_exchange()
 
     def _call_token_object(self, choose: Callable[[], TokenCall | None]) -> None:
         try:
@@ -136,14 +136,16 @@ class Conversation:
             self._not_signed_in(exc)
             return
         if call is not None:
-            self.schedule.begin_token_call(self._clock.now())
             self._have_done(call, call.call)
+            self.schedule.begin_token_call(self._clock.now())
 
     def _have_done(self, purpose: Exchange | TokenCall, call: Callable[[], object]) -> None:
         self._call_number += 1
+        self._service.courier.run(
+            self._call_number, call
+        )  # first: where no thread can be started, nothing is under way
         self._under_way = purpose
         self._courier_is_busy = True
-        self._service.courier.run(self._call_number, call)
 
     def _not_signed_in(self, exc: NotSignedInError) -> None:
         if exc.passes:

@@ -65,8 +65,8 @@ class EventStream:
 
     def open(self, request: Request) -> None:
         """Open the stream; what becomes of that arrives as messages."""
-        self._schedule.stream_or_poll.opening()
         self._reader = StreamReader(self._transport, request, self._post)
+        self._schedule.stream_or_poll.opening()
 
     def leave(self) -> None:
         """End the stream without waiting for its reader."""
