@@ -283,7 +283,7 @@ def test_an_unreachable_service_is_shown_and_a_retry_loads_the_list(service: Fak
         assert failed.accent > 2000, "a button to try again"
         transport.come_back()
         screen.handle_event(key(pygame.K_RETURN))
-        game.until(lambda: screen._rows.total == 1)
+        game.until(lambda: screen._rows.total == 1 and screen._result is Result.OK)
         see(game, screen)
         assert Drawn(screen).warning == 0
         transport.go_down()

@@ -90,6 +90,11 @@ class Conversation:
         """The reader of the open event stream, None if there is none."""
         return self._stream.reader
 
+    @property
+    def holds_events(self) -> bool:
+        """Whether events must wait: the answer under way may be older than they are, and is taken in first."""
+        return isinstance(self._under_way, FetchList | SendUpdate)
+
     # What is next
 
     def step(self) -> float | None:

@@ -96,7 +96,7 @@ class Engine:
             except Exception:
                 self._make_good(command)
         # Last, since the game's own sets come first; and only as fast as the game takes what it is sent.
-        while self._from_stream and self._undelivered() < _UNDELIVERED_MAX:
+        while self._from_stream and self._undelivered() < _UNDELIVERED_MAX and not self._service.holds_events:
             message = self._from_stream.popleft()
             try:
                 self._service.take_stream(message)
@@ -197,7 +197,7 @@ class Engine:
         wait_s = None if self._conversation is None else self._conversation.step()
         if wait_s == 0.0:
             self._publish()
-        if self._from_stream:
+        if self._from_stream and not self._service.holds_events:
             wait_s = _UNDELIVERED_PAUSE_S if wait_s is None else min(wait_s, _UNDELIVERED_PAUSE_S)
         return wait_s
 
