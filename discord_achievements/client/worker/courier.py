@@ -49,11 +49,12 @@ class ThreadCourier:
 
     def run(self, number: int, call: Call) -> None:
         if self._calls is None:
-            self._calls = SimpleQueue()
-            self._thread = threading.Thread(
-                target=self._work, args=(self._calls,), name="discord_achievements courier", daemon=True
+            calls: SimpleQueue[tuple[int, Call] | None] = SimpleQueue()
+            thread = threading.Thread(
+                target=self._work, args=(calls,), name="discord_achievements courier", daemon=True
             )
-            self._thread.start()
+            thread.start()  # first: at the interpreter's end it may fail, and stop() must not join it then
+            self._calls, self._thread = calls, thread
         self._calls.put((number, call))
 
     def abandon(self) -> None:
