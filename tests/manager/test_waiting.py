@@ -13,9 +13,10 @@ import pytest
 
 from discord_achievements import AchievementManager, Result
 from discord_achievements.client.disk.database import Database
+from discord_achievements.client.net.transport import Request, Response
 from discord_achievements.domain.wire import USER_ACHIEVEMENT_UPDATE, format_event
 from discord_achievements.testing import ScriptedTransport, stall
-from tests.support.managers import APPLICATION_ID, OK, PATIENCE_S, WALK, WIN, write_catalogue
+from tests.support.managers import APPLICATION_ID, OK, PATIENCE_S, SECRET, WALK, WIN, write_catalogue
 from tests.support.service_games import (
     ANN,
     BASE_URL,
@@ -27,6 +28,7 @@ from tests.support.service_games import (
     listing,
     scripted,
     superset,
+    wait_for_stream,
 )
 
 
@@ -118,6 +120,50 @@ def test_another_token_rescues_a_token_object_that_blocks(world: ServiceAndGames
     assert world.percents() == {}
 
 
+def test_a_token_object_is_never_called_twice_at_once(world: ServiceAndGames) -> None:
+    class Counting:
+        def __init__(self) -> None:
+            self.under_way = self.most = 0
+            self.may_return = threading.Event()
+
+        def get_token(self) -> str:
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+            assert self.may_return.wait(PATIENCE_S)
+            self.under_way -= 1
+            return "ann-1"
+
+        refresh = get_token
+
+    tokens = Counting()
+    game = world.start(tokens)
+    game.manager.run_callbacks()
+    eventually(lambda: tokens.under_way)
+    game.manager.set_token(tokens)
+    game.manager.set_user_achievement(WALK, 10, game.results.append)
+    eventually(lambda: stored(world.folder / "data") == {WALK: 10})
+    world.clock.advance(10)
+    game.until(lambda: game.results)
+    assert game.results == [UNAVAILABLE], "the patience is that of any token object"
+    tokens.may_return.set()
+    game.until(lambda: world.percents() == {WALK: 10})
+    assert tokens.most == 1
+
+
+def test_what_was_set_before_a_token_object_returned_a_token_is_the_next_players(
+    world: ServiceAndGames, blocking: Blocking
+) -> None:
+    game = world.start(blocking)
+    game.manager.set_user_achievement(WALK, 30)
+    eventually(blocking.asked.is_set)
+    game.manager.set_token("ann-1")
+    game.until(lambda: world.percents(ANN) == {WALK: 30})
+    game.manager.close()
+    game = world.online("bob-1")
+    assert game.manager.flush()
+    assert world.percents(BOB) == {}
+
+
 def test_close_does_not_wait_for_a_token_object_that_blocks(world: ServiceAndGames, blocking: Blocking) -> None:
     game = world.start(blocking)
     game.manager.set_user_achievement(WALK, 10, game.results.append)
@@ -163,6 +209,83 @@ def test_a_value_that_is_refused_late_takes_nothing_further_with_it(world: Servi
     assert world.percents() == {WALK: 60}
 
 
+def test_a_set_is_answered_when_its_own_value_is(world: ServiceAndGames) -> None:
+    game = world.online()
+    line = world.lines[0]
+    line.hold("PUT")
+    answers: list[tuple[int, Result]] = []
+
+    def put(percent: int) -> None:
+        game.manager.set_user_achievement(WALK, percent, lambda result: answers.append((percent, result)))
+        eventually(lambda: line.of("PUT"))
+
+    for percent in (10, 60, 5):
+        put(percent)
+    eventually(lambda: stored(world.folder / "data") == {WALK: 60})
+    line.answers.append(world.service.handle(line.of("PUT")[0]))
+    line.answers.append(error(403, 20012))
+    line.release()
+    game.until(lambda: len(answers) == 3)
+    assert answers == [(10, OK), (60, Result.UNAUTHORIZED_FOR_ACHIEVEMENT), (5, Result.UNAUTHORIZED_FOR_ACHIEVEMENT)]
+    assert world.percents() == {WALK: 10}
+
+
+def test_a_fetch_is_never_answered_by_a_list_that_is_older(world: ServiceAndGames) -> None:
+    game = world.online()
+    line = world.lines[0]
+    wait_for_stream(game, line)
+    line.hold("GET", late=True)
+    count = len(line.statuses)
+    game.manager.fetch_user_achievements(game.results.append)
+    eventually(lambda: len(line.statuses) == count + 1)
+    world.service.add_achievement(4242, "New", "Just created.")
+    listed: list[bool] = []
+    game.manager.fetch_user_achievements(lambda _: listed.append(4242 in game.percents))
+    line.release()
+    game.until(lambda: listed)
+    assert listed == [True]
+    assert game.results == [OK]
+
+
+def test_an_event_is_not_undone_by_a_list_that_is_older(world: ServiceAndGames) -> None:
+    """The service sends no revisions, so only the order of the answers says which is newer."""
+    entry = {name: value for name, value in superset(WALK, 0).items() if name != "revision"}
+    free, lists = threading.Event(), []
+    free.set()
+
+    def answer(request: Request) -> Response:
+        lists.append(request)
+        assert free.wait(PATIENCE_S)
+        return listing(entry)
+
+    transport = ScriptedTransport({"get_user_achievements": answer})
+    game = scripted(world, transport, streams=True)
+    assert game.fetch() is OK
+    game.until(lambda: len(lists) == 2)  # the list that closes the gap before the stream
+    assert game.fetch() is OK
+    free.clear()
+    game.manager.fetch_user_achievements(game.results.append)
+    eventually(lambda: len(lists) == 4)
+    transport.push(event(WALK, 70, revision=None))
+    free.set()
+    game.until(lambda: len(game.results) == 3)
+    game.until(lambda: game.percent(WALK) == 70)
+    assert game.updates == [(WALK, 70)]
+
+
+def test_a_secret_unlocked_elsewhere_while_a_list_is_under_way_is_shown(world: ServiceAndGames) -> None:
+    game = world.online()
+    line = world.lines[0]
+    wait_for_stream(game, line)
+    line.hold("GET", late=True)
+    count = len(line.statuses)
+    game.manager.fetch_user_achievements(game.results.append)
+    eventually(lambda: len(line.statuses) == count + 1)
+    world.service.grant(ANN, SECRET)
+    line.release()
+    game.until(lambda: game.percents.get(SECRET) == 100)
+
+
 def test_a_flood_of_events_does_not_hold_up_the_games_own_sets(world: ServiceAndGames) -> None:
     transport = ScriptedTransport({"get_user_achievements": listing(superset(WALK, 0), superset(WIN, 0))})
     game = scripted(world, transport, streams=True)
@@ -176,14 +299,15 @@ def test_a_flood_of_events_does_not_hold_up_the_games_own_sets(world: ServiceAnd
     assert len(game.events) < count
 
 
-def event(achievement_id: int, percent: int, *, revision: int) -> bytes:
-    """Return an event as the service sends it."""
+def event(achievement_id: int, percent: int, *, revision: int | None) -> bytes:
+    """Return an event as the service sends it, or as one without revisions does."""
     data = {
         "application_id": str(APPLICATION_ID),
         "user_id": str(ANN),
         "achievement_id": str(achievement_id),
         "percent_complete": percent,
         "unlocked_at": None,
-        "revision": revision,
     }
-    return format_event(revision, USER_ACHIEVEMENT_UPDATE, data)
+    if revision is not None:
+        data["revision"] = revision
+    return format_event(revision or 1, USER_ACHIEVEMENT_UPDATE, data)

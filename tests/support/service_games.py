@@ -35,13 +35,17 @@ class Line:
         self._service = service
         self._streams = streams
         self._held = ""
+        self._is_late = False
         self._free = threading.Event()
         self._free.set()
         self.transport = InProcessTransport(service, intercept=self._intercept)
 
-    def hold(self, method: str = "") -> None:
-        """Hold all requests from now on, or only those by `method`, until `release` is called."""
-        self._held = method
+    def hold(self, method: str = "", *, late: bool = False) -> None:
+        """Hold all requests from now on, or only those by `method`, until `release` is called.
+
+        With `late` the service answers at once, and it is the answer that is held.
+        """
+        self._held, self._is_late = method, late
         self._free.clear()
 
     def release(self) -> None:
@@ -60,8 +64,9 @@ class Line:
         self.requests.append(request)
         if request.url.endswith("/events"):
             return None if self._streams else NO_STREAM
-        if self._held in ("", request.method) and not self._free.wait(PATIENCE_S):
-            raise AssertionError("the test has not released the line")
+        is_held = self._held in ("", request.method)
+        if is_held and not self._is_late:
+            self._wait()
         if self.answers and request.method == "PUT":
             answer = self.answers.popleft()
             if isinstance(answer, Exception):
@@ -69,7 +74,13 @@ class Line:
         else:
             answer = self._service.handle(request)
         self.statuses.append(answer.status)
+        if is_held and self._is_late:
+            self._wait()
         return answer
+
+    def _wait(self) -> None:
+        if not self._free.wait(PATIENCE_S):
+            raise AssertionError("the test has not released the line")
 
 
 class ServiceAndGames:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,6 @@ from discord_achievements.client.player_list import Row
 from discord_achievements.client.state import State
 from discord_achievements.client.token import TokenProvider, credentials, local_credentials
 from discord_achievements.client.worker.conversation import Service
-from discord_achievements.client.worker.courier import Call
 from discord_achievements.client.worker.engine import Engine
 from discord_achievements.client.worker.schedule import Schedule
 from discord_achievements.testing import FakeService, InProcessTransport, ManualClock
@@ -77,15 +77,15 @@ class StumblingStorage(Storage):
         return super().players
 
 
-class BreakableCourier(InlineCourier):
-    """A courier that cannot start a thread while `is_broken`."""
+class UnendingCourier(InlineCourier):
+    """A courier whose end fails while `is_broken`."""
 
     is_broken = False
 
-    def run(self, number: int, call: Call) -> None:
+    def stop(self) -> None:
         if self.is_broken:
-            raise RuntimeError("can't start new thread")
-        super().run(number, call)
+            raise Mistake
+        super().stop()
 
 
 class DrivenEngine:
@@ -97,7 +97,7 @@ class DrivenEngine:
         self.heard: list[object] = []
         self._to_engine: list[object] = []
         self.undelivered = 0
-        self.courier = BreakableCourier(self._to_engine.append)
+        self.courier = UnendingCourier(self._to_engine.append)
         self.storage = StumblingStorage(folder)
         self.storage.define(Achievement(APP, id_, "Name", "What to do") for id_ in (GOOD, BAD, OTHER))
         path = self.storage.database.path
@@ -356,13 +356,11 @@ def test_of_the_events_that_are_taken_together_the_newest_counts(start: Start, s
     assert game.database.transactions == before + 1
 
 
-def test_an_exchange_that_could_not_begin_is_begun_again(start: Start, service: FakeService) -> None:
+def test_the_files_are_closed_even_if_a_thread_does_not_end(start: Start, service: FakeService) -> None:
     game = start(service=service, token="ann")
-    game.work()
-    game.engine.handle([game.says(GOOD, 10)])
     game.courier.is_broken = True
-    with pytest.raises(RuntimeError):
-        game.engine.step()
+    with pytest.raises(Mistake):
+        game.engine.close()
     game.courier.is_broken = False
-    game.work()
-    assert service.progress(ANN)[GOOD].percent == 10
+    with pytest.raises(sqlite3.ProgrammingError):
+        game.database.execute("SELECT 1")

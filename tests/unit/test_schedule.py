@@ -102,6 +102,14 @@ def test_no_stream_before_the_service_has_been_reached() -> None:
     assert schedule.next(NOW) == Wait(None)
 
 
+def test_a_stream_that_cannot_be_opened_yet_holds_up_nothing_else() -> None:
+    schedule = fresh()
+    schedule.succeeded(FetchList(), NOW)
+    schedule.wants_icon("0" * 32, 1)
+    assert schedule.next(NOW, can_open_stream=False) == FetchIcon(1, "0" * 32)
+    assert schedule.next(NOW) == OpenStream()
+
+
 def test_while_it_is_uncertain_whose_token_it_is_the_list_is_all_that_is_asked_for() -> None:
     schedule = fresh(1)
     schedule.succeeded(FetchList(), NOW)

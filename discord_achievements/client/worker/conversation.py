@@ -81,6 +81,8 @@ class Conversation:
         self._courier_is_busy = False
         self._aborted = False
         self._outage_logged = False
+        # The last fetch that the list under way answers; a later one asks for what the list may not contain.
+        self._fetches_under_way = 0
         # The player whose pending updates the schedule has.
         self._followed = session.player
         self.schedule.follow(storage.database.pending(self._followed.id))
@@ -103,18 +105,14 @@ class Conversation:
             return None
         self.follow()  # already done, unless it failed
         now = self._clock.now()
-        action = self.schedule.next(now)
+        action = self.schedule.next(now, can_open_stream=self._stream.is_free)
         if isinstance(action, Wait):
             return None if action.until is None else max(0.0, action.until - now)
-        if not self._can_begin(action):
+        needs_courier = not isinstance(action, OpenStream) or self._session.token is None
+        if needs_courier and self._courier_is_busy:
             return None
         self._begin(action)
         return 0.0
-
-    def _can_begin(self, action: Exchange | OpenStream) -> bool:
-        if isinstance(action, OpenStream) and self._session.token is not None:
-            return self._stream.is_free
-        return not self._courier_is_busy
 
     def _begin(self, action: Exchange | OpenStream) -> None:
         api, token = self._service.api, self._session.token
@@ -123,9 +121,11 @@ class Conversation:
         elif token is None:
             self._call_token_object(self._session.ask)
         elif isinstance(action, OpenStream):
-            self._stream.open(api.stream(token, self.schedule.stream_or_poll.last_event_id))
+            request = api.stream(token, self.schedule.stream_or_poll.last_event_id)
+            self._stream.open(request, self._clock.now())
         elif isinstance(action, FetchList):
             self._send(action, api.fetch(token, self._session.etag()))
+            self._fetches_under_way = self._waiting.last_fetch
         else:
             update = api.update(token, action.achievement_id, action.progress, self._clock.at_us())
             self._send(action, update)
@@ -146,11 +146,9 @@ class Conversation:
 
     def _have_done(self, purpose: Exchange | TokenCall, call: Callable[[], object]) -> None:
         self._call_number += 1
-        self._service.courier.run(
-            self._call_number, call
-        )  # first: where no thread can be started, nothing is under way
         self._under_way = purpose
         self._courier_is_busy = True
+        self._service.courier.run(self._call_number, call)
 
     def _not_signed_in(self, exc: NotSignedInError) -> None:
         if exc.passes:
@@ -169,11 +167,13 @@ class Conversation:
         if purpose is None:
             return  # of an exchange with a token that has been replaced since
         self.schedule.ended()
-        if isinstance(purpose, TokenCall):
-            self._take_token(purpose, returned)
-        else:
-            self._take_answer(purpose, returned)
-        self.follow()
+        try:
+            if isinstance(purpose, TokenCall):
+                self._take_token(purpose, returned)
+            else:
+                self._take_answer(purpose, returned)
+        finally:
+            self.follow()
 
     def _take_token(self, call: TokenCall, returned: Returned) -> None:
         try:
@@ -197,7 +197,12 @@ class Conversation:
         self.is_online = True
         if isinstance(action, FetchList):
             self._session.listed()
-            self._waiting.answer_fetches(Result.OK)
+            self._answer_fetches(Result.OK)
+
+    def _answer_fetches(self, result: Result) -> None:
+        self._waiting.answer_fetches(result, self._fetches_under_way)
+        if self._waiting.has_fetches:
+            self.schedule.want_fetch(self._clock.now())
 
     def _take(self, action: Exchange, response: Response) -> None:
         limit = ratelimit.read_headers(response.headers)
@@ -206,7 +211,7 @@ class Conversation:
         check(response, self._clock.at_us())
         if isinstance(action, SendUpdate):
             after = self._answers.update(action.achievement_id, action.progress, read_update(response))
-            self._settle(action.achievement_id, after, Result.OK)
+            self._settle(action.achievement_id, after)
             if not after.known:
                 self.schedule.stream_or_poll.poll_now(self._clock.now())  # only the list has its name
         elif isinstance(action, FetchIcon):
@@ -223,7 +228,7 @@ class Conversation:
         before = self._session.player
         taken = self._answers.whole_list(response.body, response.headers.get("etag"), pause)
         for achievement_id, after in taken.settled.items():
-            self._settle(achievement_id, after, Result.OK)
+            self._settle(achievement_id, after)
         news = taken.news
         # The first list of a player is not news, except for what was set in this run before its definition was known.
         # After a change of player nothing in the new list is news.
@@ -234,14 +239,18 @@ class Conversation:
         if taken.changed or first or self._storage.database.changed_elsewhere():
             self._news.whole_list(tuple(news))
 
-    def _settle(self, achievement_id: int, after: State, result: Result) -> None:
-        """Send what one achievement is now; if nothing of it is pending any more, answer the calls that wait."""
+    def _settle(self, achievement_id: int, after: State) -> None:
+        """Report what one achievement is now, and answer the sets that the service has confirmed."""
+        self._report(achievement_id, after)
+        percent = after.confirmed.percent if after.pending is not None else 100
+        self._waiting.answer_update(achievement_id, Result.OK, percent)
+
+    def _report(self, achievement_id: int, after: State) -> None:
         self._news.change(achievement_id, after)
         if after.pending is not None:  # another device has not gone as far, or the player went further meanwhile
             self.schedule.wants(achievement_id, after.pending)
-            return
-        self.schedule.settled(achievement_id)
-        self._waiting.answer_update(achievement_id, result)
+        else:
+            self.schedule.settled(achievement_id)
 
     def _take_failure(self, action: Exchange, outcome: Outcome) -> None:
         verdict, result = self.schedule.failed(action, outcome, self._clock.now(), random.random())
@@ -259,9 +268,10 @@ class Conversation:
         if verdict is Verdict.AUTHENTICATE:
             self._call_token_object(self._session.renew)
         elif verdict is Verdict.REFUSED and isinstance(action, SendUpdate):
-            self._settle(action.achievement_id, self._answers.refusal(action.achievement_id, action.progress), result)
+            self._report(action.achievement_id, self._answers.refusal(action.achievement_id, action.progress))
+            self._waiting.answer_update(action.achievement_id, result, action.progress.percent)
         elif verdict is Verdict.REFUSED and isinstance(action, FetchList):
-            self._waiting.answer_fetches(result)
+            self._answer_fetches(result)
 
     def follow(self) -> None:
         """Continue as the session's player, with what is pending for them and nothing of anybody else's."""
@@ -292,20 +302,24 @@ class Conversation:
             self.schedule.stream_or_poll.poll_now(now)  # what has just become visible has its name in the list only
         for achievement_id, (before, after) in changes.items():
             if after.known and after != before:
-                self._settle(achievement_id, after, Result.OK)
+                self._settle(achievement_id, after)
 
     # Another token, and the end
 
     def sign_in(self, credentials: Credentials) -> None:
         """Continue with other credentials."""
-        self._session.sign_in(credentials)
+        is_same_object = self._session.sign_in(credentials)
         self._stream.leave()
-        if isinstance(self._under_way, TokenCall):
+        self.schedule.new_token(self._clock.now())
+        if not isinstance(self._under_way, TokenCall):
+            self._under_way = None  # an exchange with the old token ends when it ends
+        elif is_same_object:
+            self.schedule.begin_token_call(self._clock.now())  # the call goes on: never two at once
+        else:
             # The old token object may block for ever, so nobody waits for it any more.
             self._service.courier.abandon()
             self._courier_is_busy = False
-        self._under_way = None  # an exchange with the old token ends when it ends
-        self.schedule.new_token(self._clock.now())
+            self._under_way = None
         self.follow()
 
     def abort(self) -> None:

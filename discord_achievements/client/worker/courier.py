@@ -11,6 +11,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import NamedTuple, Protocol
 
+from ...domain.errors import TransportError
+
 Call = Callable[[], object]
 _STOP_S = 1.0
 
@@ -53,7 +55,11 @@ class ThreadCourier:
             thread = threading.Thread(
                 target=self._work, args=(calls,), name="discord_achievements courier", daemon=True
             )
-            thread.start()  # first: at the interpreter's end it may fail, and stop() must not join it then
+            try:
+                thread.start()
+            except RuntimeError as exc:  # too many threads, or the interpreter is ending
+                self._post(Returned(number, None, TransportError(f"no thread could be started: {exc}")))
+                return
             self._calls, self._thread = calls, thread
         self._calls.put((number, call))
 

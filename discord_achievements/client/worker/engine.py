@@ -162,7 +162,7 @@ class Engine:
                 self._waiting.answer(one.seq, Result.OK)
             else:
                 self._conversation.schedule.wants(one.achievement_id, pending)
-                self._waiting.await_update(one.seq, one.achievement_id)
+                self._waiting.await_update(one.seq, one.achievement_id, one.percent)
         for achievement_id, (before, after) in taken.items():
             if state.needs_agreement(after):
                 self._news.unshown.add(achievement_id)
@@ -238,5 +238,9 @@ class Engine:
     def close(self) -> None:
         """Let go of network and disk. **Blocks** for the threads that are ending, a second each at most."""
         if self._conversation is not None:
-            self._conversation.close()
-        self._storage.close()
+            self._conversation.abort()
+        try:
+            self._storage.close()  # first: no thread that is ending uses it, and what is set is safe at once
+        finally:
+            if self._conversation is not None:
+                self._conversation.close()

@@ -120,8 +120,8 @@ class Schedule:
 
     # What to do
 
-    def next(self, now: float) -> Action:
-        """Return what to do at `now`."""
+    def next(self, now: float, *, can_open_stream: bool = True) -> Action:
+        """Return what to do at `now`; without `can_open_stream`, another stream has yet to end."""
         if self._is_under_way:
             return Wait(self._late_at if self._late_at is not None and self._late_at > now else None)
         if self._blocked is not None:
@@ -135,7 +135,7 @@ class Schedule:
         if update_at <= now:
             return self._next_update()
         stream_at = math.inf
-        if self.stream_or_poll.stream_at is not None and self._reached and not self._is_uncertain:
+        if can_open_stream and self._reached and not self._is_uncertain and self.stream_or_poll.stream_at is not None:
             stream_at = self.stream_or_poll.stream_at
         if stream_at <= now:
             return OpenStream()

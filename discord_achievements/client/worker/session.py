@@ -55,13 +55,15 @@ class Session:
         self.is_uncertain = False
         self.player = self._player_of(credentials.owner)
 
-    def sign_in(self, credentials: Credentials) -> None:
-        """Use other credentials from now on.
+    def sign_in(self, credentials: Credentials) -> bool:
+        """Use other credentials from now on; return whether they are the same token object.
 
-        What was set while nobody had signed in becomes the new player's. So does what was set with a token that the
-        service never accepted, since that sign-in only succeeds now.
+        What was set while nobody had signed in becomes the new player's. So does what was set with a token object that
+        never returned a token, or with a token that the service never accepted: that sign-in only succeeds now.
         """
-        was_nobody = self._credentials.is_nobody or (self._refused and self.player.user_id is None)
+        provider = self._credentials.provider
+        had_no_token = self._refused or (provider is not None and not self._had_token)
+        was_nobody = self._credentials.is_nobody or (had_no_token and self.player.user_id is None)
         player = self._player_of(credentials.owner)
         if was_nobody:
             player = self._linked(self._credentials.owner, player)
@@ -73,6 +75,7 @@ class Session:
         self._identified_as = None
         self._had_token = False
         self.is_uncertain = False
+        return provider is not None and credentials.provider is provider
 
     def ask(self) -> TokenCall | None:
         """Return the call that gets a token, None if that was a plain string and is in use now.

@@ -63,9 +63,14 @@ class EventStream:
         """The reader of the stream that is open, None if there is none."""
         return self._reader
 
-    def open(self, request: Request) -> None:
+    def open(self, request: Request, now: float) -> None:
         """Open the stream; what becomes of that arrives as messages."""
-        self._reader = StreamReader(self._transport, request, self._post)
+        try:
+            self._reader = StreamReader(self._transport, request, self._post)
+        except RuntimeError as exc:  # too many threads, or the interpreter is ending
+            _log.info("no thread could be started for the event stream (%s); it is opened later", exc)
+            self._schedule.stream_or_poll.unreachable(now, random.random())
+            return
         self._schedule.stream_or_poll.opening()
 
     def leave(self) -> None:

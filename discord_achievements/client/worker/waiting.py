@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from ...domain.result import Result
@@ -19,8 +20,8 @@ class Waiting:
         self._schedule = schedule
         self._post = post
         self._answers: list[object] = []
-        self._sets: dict[int, list[int]] = {}
-        self._fetches: list[int] = []
+        self._sets: dict[int, deque[tuple[int, int]]] = {}
+        self._fetches: deque[int] = deque()
         self._taken_seq = 0
         self._missed_seq: int | None = None
         self._trouble_posted = False
@@ -45,29 +46,42 @@ class Waiting:
         """Answer set `seq`."""
         self._answers.append(Answered(seq, result))
 
-    def await_update(self, seq: int, achievement_id: int) -> None:
-        """Set `seq` waits for the service's answer about an achievement."""
-        self._sets.setdefault(achievement_id, []).append(seq)
+    def await_update(self, seq: int, achievement_id: int, percent: int) -> None:
+        """Set `seq` waits for the service's answer about an achievement's `percent`."""
+        self._sets.setdefault(achievement_id, deque()).append((seq, percent))
 
     def await_list(self, seq: int) -> None:
         """Fetch `seq` waits for the list."""
         self._fetches.append(seq)
 
-    def answer_update(self, achievement_id: int, result: Result) -> None:
-        """Answer the sets of one achievement."""
-        for seq in self._sets.pop(achievement_id, ()):
+    def answer_update(self, achievement_id: int, result: Result, percent: int = 100) -> None:
+        """Answer the sets of one achievement, in order, up to the first that went beyond `percent`."""
+        waiting = self._sets.get(achievement_id)
+        while waiting and waiting[0][1] <= percent:
+            seq, _ = waiting.popleft()
             self.answer(seq, result)
+        if not waiting:
+            self._sets.pop(achievement_id, None)
 
     def answer_updates(self, result: Result) -> None:
         """Answer all sets."""
         for achievement_id in list(self._sets):
             self.answer_update(achievement_id, result)
 
-    def answer_fetches(self, result: Result) -> None:
-        """Answer all fetches."""
-        for seq in self._fetches:
-            self._answers.append(FetchAnswered(seq, result))
-        self._fetches.clear()
+    @property
+    def has_fetches(self) -> bool:
+        """Whether a fetch waits for the list."""
+        return bool(self._fetches)
+
+    @property
+    def last_fetch(self) -> int:
+        """The last fetch that waits for the list, 0 if none does."""
+        return self._fetches[-1] if self._fetches else 0
+
+    def answer_fetches(self, result: Result, last: int | None = None) -> None:
+        """Answer the fetches, those up to `last` if it is given."""
+        while self._fetches and (last is None or self._fetches[0] <= last):
+            self._answers.append(FetchAnswered(self._fetches.popleft(), result))
 
     def give_up(self, now: float) -> None:
         """Answer the calls that cannot be served soon. What they asked for happens later all the same."""
