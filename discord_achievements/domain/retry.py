@@ -1,8 +1,9 @@
 """What an answer means: for the update that was sent, for the game's callback, and for when to try again.
 
 `JUDGEMENTS` is the one table. The service's documented errors are in it by code; an answer with any other code, or
-without Discord's JSON, is judged by its HTTP status. The service's own word on when to come back (`Retry-After`,
-`X-RateLimit-Reset-After`) outranks the table of delays.
+without Discord's JSON, is judged by its HTTP status. An answer without Discord's JSON comes from a proxy or another
+server: it says that the address is wrong only as long as the service has never answered there. The service's own word
+on when to come back (`Retry-After`, `X-RateLimit-Reset-After`) outranks the table of delays.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ _DELAYS_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 120.0)
 _JITTER = 0.25
 _AT_ONCE_S = 1.0
 MAX_RETRY_AFTER_S = 3600.0
+STRANGER_FAILURES = 6
+"""A proxy that refuses requests is being reconfigured or wants a sign-in: the table is entered at 16 s."""
 
 
 class Verdict(Enum):
@@ -26,7 +29,7 @@ class Verdict(Enum):
     RETRY = "the update is kept and will be sent again"
     REFUSED = "the service refused it, so the update is dropped"
     AUTHENTICATE = "the update is kept until there is another token"
-    MISCONFIGURED = "the update is kept; nothing can succeed with this address, application or account"
+    MISCONFIGURED = "the update is kept and tried again in ten minutes; this address, application or account is wrong"
 
 
 class Judgement(NamedTuple):
@@ -78,8 +81,13 @@ _UNREADABLE = Judgement(Verdict.RETRY, Result.INTERNAL_ERROR)
 _OTHER_4XX = Judgement(Verdict.REFUSED, Result.INVALID_PAYLOAD)
 
 
-def judge(outcome: Outcome) -> Judgement:
-    """Judge a request that did not succeed."""
+def is_strangers(outcome: Exception) -> bool:
+    """Return whether somebody other than the service refused a request: it has a 4xx, but not Discord's JSON."""
+    return isinstance(outcome, ApiError) and outcome.code is None and 400 <= outcome.status < 500
+
+
+def judge(outcome: Outcome, *, has_worked: bool = False) -> Judgement:
+    """Judge a request that did not succeed; `has_worked` is whether the service has ever answered at this address."""
     if isinstance(outcome, WireError):
         return _UNREADABLE
     if isinstance(outcome, TransportError):
@@ -90,9 +98,9 @@ def judge(outcome: Outcome) -> Judgement:
     if outcome.code is not None and (known := _BY_CODE.get((outcome.status, outcome.code))):
         return known
     judgement = _BY_STATUS.get(outcome.status, _OTHER_4XX)
-    if outcome.code is None and judgement.verdict is Verdict.REFUSED:
-        # Without Discord's JSON it was a proxy or another server that answered, so nobody has judged the update.
-        return judgement._replace(verdict=Verdict.MISCONFIGURED)
+    if is_strangers(outcome) and judgement.verdict in (Verdict.REFUSED, Verdict.MISCONFIGURED):
+        # Nobody has judged the update.
+        return _UNREACHABLE if has_worked else judgement._replace(verdict=Verdict.MISCONFIGURED)
     return judgement
 
 

@@ -149,7 +149,9 @@ def test_an_error_that_quotes_the_token_does_not_bring_it_into_the_log(
 @pytest.mark.parametrize("etag", ['"gr\xfcn"', '"a" ', '"' + "x" * 100_000 + '"', '"a\x00"'])
 def test_an_etag_that_cannot_be_said_back_does_no_harm(etag: str, tmp_path: Path) -> None:
     results: list[Result] = []
-    transport = ScriptedTransport({"get_user_achievements": Response(200, {"etag": etag}, b"[]")})
+    transport = ScriptedTransport(
+        {"get_user_achievements": Response(200, {"content-type": "application/json", "etag": etag}, b"[]")}
+    )
     with transport, start(transport, tmp_path) as manager:
         for count in (1, 2):
             manager.fetch_user_achievements(results.append)

@@ -29,7 +29,7 @@ from tests.support.managers import (
     without_a_service,
     write_catalogue,
 )
-from tests.support.service_games import ServiceAndGames, listing, scripted, superset
+from tests.support.service_games import JSON, ServiceAndGames, listing, scripted, superset
 
 TRANSLATED = PLAIN | {
     "name_localizations": {"de": "Gehe", "pt-BR": "Ande", "en-GB": "Stroll"},
@@ -138,7 +138,7 @@ def test_the_answer_to_an_update_may_bring_another_name(world: ServiceAndGames) 
     transport = ScriptedTransport(
         {
             "get_user_achievements": listing(superset(WALK, 0)),
-            "update_user_achievement": Response(200, {}, json.dumps(superset(WALK, 40, name="Stroll")).encode()),
+            "update_user_achievement": Response(200, JSON, json.dumps(superset(WALK, 40, name="Stroll")).encode()),
         }
     )
     game = scripted(world, transport)

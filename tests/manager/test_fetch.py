@@ -11,7 +11,7 @@ from discord_achievements import Result, ResultError
 from discord_achievements.client.net.transport import Response
 from discord_achievements.testing import ScriptedTransport
 from tests.support.managers import APPLICATION_ID, OK, SECURE, WALK, WIN, write_catalogue
-from tests.support.service_games import ANN, STRINGS, ServiceAndGames, eventually, listing, scripted, superset
+from tests.support.service_games import ANN, JSON, STRINGS, ServiceAndGames, eventually, listing, scripted, superset
 
 
 def test_the_list_is_what_the_service_says(world: ServiceAndGames) -> None:
@@ -113,11 +113,11 @@ def test_records_leave_the_texts_to_the_catalogue(world: ServiceAndGames) -> Non
     assert game.manager.get_achievement(WALK).name == "Walk"
 
 
-@pytest.mark.parametrize("answer", [b"{}", b"", STRINGS | HALF, OBJECTS | RECORD | HALF, RECORD | HALF])
+@pytest.mark.parametrize("answer", [b"{}", b"\xef\xbb\xbf{}", STRINGS | HALF, OBJECTS | RECORD | HALF, RECORD | HALF])
 def test_every_form_of_an_updates_answer_is_understood(world: ServiceAndGames, answer: bytes | dict[str, Any]) -> None:
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
     transport = ScriptedTransport(
-        {"get_user_achievements": listing(STRINGS), "update_user_achievement": Response(200, {}, body)}
+        {"get_user_achievements": listing(STRINGS), "update_user_achievement": Response(200, JSON, body)}
     )
     game = scripted(world, transport)
     game.fetch()
@@ -126,9 +126,45 @@ def test_every_form_of_an_updates_answer_is_understood(world: ServiceAndGames, a
     assert game.percent(WALK) == 50
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        superset(WIN, 70) | {"percent_complete": "seventy"},
+        superset(WIN, 70) | {"revision": -1},
+        superset(WIN, 70) | {"name": 7},
+        superset(WIN, 70) | {"id": "not a number", "achievement_id": None},
+        {},
+        None,
+        [],
+    ],
+)
+def test_an_entry_that_cannot_be_read_costs_that_entry(world: ServiceAndGames, broken: Any) -> None:
+    whole = listing(superset(WALK, 10), superset(WIN, 40))
+    transport = ScriptedTransport({"get_user_achievements": whole})
+    game = scripted(world, transport)
+    assert game.fetch() is OK
+    transport.answer("get_user_achievements", listing(superset(WALK, 20, revision=2), broken))
+    assert game.fetch() is OK
+    assert game.percents == {WALK: 20, WIN: 40}
+    transport.answer("get_user_achievements", listing(broken))
+    assert game.fetch() is Result.INTERNAL_ERROR
+    assert game.percents == {WALK: 20, WIN: 40}
+
+
+def test_after_an_entry_that_could_not_be_read_the_whole_list_is_asked_for_again(world: ServiceAndGames) -> None:
+    partly = listing(superset(WALK, 10), {})
+    tagged = Response(200, JSON | {"etag": '"1"'}, partly.body)
+    transport = ScriptedTransport({"get_user_achievements": tagged})
+    game = scripted(world, transport)
+    assert game.fetch() is game.fetch() is OK
+    assert all("If-None-Match" not in one.headers for one in transport.requests)
+
+
 def test_a_list_that_breaks_off_changes_nothing(world: ServiceAndGames) -> None:
     whole = json.dumps([superset(id_, 90, revision=9) for id_ in (WALK, WIN)]).encode()
-    transport = ScriptedTransport({"get_user_achievements": [listing(STRINGS), *[Response(200, {}, whole[:-40])] * 9]})
+    transport = ScriptedTransport(
+        {"get_user_achievements": [listing(STRINGS), *[Response(200, JSON, whole[:-40])] * 9]}
+    )
     game = scripted(world, transport)
     game.fetch()
     assert game.fetch() is Result.INTERNAL_ERROR

@@ -44,9 +44,28 @@ def test_another_address_than_the_services_is_logged(
     world: ServiceAndGames, caplog: pytest.LogCaptureFixture, answer: tuple[int, int | None], base_url: str, advice: str
 ) -> None:
     line = world.line()
-    line.answers.append(error(*answer))
+    line.refusal = error(*answer)
     game = world.start(line=line, base_url=base_url)
     game.manager.set_user_achievement(WALK, 10)
     expected = f"{base_url} is not an achievements service: base_url {advice}"
     game.until(lambda: any(expected in message for message in warned(caplog)))
+    assert game.manager.pending_count == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "logged"),
+    [
+        ("https://elsewhere.invalid/api/v10/users/@me", "https://elsewhere.invalid/api/v10/users/@me"),
+        ("https://user:pass@portal.invalid:444/login?session=7#top", "https://portal.invalid:444/login"),
+        ("/sign-in?next=achievements", "/sign-in"),
+    ],
+)
+def test_a_redirect_is_logged_with_its_target(
+    world: ServiceAndGames, caplog: pytest.LogCaptureFixture, target: str, logged: str
+) -> None:
+    line = world.line()
+    line.refusal = error(308, None, location=target)
+    game = world.start(line=line)
+    assert game.set(WALK, 10) is UNAVAILABLE
+    assert any(f"redirected to '{logged}'" in message and "base_url" in message for message in warned(caplog))
     assert game.manager.pending_count == 1

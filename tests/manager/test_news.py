@@ -9,6 +9,7 @@ from discord_achievements.client.net.transport import Response
 from discord_achievements.testing import ScriptedTransport
 from tests.support.managers import OK, SECRET, SECURE, UNKNOWN, WALK, WIN
 from tests.support.service_games import (
+    ACCEPTED,
     ANN,
     BOB,
     ServiceAndGames,
@@ -46,9 +47,7 @@ def test_a_secret_that_is_unlocked_elsewhere_is_news_although_it_was_unknown(wor
 
 
 def test_an_unknown_id_is_news_once_the_list_has_its_name(world: ServiceAndGames) -> None:
-    transport = ScriptedTransport(
-        {"get_user_achievements": listing(), "update_user_achievement": Response(200, {}, b"{}")}
-    )
+    transport = ScriptedTransport({"get_user_achievements": listing(), "update_user_achievement": ACCEPTED})
     game = scripted(world, transport)
     game.fetch()
     transport.answer("get_user_achievements", listing(superset(WALK, 40)))

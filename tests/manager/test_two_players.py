@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from itertools import count
 
 from discord_achievements import Result
 from discord_achievements.client.net.transport import Request, Response
 from discord_achievements.testing import ScriptedTransport
 from tests.support.managers import APPLICATION_ID, OK, SECURE, WALK, WIN, Start, run_python, write_catalogue
 from tests.support.service_games import (
+    ACCEPTED,
     ANN,
     BASE_URL,
     BOB,
+    JSON,
     LONG_S,
     UNAVAILABLE,
     ServiceAndGames,
@@ -234,7 +238,7 @@ def test_while_no_list_tells_whose_a_renewed_token_is_nothing_is_sent_with_it(wo
 def test_a_service_that_names_nobody_gets_what_waits_with_a_renewed_token(world: ServiceAndGames) -> None:
     entry = {name: value for name, value in superset(WALK, 35).items() if name != "user_id"}
     transport = ScriptedTransport(
-        {"get_user_achievements": listing(entry), "update_user_achievement": [error(401, 0), Response(200, {}, b"{}")]}
+        {"get_user_achievements": listing(entry), "update_user_achievement": [error(401, 0), ACCEPTED]}
     )
     game = scripted(world, transport, token=Tokens("first", "second"))
     game.fetch()
@@ -265,3 +269,23 @@ def test_what_one_process_could_not_deliver_is_delivered_once(world: ServiceAndG
     assert world.percents() == {WALK: 40}
     updates = [update for line in world.lines for update in line.put]
     assert len(updates) == 1
+
+
+def test_a_service_that_names_another_player_each_time_is_not_believed(world: ServiceAndGames) -> None:
+    users = count(ANN)
+
+    def another(request: Request) -> Response:
+        return listing(superset(WALK, 35, user_id=str(next(users))))
+
+    def update(request: Request) -> Response:
+        return Response(200, JSON, json.dumps(superset(WALK, 50, user_id=str(next(users)), revision=2)).encode())
+
+    transport = ScriptedTransport({"get_user_achievements": another, "update_user_achievement": update})
+    game = scripted(world, transport)
+    assert game.fetch() is OK
+    assert game.set(WALK, 50) is Result.INTERNAL_ERROR
+    assert game.fetch() is Result.INTERNAL_ERROR
+    assert game.manager.pending_count == 1
+    assert game.updates == [(WALK, 50)]
+    assert [one.user_id for one in game.manager.user_achievements()] == [ANN]
+    assert len([one for one in transport.requests if not one.url.endswith("/events")]) < 10

@@ -9,7 +9,17 @@ from discord_achievements.client.net.transport import Response
 from discord_achievements.domain.errors import TransportError
 from discord_achievements.testing import ScriptedTransport
 from tests.support.managers import OK, WALK
-from tests.support.service_games import LONG_S, STRINGS, UNAVAILABLE, ServiceAndGames, error, listing, scripted
+from tests.support.service_games import (
+    ACCEPTED,
+    JSON,
+    LONG_S,
+    STRINGS,
+    UNAVAILABLE,
+    ServiceAndGames,
+    error,
+    listing,
+    scripted,
+)
 
 HTML = Response(200, {"content-type": "text/html"}, b"<!DOCTYPE html><title>Sign in</title>")
 REFUSED = [
@@ -33,7 +43,14 @@ KEPT = [
     (error(302, None, location="http://elsewhere.invalid/"), UNAVAILABLE),
     (error(400, 50041), Result.INVALID_VERSION),
     (HTML, Result.INTERNAL_ERROR),
-    (Response(200, {"content-type": "application/json"}, b'{"id": "58'), Result.INTERNAL_ERROR),
+    (Response(200, JSON, b'{"id": "58'), Result.INTERNAL_ERROR),
+    (Response(200, JSON, b'{"login": "https://portal.invalid/"}'), Result.INTERNAL_ERROR),
+    (Response(200, {"content-type": "text/plain"}, b"{}"), Result.INTERNAL_ERROR),
+    (Response(200, {}, b"{}"), Result.INTERNAL_ERROR),
+    (Response(200, JSON), Result.INTERNAL_ERROR),
+    (Response(204), Result.INTERNAL_ERROR),
+    (Response(101), UNAVAILABLE),
+    (Response(304, {"etag": '"1"'}), UNAVAILABLE),
     (error(404, 0), Result.INVALID_COMMAND),
     (error(405, 0), Result.INVALID_COMMAND),
     (error(404, 10002), Result.NOT_FOUND),
@@ -76,8 +93,7 @@ def test_a_failure_is_reported_and_the_update_kept(
     assert game.updates == [(WALK, 50)]
     assert game.manager.pending_count == 1
     game.manager.close()
-    well = Response(200, {}, b"{}")
-    transport = ScriptedTransport({"get_user_achievements": listing(STRINGS), "update_user_achievement": well})
+    transport = ScriptedTransport({"get_user_achievements": listing(STRINGS), "update_user_achievement": ACCEPTED})
     again = scripted(world, transport)
     again.fetch()
     again.until(lambda: again.manager.pending_count == 0)
@@ -94,3 +110,32 @@ def test_a_fetch_gets_the_reason_why_there_is_no_list(
     again = scripted(world, ScriptedTransport({"get_user_achievements": answer}))
     assert again.fetch() is result
     assert again.percents == {WALK: 35}  # the last known one
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 421])
+def test_the_refusal_of_a_proxy_passes_where_the_service_has_answered_before(
+    world: ServiceAndGames, status: int
+) -> None:
+    world.online().manager.close()
+    line = world.line()
+    line.refusal = error(status, None)
+    game = world.start(line=line)
+    game.manager.set_user_achievement(WALK, 50, game.results.append)
+    game.until(lambda: game.results)
+    assert game.manager.pending_count == 1
+    line.refusal = None
+    world.clock.advance(20)  # the table's sixth step is 16 s, with a quarter of jitter 20 s
+    game.until(lambda: world.percents() == {WALK: 50})
+
+
+def test_a_verdict_on_the_address_does_not_last_for_ever(world: ServiceAndGames) -> None:
+    transport = ScriptedTransport(
+        {"get_user_achievements": error(404, None), "update_user_achievement": error(404, None)}
+    )
+    game = scripted(world, transport)
+    assert game.set(WALK, 50) is Result.INVALID_COMMAND
+    transport.answer("get_user_achievements", listing(STRINGS))
+    transport.answer("update_user_achievement", ACCEPTED)
+    world.clock.advance(600)
+    game.until(lambda: game.manager.pending_count == 0)
+    assert game.set(WALK, 60) is OK

@@ -22,6 +22,8 @@ UNAVAILABLE = Result.SERVICE_UNAVAILABLE
 BASE_URL = "https://achievements.invalid/api/v10"
 ANN, BOB = 53908232506183680, 53908232506183681
 LONG_S = 200.0  # more than any wait of the retry table, with its jitter
+JSON = {"content-type": "application/json"}
+ACCEPTED = Response(200, JSON, b"{}")
 NO_STREAM = Response(404, {"content-type": "application/json"}, b'{"message": "404: Not Found", "code": 0}')
 
 
@@ -32,6 +34,7 @@ class Line:
         self.requests: list[Request] = []
         self.statuses: list[int] = []
         self.answers: deque[Response | Exception] = deque()
+        self.refusal: Response | None = None  # what a proxy answers to every request
         self._service = service
         self._streams = streams
         self._held = ""
@@ -62,6 +65,8 @@ class Line:
 
     def _intercept(self, request: Request) -> Response | None:
         self.requests.append(request)
+        if self.refusal is not None:
+            return self.refusal
         if request.url.endswith("/events"):
             return None if self._streams else NO_STREAM
         is_held = self._held in ("", request.method)

@@ -107,6 +107,12 @@ def test_what_the_service_has_not_judged_is_kept(outcome: ApiError) -> None:
     assert judge(outcome).verdict is Verdict.MISCONFIGURED
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 410, 421])
+def test_where_the_service_has_answered_before_a_strangers_refusal_passes(status: int) -> None:
+    assert judge(api(status, None), has_worked=True) == (Verdict.RETRY, Result.SERVICE_UNAVAILABLE)
+    assert judge(api(status, 0), has_worked=True) == judge(api(status, 0)), "the service's own word counts as before"
+
+
 def test_delays() -> None:
     delays_s = [delay_s(failures, jitter=0) for failures in range(1, 12)]
     assert delays_s == [0, 1, 2, 4, 8, 16, 32, 64, 120, 120, 120]

@@ -393,9 +393,13 @@ def test_the_usual_windows_try_nobodys_patience() -> None:
 def test_where_nothing_can_succeed_nothing_is_tried(outcome: ApiError, result: Result) -> None:
     schedule = listed(1, 2)
     assert fail(schedule, outcome) == SendUpdate(1, HALF)
-    assert schedule.next(NOW + 1e6) == Wait(None)
+    assert schedule.next(NOW) == schedule.next(NOW + 599) == Wait(NOW + 600)
     assert schedule.updates_unreachable(NOW) is schedule.list_unreachable(NOW) is result
     assert set(schedule.pending) == {1, 2}
+    assert schedule.next(NOW + 600) == SendUpdate(1, HALF)  # a verdict does not last for ever
+    schedule.succeeded(SendUpdate(1, HALF), NOW + 600)
+    assert schedule.next(NOW + 600) == SendUpdate(2, HALF)
+    assert schedule.updates_unreachable(NOW + 600) is None
 
 
 def test_a_refused_update_is_dropped_and_the_others_go_on() -> None:
@@ -419,15 +423,15 @@ def test_a_refused_token_is_for_others_to_replace() -> None:
     schedule = listed(1)
     assert schedule.failed(SendUpdate(1, HALF), ApiError(401, 0, "401"), NOW, 0.0).verdict is Verdict.AUTHENTICATE
     assert schedule.next(NOW) == SendUpdate(1, HALF)
-    schedule.block(Result.INVALID_ACCESS_TOKEN)
-    assert schedule.next(NOW) == Wait(None)
+    schedule.block(Result.INVALID_ACCESS_TOKEN, NOW)
+    assert schedule.next(NOW) == Wait(NOW + 600)
     assert schedule.updates_unreachable(NOW) is Result.INVALID_ACCESS_TOKEN
 
 
 @pytest.mark.parametrize("what", ["a fetch", "a token"])
 def test_what_lifts_a_block(what: str) -> None:
     schedule = listed(1)
-    schedule.block(Result.NOT_AUTHENTICATED)
+    schedule.block(Result.NOT_AUTHENTICATED, NOW)
     if what == "a fetch":
         schedule.want_fetch(NOW)
     else:

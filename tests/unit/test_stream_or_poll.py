@@ -136,3 +136,26 @@ def test_a_poll_in_vain_is_repeated_after_a_minute() -> None:
     feed = fresh()
     feed.poll_later(NOW)
     assert feed.poll_at == NOW + POLL_S
+
+
+def test_a_service_that_always_reports_a_change_is_asked_less_and_less_often() -> None:
+    feed = streaming()
+    now, lists = NOW, []
+    while now <= NOW + 3600:
+        feed.poll_now(now)
+        assert feed.poll_at is not None
+        if feed.poll_at <= now:
+            feed.fetched(now)
+            lists.append(now - NOW)
+        now += 0.25
+    assert len(lists) < 400
+    assert max(len([at for at in lists if start <= at < start + 60]) for start in range(3600)) <= 10
+
+
+def test_after_a_quiet_minute_a_change_is_worth_a_list_at_once() -> None:
+    feed = streaming()
+    for at in (NOW, NOW + 0.5, NOW + 1):
+        feed.poll_now(at)
+        feed.fetched(at)
+    feed.poll_now(NOW + 62)
+    assert feed.poll_at == NOW + 62

@@ -6,17 +6,19 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from ...domain import ratelimit, routes, wire
 from ...domain.errors import ApiError, ErrorCode, WireError
 from ...domain.progress import Progress, seconds_since_unlock
-from ...domain.retry import Verdict, judge
+from ...domain.retry import Verdict, is_strangers, judge
 from .transport import Request, Response
 
 _ME = "@me"
 USER_AGENT = "discord_achievements (Python)"
 _STREAM_SILENCE_S = 45.0  # three of the service's comments missed
 _MAX_HEADER_CHARACTERS = 256
+_NOT_FOLLOWED = "redirects are not followed; if that is where the service has moved, set base_url to its new address"
 _SPACE = " \t\r\n"
 # With these it may be the service, but at a different path.
 _OTHER_PATH = (ErrorCode.ROUTE_NOT_FOUND, ErrorCode.METHOD_NOT_ALLOWED, ErrorCode.INVALID_API_VERSION)
@@ -59,12 +61,13 @@ class Api:
         url = routes.asset_root(self._base_url) + path
         return Request("GET", url, {"User-Agent": USER_AGENT, "Accept": "image/png"}, timeout_s=self._timeout_s)
 
-    def describe(self, outcome: Exception) -> str:
-        """Return an outcome as one line for the log."""
+    def describe(self, outcome: Exception, *, has_worked: bool = False) -> str:
+        """Return an outcome as one line for the log; `has_worked` is whether the service has answered here before."""
         said = str(outcome)
         if isinstance(outcome, ApiError) and outcome.errors:
             said += f" {json.dumps(outcome.errors)[:300]}"
-        wrong = wrong_address(self._base_url, outcome)
+        known = has_worked and is_strangers(outcome)
+        wrong = None if known else wrong_address(self._base_url, outcome)
         return f"{wrong} ({said})" if wrong else said
 
     def _request(
@@ -87,46 +90,49 @@ def is_sendable(value: str) -> bool:
 
 
 def check(response: Response, at_us: int | None = None) -> None:
-    """Raise the `ApiError` for an answer of 300 or more, except 304.
+    """Raise the `ApiError` for an answer that is not a success (2xx).
 
     `at_us` is our clock, for an answer that says until which date to wait but has no `Date`.
     """
-    if response.status < 300 or response.status == 304:
+    if 200 <= response.status < 300:
         return
+    if 300 <= response.status < 400 and (target := response.headers.get("location")):
+        raise ApiError(response.status, None, f"redirected to {_without_query(target)!r:.200}; {_NOT_FOLLOWED}")
     data: object = None
     with suppress(ValueError, RecursionError):  # then it is not the service's own answer: decode_error says so
-        data = json.loads(response.body)
+        data = json.loads(response.body.decode("utf-8-sig"))
     raise wire.decode_error(response.status, data, ratelimit.retry_after_s(response.headers, data, at_us))
 
 
-def read_update(response: Response) -> wire.Record | None:
-    """Return what the service holds after an update that it accepted, None if the answer does not say.
+def read_update(response: Response, achievement_id: int) -> wire.Record | None:
+    """Return what the service holds after an update that it accepted, None if it answers `{}` as Discord documents it.
 
-    Raises `WireError`.
+    Anything else is not the service's answer to this update. Raises `WireError`.
     """
-    if not response.body:
-        return None
+    text = _json_text(response, "an update")
     try:
-        data = json.loads(response.body)
+        data = json.loads(text)
     except (ValueError, RecursionError) as exc:
-        raise WireError(f"expected JSON in answer to an update, got {response.body[:40]!r}") from exc
-    if isinstance(data, dict) and "percent_complete" in data:
-        return wire.decode_record(data)
-    if isinstance(data, dict):
+        raise WireError(f"expected JSON in answer to an update, got {text[:40]!r}") from exc
+    if data == {}:
         return None
-    raise WireError(f"expected a JSON object in answer to an update, got {response.body[:40]!r}")
+    if not isinstance(data, dict) or "percent_complete" not in data:
+        raise WireError(f"expected {{}} or the achievement's record in answer to an update, got {text[:40]!r}")
+    record = wire.decode_record(data)
+    if record.achievement_id != achievement_id:
+        raise WireError(f"the answer to an update of achievement {achievement_id} is about {record.achievement_id}")
+    return record
 
 
-def read_list(body: bytes, size: int, pause: Callable[[], None]) -> Iterator[list[wire.Record]]:
-    """Yield a list's entries, `size` at a time. Raises `WireError`.
+def read_list(
+    response: Response, size: int, pause: Callable[[], None], unreadable: Callable[[WireError], None]
+) -> Iterator[list[wire.Record]]:
+    """Yield a list's entries, `size` at a time; pass those that are not what the protocol says to `unreadable`.
 
     A long call holds the interpreter lock, and the game's frame waits for it. So there is no long call: the elements
-    are decoded one by one, with a real pause after each slice.
+    are decoded one by one, with a real pause after each slice. Raises `WireError` if the whole is not a list.
     """
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as exc:
-        raise WireError(f"the list is not UTF-8: {exc}") from exc
+    text = _json_text(response, "a list")
     position = _skip(text, 0)
     if text[position : position + 1] != "[":
         raise WireError(f"expected a JSON list, got {text[:40]!r}")
@@ -134,7 +140,10 @@ def read_list(body: bytes, size: int, pause: Callable[[], None]) -> Iterator[lis
     position = _skip(text, position + 1)
     while text[position : position + 1] != "]":
         element, position = _element(text, position)
-        records.append(wire.decode_record(element))
+        try:
+            records.append(wire.decode_record(element))
+        except WireError as exc:
+            unreadable(exc)
         position = _skip(text, position)
         if text[position : position + 1] == ",":
             position = _skip(text, position + 1)
@@ -146,6 +155,26 @@ def read_list(body: bytes, size: int, pause: Callable[[], None]) -> Iterator[lis
             pause()
     if records:
         yield records
+
+
+def _json_text(response: Response, what: str) -> str:
+    """Return the body of a success, with or without a byte order mark, if it says that it is JSON."""
+    kind = response.headers.get("content-type", "")
+    if kind.partition(";")[0].strip().lower() != "application/json":
+        body = response.body[:40]
+        raise WireError(f"expected application/json in answer to {what}, got {kind!r:.60} and {body!r}")
+    try:
+        return response.body.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise WireError(f"the answer to {what} is not UTF-8: {exc}") from exc
+
+
+def _without_query(url: str) -> str:
+    """Return a URL for the log: a query or a password may be somebody's secret."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return "an address that is no URL"
 
 
 def _element(text: str, position: int) -> tuple[Any, int]:

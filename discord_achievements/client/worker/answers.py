@@ -5,10 +5,12 @@ Each method is one transaction, and returns what the game has to hear of.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from ...domain import wire
+from ...domain.errors import WireError
 from ...domain.models import Achievement, UserAchievement
 from ...domain.progress import NO_PROGRESS, Progress
 from .. import state
@@ -17,9 +19,12 @@ from ..disk.pacing import SLICE_ROWS
 from ..disk.players import Player
 from ..disk.storage import Storage
 from ..net.api import read_list
+from ..net.transport import Response
 from ..player_list import user_achievement
 from ..state import State
 from .session import Session
+
+_log = logging.getLogger("discord_achievements")
 
 
 class TakenList(NamedTuple):
@@ -107,15 +112,20 @@ class Answers:
             # A reset may restore the list that the etag names, and the service would answer that nothing changed.
             self._storage.players.forget_etag(player.id)
 
-    def whole_list(self, body: bytes, etag: str | None, pause: Callable[[], None]) -> TakenList:
-        """Store the whole list. Raises `WireError`, and then nothing has changed."""
+    def whole_list(self, response: Response, pause: Callable[[], None]) -> TakenList:
+        """Store the whole list. Raises `WireError`, and then nothing has changed.
+
+        An entry that cannot be read costs that entry: what is known of its achievement stays. The list is then asked
+        for whole next time, since a later version of the game may be able to read it.
+        """
 
         def commit() -> TakenList:
             player, changed, defines = self._session.player, False, False
+            problems: list[WireError] = []
             news: list[UserAchievement] = []
             settled: dict[int, State] = {}
             seen: set[int] = set()
-            for records in read_list(body, SLICE_ROWS, pause):
+            for records in read_list(response, SLICE_ROWS, pause, problems.append):
                 user_id = records[0].user_id
                 if not seen and user_id is not None:
                     player = self._session.identified(user_id)
@@ -125,9 +135,17 @@ class Answers:
                 rows, named = self._define(records)
                 values = self._take_values(player, records, named, news, settled)
                 changed = changed or rows or values
+            if problems:
+                _log.warning(
+                    "%d entries of the list cannot be read (%s); they stay as they were", len(problems), problems[0]
+                )
+                if not seen:
+                    raise problems[0]
             if defines or not seen:
-                changed |= self._take_absence(player, seen)
+                if not problems:
+                    changed |= self._take_absence(player, seen)
                 self._storage.remember_answer()
+            etag = None if problems else response.headers.get("etag")
             self._storage.players.remember_list(player.id, etag)
             return TakenList(self._storage.players.get(player.id), changed, news, settled)
 

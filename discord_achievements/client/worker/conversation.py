@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ...domain import ratelimit
 from ...domain.errors import ApiError, TransportError, WireError
 from ...domain.result import Result
-from ...domain.retry import Outcome, Verdict
+from ...domain.retry import Outcome, Verdict, is_strangers
 from ..clock import Clock
 from ..disk.icons import IconFolder
 from ..disk.pacing import pause
@@ -81,6 +81,7 @@ class Conversation:
         self._courier_is_busy = False
         self._aborted = False
         self._outage_logged = False
+        self._is_conditional = False  # whether what was sent may be answered with 304
         # The last fetch that the list under way answers; a later one asks for what the list may not contain.
         self._fetches_under_way = 0
         # The player whose pending updates the schedule has.
@@ -131,6 +132,7 @@ class Conversation:
             self._send(action, update)
 
     def _send(self, action: Exchange, request: Request) -> None:
+        self._is_conditional = "If-None-Match" in request.headers
         self._have_done(action, partial(self._service.transport.send, request))
         self.schedule.begin_exchange()
 
@@ -154,7 +156,7 @@ class Conversation:
         if exc.passes:
             self.schedule.sign_in_failed(self._clock.now(), random.random())
         else:
-            self.schedule.block(exc.result)
+            self.schedule.block(exc.result, self._clock.now())
 
     # What came of it
 
@@ -208,9 +210,12 @@ class Conversation:
         limit = ratelimit.read_headers(response.headers)
         if limit is not None:
             self.schedule.limited(action, limit, self._clock.now())
-        check(response, self._clock.at_us())
+        is_same_list = response.status == 304 and self._is_conditional
+        if not is_same_list:
+            check(response, self._clock.at_us())
         if isinstance(action, SendUpdate):
-            after = self._answers.update(action.achievement_id, action.progress, read_update(response))
+            record = read_update(response, action.achievement_id)
+            after = self._answers.update(action.achievement_id, action.progress, record)
             self._settle(action.achievement_id, after)
             if not after.known:
                 self.schedule.stream_or_poll.poll_now(self._clock.now())  # only the list has its name
@@ -219,14 +224,14 @@ class Conversation:
             for achievement_id in self.schedule.wanted_by(action.icon_hash):
                 if path is not None:
                     self._news.icon(achievement_id, action.icon_hash, str(path))
-        elif response.status != 304:
+        elif not is_same_list:
             self._take_list(response)
         elif self._storage.database.changed_elsewhere():
             self._news.whole_list()
 
     def _take_list(self, response: Response) -> None:
         before = self._session.player
-        taken = self._answers.whole_list(response.body, response.headers.get("etag"), pause)
+        taken = self._answers.whole_list(response, pause)
         for achievement_id, after in taken.settled.items():
             self._settle(achievement_id, after)
         news = taken.news
@@ -266,7 +271,8 @@ class Conversation:
         self._outage_logged |= not is_reached
         self.is_online = is_reached
         if verdict is Verdict.AUTHENTICATE:
-            self._call_token_object(self._session.renew)
+            passes = is_strangers(outcome)  # of a proxy that wants a sign-in of its own
+            self._call_token_object(partial(self._session.renew, passes=passes))
         elif verdict is Verdict.REFUSED and isinstance(action, SendUpdate):
             self._report(action.achievement_id, self._answers.refusal(action.achievement_id, action.progress))
             self._waiting.answer_update(action.achievement_id, result, action.progress.percent)
@@ -336,7 +342,8 @@ class Conversation:
         self._service.courier.stop()
 
     def _described(self, outcome: Exception) -> str:
-        return self._session.without_token(self._service.api.describe(outcome))
+        described = self._service.api.describe(outcome, has_worked=self.schedule.has_worked)
+        return self._session.without_token(described)
 
 
 def _response(returned: Returned) -> Response:

@@ -6,7 +6,7 @@ Nothing else writes the fields of a `Schedule`; each verb below is one thing tha
 The rules, first match wins:
 
     an exchange or a token call is under way    wait for its end
-    blocked: nothing can succeed                wait for a new token or fetch
+    blocked: nothing can succeed                wait for a new token or fetch, but for ten minutes at most
     the service or the back-off says wait       wait until then
     a list is wanted, or due                    FetchList, but in turns with updates
     something is pending                        SendUpdate, those that have not failed yet first
@@ -42,10 +42,20 @@ from ...domain.errors import ApiError
 from ...domain.progress import Progress
 from ...domain.ratelimit import Bucket, LimitState
 from ...domain.result import Result
-from ...domain.retry import MAX_RETRY_AFTER_S, Judgement, Outcome, Verdict, delay_s, judge
+from ...domain.retry import (
+    MAX_RETRY_AFTER_S,
+    STRANGER_FAILURES,
+    Judgement,
+    Outcome,
+    Verdict,
+    delay_s,
+    is_strangers,
+    judge,
+)
 from .stream_or_poll import StreamOrPoll
 
 _USUAL_WINDOWS_S = 10.0
+RETRY_BLOCKED_S = 600.0
 
 
 class FetchList(NamedTuple):
@@ -92,10 +102,12 @@ class Schedule:
     """The state of the conversation with the service, for the player whose token is in use.
 
     `stream_or_poll` is the policy for changes made elsewhere. Calls of the game wait `patience_s` for a rate limit or
-    a token, but at least as long as the usual limits last.
+    a token, but at least as long as the usual limits last. `has_worked` is whether the service has ever answered at
+    this address, in this run or an earlier one.
     """
 
-    def __init__(self, now: float, patience_s: float) -> None:
+    def __init__(self, now: float, patience_s: float, *, has_worked: bool = False) -> None:
+        self._has_worked = has_worked
         self.stream_or_poll = StreamOrPoll(now)
         self._patience_s = max(patience_s, _USUAL_WINDOWS_S)
         self._pending: dict[int, Progress] = {}
@@ -108,6 +120,7 @@ class Schedule:
         self._listed_last = False
         self._failed_updates: set[int] = set()
         self._blocked: Result | None = None
+        self._blocked_until = now
         self._failures = 0
         self._not_before = now
         self._ordered_to_wait = False
@@ -124,8 +137,8 @@ class Schedule:
         """Return what to do at `now`; without `can_open_stream`, another stream has yet to end."""
         if self._is_under_way:
             return Wait(self._late_at if self._late_at is not None and self._late_at > now else None)
-        if self._blocked is not None:
-            return Wait(None)
+        if self._blocked is not None and now < self._blocked_until:
+            return Wait(self._blocked_until)
         if now < self._not_before:
             return Wait(self._not_before)
         list_at, update_at = self._list_at(now), self._update_at(now)
@@ -175,6 +188,11 @@ class Schedule:
     def is_uncertain(self) -> bool:
         """Whether it is not known whose token is in use."""
         return self._is_uncertain
+
+    @property
+    def has_worked(self) -> bool:
+        """Whether the service has ever answered at this address."""
+        return self._has_worked
 
     def wanted_by(self, icon_hash: str) -> Sequence[int]:
         """Return the achievements for which an icon is wanted."""
@@ -251,9 +269,10 @@ class Schedule:
         """It is, or is no longer, uncertain whose token is in use."""
         self._is_uncertain = is_uncertain
 
-    def block(self, result: Result) -> None:
-        """Nothing can succeed before there is a new token or a new fetch."""
+    def block(self, result: Result, now: float) -> None:
+        """Nothing can succeed before there is a new token or a new fetch; even so it is tried again in ten minutes."""
         self._blocked = result
+        self._blocked_until = now + RETRY_BLOCKED_S
 
     # What came of it
 
@@ -285,6 +304,8 @@ class Schedule:
             self._icon_failures = 0
             return
         self._lane(action).refused_since = None
+        self._blocked = None
+        self._has_worked = True
         self._failures = 0
         self._not_before = now
         self._ordered_to_wait = False
@@ -303,9 +324,11 @@ class Schedule:
 
     def failed(self, action: Exchange, outcome: Outcome, now: float, jitter: float) -> Judgement:
         """The exchange had any other outcome; return the judgement on it."""
-        judged = judge(outcome)
+        has_worked = self._has_worked and not isinstance(action, FetchIcon)  # icons may come from another host
+        judged = judge(outcome, has_worked=has_worked)
         if isinstance(action, FetchIcon):
             return self._icon_failed(action, outcome, judged, now, jitter)
+        self._blocked = None
         self._last_result = judged.result
         self._listed_last = isinstance(action, FetchList)
         lane = self._lane(action)
@@ -327,13 +350,14 @@ class Schedule:
                 self._fetch_wanted = False
                 self.stream_or_poll.poll_later(now)
                 if self._is_uncertain:
-                    self._blocked = judged.result
+                    self.block(judged.result, now)
         elif judged.verdict is Verdict.MISCONFIGURED:
-            self._blocked = judged.result
+            self.block(judged.result, now)
         return judged
 
     def sign_in_failed(self, now: float, jitter: float) -> None:
         """No token could be had, for a reason that may pass."""
+        self._blocked = None
         self._last_result = Result.OAUTH2_ERROR
         self._failures += 2
         self._not_before = now + delay_s(self._failures, jitter=jitter)
@@ -344,6 +368,8 @@ class Schedule:
     def _back_off(self, lane: _Lane, outcome: Outcome, now: float, jitter: float) -> None:
         # A time-out has used up the patience of the game's calls: they are answered before a second try.
         self._failures += 2 if getattr(outcome, "timed_out", False) else 1
+        if is_strangers(outcome):
+            self._failures = max(self._failures, STRANGER_FAILURES)
         retry_after_s = outcome.retry_after_s if isinstance(outcome, ApiError) else None
         wait_s = delay_s(self._failures, jitter=jitter, retry_after_s=retry_after_s)
         if retry_after_s is not None and _is_for_one_route(outcome):

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ...domain.errors import ConfigurationError, DiscordAchievementsError
+from ...domain.errors import ConfigurationError, DiscordAchievementsError, WireError
 from ...domain.result import Result
 from ..disk import owner as owners
 from ..disk.players import Player
@@ -92,16 +92,16 @@ class Session:
             raise NotSignedInError(Result.NOT_AUTHENTICATED, passes=False)
         return TokenCall(_GET, self._credentials.provider.get_token)
 
-    def renew(self) -> TokenCall:
+    def renew(self, *, passes: bool = False) -> TokenCall:
         """Return the call that replaces a token which the service has refused: once, until one is accepted.
 
-        Raises `NotSignedInError` if the token cannot be replaced.
+        `passes` is whether the refusal may pass by itself. Raises `NotSignedInError` if the token cannot be replaced.
         """
         provider, self.token = self._credentials.provider, None
         self._refused = True
         if self._renewed or provider is None:
             _log.warning("the service refused the player's token; pass a new one to set_token()")
-            raise NotSignedInError(Result.INVALID_ACCESS_TOKEN, passes=False)
+            raise NotSignedInError(Result.INVALID_ACCESS_TOKEN, passes=passes)
         return TokenCall(_REFRESH, provider.refresh)
 
     def take(self, call: TokenCall, value: object, error: BaseException | None) -> None:
@@ -152,10 +152,15 @@ class Session:
         return text if self.token is None else text.replace(self.token, "[token]")
 
     def identified(self, user_id: int) -> Player:
-        """Return the player with the user id that the service has sent, inside `Storage.change`."""
+        """Return the player with the user id that the service has sent, inside `Storage.change`.
+
+        Raises `WireError` if the service has named somebody else for this token before.
+        """
         assert self.token is not None, "an answer came although no token had been sent"
         if self._identified_as == self.player.user_id == user_id:
             return self.player
+        if self._identified_as not in (None, user_id):
+            raise WireError(f"with one token the service named user {self._identified_as} first, then user {user_id}")
         self._identified_as = user_id
         owner = owners.of_token(self.token)
         return self._storage.players.identify(self.player, user_id, owner, self._storage.other_runs())

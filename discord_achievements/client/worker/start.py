@@ -34,7 +34,7 @@ def new_worker(
             Api(options.application_id, base_url, options.timeout_s),
             options.transport or _default_transport(),
             courier or ThreadCourier(inbox.put),
-            Schedule(options.clock.now(), patience_s=options.timeout_s),
+            Schedule(options.clock.now(), patience_s=options.timeout_s, has_worked=storage.answered),
         )
     if catalogue is not None and (base_url is None or not storage.answered):
         storage.define(entry.achievement for entry in catalogue.entries)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ...domain.retry import delay_s
 
 POLL_S = 60.0
@@ -26,6 +28,9 @@ class StreamOrPoll:
         self._opened_at: float | None = None
         self._failures = 0
         self._short = 0
+        self._fetched_at = -math.inf
+        self._is_hurried = False
+        self._hurried = 0
 
     def opening(self) -> None:
         """The stream is being opened."""
@@ -40,7 +45,7 @@ class StreamOrPoll:
         self._opened_at = now
         self._failures = 0
         if not self.last_event_id:
-            self.poll_at = now
+            self.poll_now(now)
 
     def heard(self, event_id: str) -> None:
         """An event came; after a reconnection the service replays from `event_id`, if it is not empty."""
@@ -49,10 +54,22 @@ class StreamOrPoll:
     def fetched(self, now: float) -> None:
         """The list has just been read."""
         self.poll_at = None if self._opened_at is not None else now + POLL_S
+        self._hurried += self._is_hurried
+        self._is_hurried = False
+        self._fetched_at = now
 
     def poll_now(self, now: float) -> None:
-        """Something is known to have changed."""
-        self.poll_at = now
+        """Something is known to have changed.
+
+        That is worth a list at once, but a service that says so again and again gets fewer and fewer: the table of
+        delays applies until a minute has been quiet.
+        """
+        if now - self._fetched_at >= POLL_S:
+            self._hurried = 0
+        wait_s = delay_s(self._hurried, jitter=0.0) if self._hurried else 0.0
+        poll_at = max(now, self._fetched_at + min(wait_s, POLL_S))
+        self.poll_at = poll_at if self.poll_at is None else min(self.poll_at, poll_at)
+        self._is_hurried = True
 
     def poll_later(self, now: float) -> None:
         """The list was refused."""
