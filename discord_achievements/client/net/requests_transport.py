@@ -29,6 +29,7 @@ from requests.utils import should_bypass_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from ...domain.errors import TransportError
+from . import happy_eyeballs
 from .hosts import is_loopback
 from .sockets import cut
 from .strict_answer import StrictAnswer, StrictStreamAnswer
@@ -207,6 +208,17 @@ class _Plain(HTTPConnection):
         super().__init__(*args, **kwargs)
         self._opened = opened
         self.response_class = kind
+
+    def _new_conn(self) -> socket.socket:
+        # The place where botocore and others put their own connections too.
+        try:
+            return happy_eyeballs.connect(self._dns_host, self.port, self.timeout, self.socket_options or ())
+        except socket.gaierror as exc:
+            raise urllib3.exceptions.NameResolutionError(self.host, self, exc) from exc
+        except TimeoutError as exc:
+            raise urllib3.exceptions.ConnectTimeoutError(self, str(exc)) from exc
+        except OSError as exc:
+            raise urllib3.exceptions.NewConnectionError(self, str(exc)) from exc
 
     def connect(self) -> None:
         super().connect()

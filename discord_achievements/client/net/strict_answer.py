@@ -1,7 +1,8 @@
-"""HTTP answers, strict where http.client and `requests` are lenient: about time, and about headers that are cut off.
+"""HTTP answers, strict where http.client and `requests` are lenient: time, headers that are cut off, interim answers.
 
 `requests` times each read on its own, so an answer could drip for ever. http.client treats a connection that ends amid
-the headers as the end of the headers, so a truncated answer could pass for a success without a body.
+the headers as the end of the headers, so a truncated answer could pass for a success without a body. It also takes
+an interim answer such as 103 (Early Hints) for the answer itself, and the answer for that to the next request.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from typing import Any
 
 _TIMEOUTS = 2
+_INTERIM_MAX = 20
 
 
 class StrictAnswer(http.client.HTTPResponse):
@@ -31,6 +33,15 @@ class StrictAnswer(http.client.HTTPResponse):
         super().begin()
         if self._incoming.ended:
             raise http.client.HTTPException("the connection broke in the middle of the headers")
+
+    def _read_status(self) -> tuple[str, int, str]:
+        # Source: RFC 9110, section 15.2. 101 is final, and never asked for here.
+        for _ in range(_INTERIM_MAX + 1):
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # typeshed leaves it out
+            if not 100 <= status < 200 or status == http.HTTPStatus.SWITCHING_PROTOCOLS:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+        raise http.client.HTTPException(f"more than {_INTERIM_MAX} interim answers")
 
 
 class StrictStreamAnswer(StrictAnswer):
