@@ -27,14 +27,14 @@ class Process:
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
-        self.heard: list[Notice] = []
+        self.received: list[Notice] = []
         self.gaps = 0
 
     async def start(self) -> None:
         await self.broker.start(self._deliver, self._on_gap)
 
     def _deliver(self, notices: Sequence[Notice]) -> None:
-        self.heard += notices
+        self.received += notices
 
     def _on_gap(self) -> None:
         self.gaps += 1
@@ -83,19 +83,19 @@ def make_shared(request: pytest.FixtureRequest) -> MakeBroker:
     return lambda: RedisBroker(Redis.from_url(redis.url))
 
 
-def test_a_process_hears_itself_at_once_and_once(make: MakeBroker) -> None:
+def test_a_process_receives_its_own_events_at_once_and_only_once(make: MakeBroker) -> None:
     async def scene() -> None:
         async with processes(make, 1) as (here,):
             await here.broker.subscribe(ME)
             here.broker.publish([Notice(ME, b"one"), Notice(YOU, b"two")])
-            assert here.heard == [Notice(ME, b"one"), Notice(YOU, b"two")]
+            assert here.received == [Notice(ME, b"one"), Notice(YOU, b"two")]
             here.broker.publish([Notice(ME, b"three")])
-        assert len(here.heard) == 3, "not a second time by the database"
+        assert len(here.received) == 3, "not a second time by the database"
 
     asyncio.run(scene())
 
 
-def test_other_processes_hear_it_in_order(make_shared: MakeBroker) -> None:
+def test_other_processes_receive_events_in_order(make_shared: MakeBroker) -> None:
     async def scene() -> None:
         async with processes(make_shared, 2) as (here, there):
             await eventually(lambda: here.gaps and there.gaps, "both are connected")
@@ -104,8 +104,8 @@ def test_other_processes_hear_it_in_order(make_shared: MakeBroker) -> None:
             for notice in sent[:100]:
                 here.broker.publish([notice])
             here.broker.publish(sent[100:])
-            await eventually(lambda: len(there.heard) >= 200, "the other process receives all events")
-            assert there.heard == sent
+            await eventually(lambda: len(there.received) >= 200, "the other process receives all events")
+            assert there.received == sent
             await there.broker.unsubscribe(ME)
 
     asyncio.run(scene())
@@ -127,8 +127,8 @@ def test_redis_sends_a_process_only_the_events_of_its_players(redis_server: Redi
             await eventually(lambda: here.gaps and there.gaps, "both are connected")
             await there.broker.subscribe(ME)
             here.broker.publish([Notice(YOU, b"not for there"), Notice(ME, b"for there")])
-            await eventually(lambda: there.heard, "the other process receives the event")
-            assert there.heard == [Notice(ME, b"for there")]
+            await eventually(lambda: there.received, "the other process receives the event")
+            assert there.received == [Notice(ME, b"for there")]
 
     asyncio.run(scene())
 
@@ -140,13 +140,13 @@ def test_an_outage_of_redis_is_a_gap_after_which_events_arrive(redis_server: Red
             await there.broker.subscribe(ME)
             await asyncio.to_thread(redis_server.stop)
             here.broker.publish([Notice(ME, b"lost for there")])
-            assert here.heard == [Notice(ME, b"lost for there")]
+            assert here.received == [Notice(ME, b"lost for there")]
             await there.broker.subscribe(YOU)
             await asyncio.to_thread(redis_server.start)
             await eventually(lambda: here.gaps == 2 and there.gaps == 2, "both have reconnected and reported the gap")
             here.broker.publish([Notice(ME, b"again"), Notice(YOU, b"you too")])
-            await eventually(lambda: len(there.heard) == 2, "the other process receives events again")
-            assert there.heard == [Notice(ME, b"again"), Notice(YOU, b"you too")]
+            await eventually(lambda: len(there.received) == 2, "the other process receives events again")
+            assert there.received == [Notice(ME, b"again"), Notice(YOU, b"you too")]
 
     asyncio.run(scene())
 
@@ -158,27 +158,27 @@ def test_an_outage_of_postgres_is_a_gap_after_which_events_arrive(postgres: Post
         async with processes(lambda: NotifyBroker(url), 2) as (here, there):
             await eventually(lambda: here.gaps == 1 and there.gaps == 1, "both are connected")
             here.broker.publish([Notice(ME, b"one")])
-            await eventually(lambda: there.heard, "the other process receives the event")
+            await eventually(lambda: there.received, "the other process receives the event")
             await asyncio.to_thread(postgres.restart)
             await eventually(lambda: here.gaps >= 2 and there.gaps >= 2, "both have reconnected and reported the gap")
 
-            def hears_again() -> bool:
+            def receives_again() -> bool:
                 here.broker.publish([Notice(ME, b"again")])
-                return there.heard[-1].event == b"again"
+                return there.received[-1].event == b"again"
 
-            await eventually(hears_again, "the other process receives events again")
+            await eventually(receives_again, "the other process receives events again")
 
     asyncio.run(scene())
 
 
-def test_a_dead_connection_for_notify_loses_nothing(postgres: Postgres) -> None:
+def test_a_closed_connection_for_notify_loses_nothing(postgres: Postgres) -> None:
     url = postgres.new_database()
 
     async def scene() -> None:
         async with processes(lambda: NotifyBroker(url), 2) as (here, there):
             await eventually(lambda: here.gaps and there.gaps, "both are connected")
             here.broker.publish([Notice(ME, b"one")])
-            await eventually(lambda: there.heard, "the other process receives the event")
+            await eventually(lambda: there.received, "the other process receives the event")
             with psycopg.connect(url, autocommit=True) as connection:
                 killed = connection.execute(
                     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
@@ -186,7 +186,7 @@ def test_a_dead_connection_for_notify_loses_nothing(postgres: Postgres) -> None:
                 ).fetchall()
             assert killed == [(True,)]
             here.broker.publish([Notice(ME, b"two")])
-            await eventually(lambda: Notice(ME, b"two") in there.heard, "the other process receives the next event")
+            await eventually(lambda: Notice(ME, b"two") in there.received, "the other process receives the next event")
             assert there.gaps == 1
 
     asyncio.run(scene())
@@ -196,14 +196,14 @@ def test_a_connection_for_listen_that_falls_silent_is_a_gap(postgres: Postgres) 
     url = postgres.new_database()
 
     async def scene(line: Line) -> None:
-        async with processes(lambda: NotifyBroker(by_line(url, line), quiet_s=0.5), 1) as (deaf,):
-            await eventually(lambda: deaf.gaps == 1, "it is connected")
+        async with processes(lambda: NotifyBroker(by_line(url, line), quiet_s=0.5), 1) as (silent,):
+            await eventually(lambda: silent.gaps == 1, "it is connected")
             line.fall_silent()
             line.heal()
-            await eventually(lambda: deaf.gaps == 2, "it has noticed and reconnected")
+            await eventually(lambda: silent.gaps == 2, "it has noticed and reconnected")
             async with processes(lambda: NotifyBroker(url), 1) as (other,):
                 other.broker.publish([Notice(ME, b"again")])
-                await eventually(lambda: deaf.heard, "it receives events again")
+                await eventually(lambda: silent.received, "it receives events again")
 
     with closing(postgres.line()) as line:
         asyncio.run(scene(line))
@@ -219,12 +219,12 @@ def test_a_connection_for_notify_that_falls_silent_is_replaced(postgres: Postgre
         ):
             await eventually(lambda: there.gaps, "it is connected")
             here.broker.publish([Notice(ME, b"one")])
-            await eventually(lambda: there.heard, "the other process receives the event")
+            await eventually(lambda: there.received, "the other process receives the event")
             line.fall_silent()
             line.heal()
             here.broker.publish([Notice(ME, b"two")])
             # The first event is sent again if only the answer to its NOTIFY was lost.
-            await eventually(lambda: Notice(ME, b"two") in there.heard, "the other process receives that event too")
+            await eventually(lambda: Notice(ME, b"two") in there.received, "the other process receives that event too")
 
     with closing(postgres.line()) as line:
         asyncio.run(scene(line))
@@ -250,26 +250,26 @@ def test_redis_that_falls_silent_is_a_gap(redis_server: RedisServer) -> None:
         def by_way() -> RedisBroker:
             return RedisBroker(Redis.from_url(by_line(redis_server.url, line), socket_timeout=0.5), quiet_s=0.3)
 
-        async with processes(by_way, 1) as (deaf,):
-            await eventually(lambda: deaf.gaps == 1, "it is connected")
-            await deaf.broker.subscribe(ME)
+        async with processes(by_way, 1) as (silent,):
+            await eventually(lambda: silent.gaps == 1, "it is connected")
+            await silent.broker.subscribe(ME)
             async with Redis.from_url(redis_server.url) as client:
                 before = await pings(client)
                 while await pings(client) < before + 4:
                     await asyncio.sleep(0.01)
-            assert deaf.gaps == 1, "quiet is not silent"
+            assert silent.gaps == 1, "quiet is not silent"
             line.fall_silent()
             line.heal()
-            await eventually(lambda: deaf.gaps == 2, "it has noticed and reconnected")
+            await eventually(lambda: silent.gaps == 2, "it has noticed and reconnected")
             async with processes(lambda: RedisBroker(Redis.from_url(redis_server.url)), 1) as (other,):
                 other.broker.publish([Notice(ME, b"again")])
-                await eventually(lambda: deaf.heard, "it receives events again")
+                await eventually(lambda: silent.received, "it receives events again")
 
     with closing(Line(redis_server.port)) as line:
         asyncio.run(asyncio.wait_for(scene(line), 60))
 
 
-def test_streams_of_one_player_that_open_together_do_not_hold_one_another_up(redis_server: RedisServer) -> None:
+def test_streams_of_one_player_that_open_together_do_not_delay_each_other(redis_server: RedisServer) -> None:
     async def scene() -> None:
         async with processes(lambda: RedisBroker(Redis.from_url(redis_server.url)), 1) as (here,):
             await eventually(lambda: here.gaps, "it is connected")

@@ -27,7 +27,7 @@ def make(request: pytest.FixtureRequest) -> Callable[[], Limiter]:
     return lambda: ProcessLimiter(time.monotonic)
 
 
-def test_a_window_lets_so_many_through_and_opens_again(make: Callable[[], Limiter]) -> None:
+def test_a_window_allows_its_limit_and_opens_again(make: Callable[[], Limiter]) -> None:
     async def scene() -> None:
         limiter, limit, name = make(), Limit(3, 1), next(names)
         hits = [await limiter.hit(name, limit) for _ in range(5)]
@@ -45,7 +45,7 @@ def test_a_window_lets_so_many_through_and_opens_again(make: Callable[[], Limite
     asyncio.run(scene())
 
 
-def test_windows_that_are_over_are_forgotten_a_few_at_a_time() -> None:
+def test_ended_windows_are_forgotten_a_few_at_a_time() -> None:
     looks = 0
 
     class CountedWindow(Window):

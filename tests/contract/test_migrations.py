@@ -49,7 +49,7 @@ def schema_of(engine: Engine) -> dict[str, object]:
     }
 
 
-def test_what_migrations_make_is_what_the_code_expects(make_empty_database: Callable[[], str]) -> None:
+def test_migrations_create_the_schema_that_the_code_expects(make_empty_database: Callable[[], str]) -> None:
     migrated, fresh = engine_of(make_empty_database()), engine_of(make_empty_database())
     try:
         migrate(migrated)
@@ -84,7 +84,7 @@ def test_data_of_the_first_schema_survives(make_empty_database: Callable[[], str
         assert store.write([Raise(key, 100, 0)], 10**15)[key].after == Held(Progress(100, 1234567), 3, 0)
 
 
-def test_there_is_one_line_of_revisions() -> None:
+def test_revisions_form_one_line() -> None:
     engine = create_engine("sqlite://")
     with engine.connect() as connection:
         script = ScriptDirectory.from_config(configuration(connection))
@@ -96,7 +96,7 @@ def test_there_is_one_line_of_revisions() -> None:
 def test_a_start_waits_while_another_holds_the_new_file(tmp_path: Path) -> None:
     path = tmp_path / "service.sqlite3"
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")  # as a process does that is turning it to write-ahead
+        other.execute("BEGIN IMMEDIATE")  # as a process does that is switching it to write-ahead logging
         waited = []
 
         def let_go(seconds: float) -> None:
@@ -109,7 +109,7 @@ def test_a_start_waits_while_another_holds_the_new_file(tmp_path: Path) -> None:
         assert waited
 
 
-def test_a_start_waits_for_the_migration_of_another_as_long_as_it_takes(postgres: Postgres) -> None:
+def test_a_start_waits_for_another_process_to_finish_its_migration(postgres: Postgres) -> None:
     bounds = Bounds(answer_s=0.2, statement_s=0.2, lock_s=0.2)
     database = postgres.empty_database()
     with psycopg.connect(database) as other, ThreadPoolExecutor(1) as thread:

@@ -183,7 +183,7 @@ def test_offline_the_list_continues_and_the_service_is_updated_later(
     assert achievements.pending_count == 0
 
 
-def test_an_offline_unlock_survives_the_end_of_the_game(
+def test_an_offline_unlock_is_kept_when_the_game_ends(
     achievements: CheckedManager, service: ServiceControl, tmp_path: Path
 ) -> None:
     service.go_offline()

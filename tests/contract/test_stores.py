@@ -104,7 +104,7 @@ def test_tokens(store: Store) -> None:
     assert store.token("unknown") is None
 
 
-def test_a_token_can_be_ended_alone(store: Store) -> None:
+def test_one_token_can_be_revoked(store: Store) -> None:
     one = Token("p" * 12, b"\x01" * 32, TokenKind.BEARER, APP, 5, AT_US, None)
     other = one._replace(key="q" * 12)
     store.add_token(one)
@@ -114,7 +114,7 @@ def test_a_token_can_be_ended_alone(store: Store) -> None:
     assert store.remove_token(one.key) is False
 
 
-def test_rotation_ends_the_bots_old_tokens_and_no_other(store: Store) -> None:
+def test_rotation_ends_only_the_bots_old_tokens(store: Store) -> None:
     player = Token("p" * 12, b"\x01" * 32, TokenKind.BEARER, APP, 5, AT_US, None)
     store.add_token(player)
     new = BOT._replace(key="n" * 12)
@@ -123,7 +123,7 @@ def test_rotation_ends_the_bots_old_tokens_and_no_other(store: Store) -> None:
     assert store.rotate_bot_token(new._replace(key="x" * 12, application_id=OTHER)) is False
 
 
-def test_definitions_are_kept_as_they_are(store: Store) -> None:
+def test_definitions_are_stored_unchanged(store: Store) -> None:
     one = achievement(9, name="a'b\"c\\d\u2028🎲", name_localizations={"de": "ä"}, secret=True)
     two = achievement(10, secure=True, description="x" * 200)
     store.add_achievement(two, None)
@@ -151,7 +151,7 @@ def test_changing_a_definition(store: Store) -> None:
     assert store.change_achievement(APP, 1, lambda before: before, None) is None
 
 
-def test_an_id_is_taken_once(store: Store) -> None:
+def test_an_id_can_be_used_once(store: Store) -> None:
     with pytest.raises(AlreadyExists, match=f"application {APP} already"):
         store.add_application(Application(APP, "Another", AT_US), BOT._replace(key="c" * 12))
     assert store.token("c" * 12) is None
@@ -199,7 +199,7 @@ def test_the_generation_changes_with_everything_that_is_cached(opener: Opener, s
         here, there = store.generation(), another.generation()
         change()
         assert store.generation() != here, "the process that made the change knows at once"
-        until(lambda there=there: another.generation() != there, "another process hears of it")  # type: ignore[misc]
+        until(lambda there=there: another.generation() != there, "another process notices it")  # type: ignore[misc]
     quiet = store.generation()
     for percent in range(1, 51):
         store.write([Raise(Key(APP, 5, 9), percent, 0)], AT_US)
@@ -237,7 +237,7 @@ def test_the_records_version_differs_after_every_change(opener: Opener, store: S
     assert store.records_version(APP, 5) == seen[-1], "records of another player or application do not count"
 
 
-def test_there_are_at_most_1000_achievements_however_many_create_at_once(opener: Opener, store: Store) -> None:
+def test_there_are_at_most_1000_achievements_even_if_many_are_created_at_once(opener: Opener, store: Store) -> None:
     for number in range(1, ACHIEVEMENTS_MAX - 4):
         store.add_achievement(achievement(number), None)
     stores = [store, opener()]
@@ -257,7 +257,7 @@ def test_there_are_at_most_1000_achievements_however_many_create_at_once(opener:
         store.add_achievement(achievement(20_000), None)
 
 
-def test_a_write_returns_what_was_and_what_is(store: Store) -> None:
+def test_a_write_returns_the_record_before_and_after(store: Store) -> None:
     key = Key(APP, 5, 9)
     first = store.write([Raise(key, 50, 0)], AT_US)[key]
     assert first == Written(None, Held(Progress(50, None), 1, AT_US))
@@ -268,7 +268,7 @@ def test_a_write_returns_what_was_and_what_is(store: Store) -> None:
     assert lower == Written(second.after, second.after)
 
 
-def test_a_reset_keeps_the_revision_rising(store: Store) -> None:
+def test_the_revision_still_rises_at_a_reset(store: Store) -> None:
     key = Key(APP, 5, 9)
     store.write([Raise(key, 100, 0)], AT_US)
     assert store.write([Reset(key)], AT_US + 1)[key].after == Held(NO_PROGRESS, 2, AT_US + 1)
@@ -289,21 +289,21 @@ def test_writes_to_one_record_in_one_batch_are_one_change(store: Store) -> None:
     assert written == {key: Written(None, Held(Progress(70, None), 1, AT_US))}
 
 
-def test_each_record_of_a_batch_changes_at_a_time_of_its_own(store: Store) -> None:
+def test_each_record_of_a_batch_changes_at_its_own_time(store: Store) -> None:
     written = store.write([Raise(Key(APP, user, 9), 10, 0) for user in range(1, 50)], AT_US)
     times = {entry.after.changed_at_us for entry in written.values() if entry.after}
     assert len(times) == 49
     assert all(AT_US <= at_us < AT_US + 49 for at_us in times)
 
 
-def test_players_and_games_are_apart(store: Store) -> None:
+def test_players_and_applications_are_separate(store: Store) -> None:
     store.write([Raise(Key(APP, 5, 9), 10, 0), Raise(Key(APP, 6, 9), 20, 0), Raise(Key(OTHER, 5, 9), 30, 0)], AT_US)
     found = [store.records(*player)[9].progress.percent for player in ((APP, 5), (APP, 6), (OTHER, 5))]
     assert found == [10, 20, 30]
     assert store.records(APP, 7) == {}
 
 
-def test_what_is_written_is_there_for_others(opener: Opener, store: Store) -> None:
+def test_a_write_is_visible_to_other_processes(opener: Opener, store: Store) -> None:
     another = opener()
     store.write([Raise(Key(APP, 5, 9), 10, 0)], AT_US)
     assert another.records(APP, 5) == store.records(APP, 5)
@@ -338,7 +338,7 @@ fresh_games = itertools.count(1)
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(PLAIN_WRITES, min_size=1, max_size=6), max_size=5))
-def test_every_store_does_what_memory_does(
+def test_every_store_behaves_as_the_one_in_memory(
     store: Store, batches: list[list[tuple[int, int, int | None, float]]]
 ) -> None:
     model, game = MemoryStore(), next(fresh_games)
@@ -357,7 +357,7 @@ def test_ping(store: Store) -> None:
     store.ping()
 
 
-def test_a_closed_store_closes_again(store: Store) -> None:
+def test_a_store_can_be_closed_twice(store: Store) -> None:
     store.close()
     store.close()
 
@@ -367,7 +367,7 @@ def test_no_postgres_is_unavailable(tmp_path: Path) -> None:
         open_store(f"postgresql://postgres@/x?host={tmp_path}")
 
 
-def test_an_outage_of_postgres_is_reported_and_passes(postgres: Postgres) -> None:
+def test_an_outage_of_postgres_is_reported_and_ends(postgres: Postgres) -> None:
     with closing(open_store(postgres.new_database())) as store:
         store.add_application(Application(APP, "A", AT_US), BOT)
         postgres.restart()
@@ -396,7 +396,7 @@ def test_a_silent_connection_to_postgres_is_replaced(postgres: Postgres) -> None
         assert store.records(APP, 5)[9].progress.percent == 30
 
 
-def test_a_host_that_is_silent_to_all_costs_one_time_out_and_not_one_for_each(postgres: Postgres) -> None:
+def test_a_silent_host_costs_all_callers_together_one_time_out(postgres: Postgres) -> None:
     url, bounds = postgres.new_database(), Bounds(answer_s=0.2, connect_s=2)
     with closing(postgres.line()) as line, closing(PostgresStore(by_line(url, line), bounds=bounds)) as store:
         store.ping()  # opens a connection, which falls silent too
@@ -433,7 +433,7 @@ def test_sqlite_that_is_locked_is_unavailable(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there the folder above decides")
-def test_a_sqlite_file_that_is_made_is_for_its_user_only(tmp_path: Path) -> None:
+def test_a_new_sqlite_file_is_private_to_its_user(tmp_path: Path) -> None:
     there = tmp_path / "there"
     there.mkdir(mode=0o755)
     before = os.umask(0o022)

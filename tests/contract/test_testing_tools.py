@@ -1,4 +1,4 @@
-"""The promises of the public test tools to authors of tests."""
+"""What the public test tools promise to authors of tests."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_run_until_passes_exceptions_on() -> None:
         run_until(Loop(), condition)
 
 
-def test_listed_answers_come_in_order_and_a_single_one_always() -> None:
+def test_listed_answers_are_given_in_order_and_a_single_one_always() -> None:
     with ScriptedTransport(
         {
             "get_user_achievements": [Response(200), TransportError("gone"), lambda request: Response(304)],
@@ -142,7 +142,7 @@ def test_a_request_without_an_answer_is_reported_to_the_test() -> None:
     assert isinstance(caught.value, AssertionError)
 
 
-def test_it_is_reported_at_the_end_of_the_block_even_if_it_made_the_test_fail() -> None:
+def test_an_unanswered_request_is_reported_at_the_end_even_if_the_test_fails() -> None:
     def a_test() -> None:
         with ScriptedTransport() as transport:
             with pytest.raises(TransportError):
@@ -207,7 +207,7 @@ def test_an_interceptor_comes_before_the_service() -> None:
     assert transport.send(request).status == 200
 
 
-def test_a_service_that_comes_back_is_the_same_as_before() -> None:
+def test_a_service_keeps_its_state_while_it_is_down() -> None:
     service = FakeService(APP)
     service.add_player("player", 7)
     transport = InProcessTransport(service)

@@ -1,4 +1,4 @@
-"""One suite over every transport: what the code behind the boundary may rely on, be it a fake or the real thing."""
+"""One suite for every transport, fake or real: what the code that uses one may rely on."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SOON_S = 5.0
 
 
 class TransportUnderTest(ABC):
-    """A transport, and what a test does to whatever is on its other side."""
+    """A transport, and what a test does to the server on its other side."""
 
     transport: Transport
     base_url = "http://fake.invalid/api/v10"
@@ -54,7 +54,7 @@ class TransportUnderTest(ABC):
         return Request(method, self.base_url + path, headers, body, timeout_s)
 
     def emit(self) -> bytes:
-        """Have the open stream bring something; return what it contains."""
+        """Send something on the open stream; return what it contains."""
         self._percent += 1
         self.service.grant(USER_ID, ACHIEVEMENT_ID, self._percent)
         return f'"percent_complete": {self._percent},'.encode()
@@ -199,7 +199,7 @@ def elsewhere() -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
-def test_an_answer_is_whole_and_its_header_names_are_lower_case(subject: TransportUnderTest) -> None:
+def test_an_answer_is_complete_and_its_header_names_are_lower_case(subject: TransportUnderTest) -> None:
     response = subject.transport.send(subject.request(LIST))
     assert response.status == 200
     assert response.headers["content-type"] == "application/json"
@@ -213,7 +213,7 @@ def test_a_body_arrives(subject: TransportUnderTest) -> None:
     assert subject.service.progress(USER_ID)[ACHIEVEMENT_ID].percent == 40
 
 
-def test_a_large_answer_is_whole(subject: TransportUnderTest) -> None:
+def test_a_large_answer_is_complete(subject: TransportUnderTest) -> None:
     subject.service.fill(999)
     assert len(json.loads(subject.transport.send(subject.request(LIST)).body)) == 1000
 
@@ -240,7 +240,7 @@ def test_a_redirect_is_an_answer_too(subject: TransportUnderTest) -> None:
     assert response.headers["location"].startswith("http://")
 
 
-def test_out_of_reach_is_a_transport_error(subject: TransportUnderTest) -> None:
+def test_an_unreachable_service_is_a_transport_error(subject: TransportUnderTest) -> None:
     subject.be_unreachable()
     with pytest.raises(TransportError) as caught:
         subject.transport.send(subject.request(LIST))
@@ -276,7 +276,7 @@ def test_close_ends_a_request_that_waits(stallable: Scripted | Requests, elsewhe
     assert not caught.value.timed_out
 
 
-def test_a_stream_brings_what_comes_as_it_comes(subject: TransportUnderTest) -> None:
+def test_a_stream_yields_data_as_it_arrives(subject: TransportUnderTest) -> None:
     stream = subject.transport.open_stream(subject.request(EVENTS))
     assert stream.response.status == 200
     assert stream.response.headers["content-type"].startswith("text/event-stream")
@@ -297,7 +297,7 @@ def test_a_stream_ends_when_the_other_side_ends_it(subject: TransportUnderTest) 
     assert list(stream) == []
 
 
-def test_a_stream_that_breaks_says_so(subject: TransportUnderTest) -> None:
+def test_a_stream_that_breaks_raises_a_transport_error(subject: TransportUnderTest) -> None:
     stream = subject.transport.open_stream(subject.request(EVENTS))
     chunks = iter(stream)
     expected = subject.emit()
@@ -316,7 +316,7 @@ def test_a_silent_stream_times_out(subject: TransportUnderTest) -> None:
     assert caught.value.timed_out
 
 
-def test_a_refused_stream_brings_nothing_but_its_answer(subject: TransportUnderTest) -> None:
+def test_a_refused_stream_yields_only_its_answer(subject: TransportUnderTest) -> None:
     subject.refuse_streams()
     stream = subject.transport.open_stream(subject.request(EVENTS))
     assert stream.response.status == 404
@@ -360,7 +360,7 @@ def test_closing_the_transport_ends_a_read_that_waits(
     assert rest.result(SOON_S) == []
 
 
-def test_closing_one_stream_leaves_the_rest_alone(subject: TransportUnderTest, elsewhere: ThreadPoolExecutor) -> None:
+def test_closing_one_stream_does_not_affect_others(subject: TransportUnderTest, elsewhere: ThreadPoolExecutor) -> None:
     close, rest = reading(subject, elsewhere)
     other = subject.transport.open_stream(subject.request(EVENTS))
     close()
@@ -374,7 +374,7 @@ def test_closing_one_stream_leaves_the_rest_alone(subject: TransportUnderTest, e
     assert subject.transport.send(subject.request(LIST)).status == 200
 
 
-def test_requests_go_on_beside_a_stream(subject: TransportUnderTest, elsewhere: ThreadPoolExecutor) -> None:
+def test_requests_work_while_a_stream_is_open(subject: TransportUnderTest, elsewhere: ThreadPoolExecutor) -> None:
     close, rest = reading(subject, elsewhere)
     for percent in (10, 20, 30):
         body = json.dumps({"percent_complete": percent}).encode()

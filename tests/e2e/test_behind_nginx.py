@@ -116,10 +116,10 @@ def test_updates_lists_and_events_pass_at_once(front: Front) -> None:
     began = time.monotonic()
     for percent in (10, 20, 100):
         one.do("set", WIN, percent)
-        assert one.hears("result") == "OK"
-        assert two.hears("event")[:2] == [WIN, percent]
+        assert one.next_report("result") == "OK"
+        assert two.next_report("event")[:2] == [WIN, percent]
         front.bot.put(progress_path(SECURE, PLAYER), {"percent_complete": percent}).raise_for_status()
-        assert [game.hears("event")[:2] for game in (one, two)] == [[SECURE, percent]] * 2
+        assert [game.next_report("event")[:2] for game in (one, two)] == [[SECURE, percent]] * 2
     assert time.monotonic() - began < SOON_S
     listed = front.player.get(mine_path())
     assert [entry["percent_complete"] for entry in listed.json()] == [100, 100]
@@ -141,9 +141,9 @@ def test_a_process_that_is_stopped_is_not_missed(front: Front) -> None:
     assert front.services[0].stop() == 0
     until(lambda: front.services[1].open_streams == 2, "both games are connected to the other process")
     one.do("set", WIN, 50)
-    assert one.hears("result") == "OK"
-    assert two.hears("event")[:2] == [WIN, 50]
-    assert {"online": False} not in one.heard + two.heard, "the games do not notice"
+    assert one.next_report("result") == "OK"
+    assert two.next_report("event")[:2] == [WIN, 50]
+    assert {"online": False} not in one.reports + two.reports, "the games do not notice"
 
 
 @pytest.mark.parametrize(("settings", "victim"), [("notify", 0), ("redis", 1)], indirect=["settings"])
@@ -151,7 +151,7 @@ def test_a_process_that_is_killed_costs_a_reconnect_and_nothing_else(front: Fron
     games = front.two_games()
     for percent in range(1, 61):
         games[0].do("set", WIN, percent)
-        assert games[0].hears("result") == "OK", "one of the processes accepts each update"
+        assert games[0].next_report("result") == "OK", "one of the processes accepts each update"
         front.bot.put(progress_path(SECURE, PLAYER), {"percent_complete": percent}).raise_for_status()
         if percent == 20:
             front.services[victim].kill()
@@ -160,7 +160,7 @@ def test_a_process_that_is_killed_costs_a_reconnect_and_nothing_else(front: Fron
             until_received(game, achievement, 60)
             percents = game.percents(achievement)
             assert percents == sorted(set(percents)), "no percent twice, none lower than before"
-        assert {"online": False} not in game.heard, "the games do not notice"
+        assert {"online": False} not in game.reports, "the games do not notice"
     assert front.services[1 - victim].open_streams == 2
     games[1].do("set", WIN, 61)
     until_received(games[0], WIN, 61)

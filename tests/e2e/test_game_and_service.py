@@ -57,34 +57,34 @@ def test_a_players_day(world: ServiceAndDevices) -> None:
     assert list(two.fetched()) == [WIN, SECURE]
 
     one.do("set", WIN, 25)
-    assert one.hears("event")[:2] == [WIN, 25]
-    assert one.hears("result") == "OK"
-    assert two.hears("event") == [WIN, 25, "", True], "the other device receives it"
+    assert one.next_report("event")[:2] == [WIN, 25]
+    assert one.next_report("result") == "OK"
+    assert two.next_report("event") == [WIN, 25, "", True], "the other device receives it"
 
     two.do("set", WIN, 100)
-    assert two.hears("result") == "OK"
-    unlocked = one.hears("event")
+    assert two.next_report("result") == "OK"
+    unlocked = one.next_report("event")
     assert unlocked[:2] == [WIN, 100]
     assert unlocked[2] == one.fetched()[WIN][2] != ""
     times = [datetime.fromisoformat(at) for at in (unlocked[2], two.fetched()[WIN][2])]
     assert abs(times[0] - times[1]) < timedelta(seconds=5), "the device that unlocked it may keep its own time"
 
     one.do("set", SECURE, 100)
-    assert one.hears("result") == "UNAUTHORIZED_FOR_ACHIEVEMENT"
+    assert one.next_report("result") == "UNAUTHORIZED_FOR_ACHIEVEMENT"
     assert world.bot.put(progress_path(SECURE, PLAYER), {"percent_complete": 100}).status_code == 200
-    assert one.hears("event")[:2] == [SECURE, 100]
-    assert two.hears("event")[:2] == [SECURE, 100]
+    assert one.next_report("event")[:2] == [SECURE, 100]
+    assert two.next_report("event")[:2] == [SECURE, 100]
 
     one.do("set", SECRET, 50)
-    assert one.hears("result") == "OK"
+    assert one.next_report("result") == "OK"
     assert SECRET not in one.fetched()
     one.do("set", SECRET, 100)
-    assert one.hears("event")[:2] == [SECRET, 100]
-    assert one.hears("result") == "OK"
+    assert one.next_report("event")[:2] == [SECRET, 100]
+    assert one.next_report("result") == "OK"
     assert SECRET in one.fetched()
     assert SECRET in two.fetched()
     one.do("name", SECRET)
-    assert one.hears("name") == "Find the Sekret"
+    assert one.next_report("name") == "Find the Sekret"
 
 
 def test_what_was_done_while_the_service_was_down_is_delivered(world: ServiceAndDevices) -> None:
@@ -93,12 +93,12 @@ def test_what_was_done_while_the_service_was_down_is_delivered(world: ServiceAnd
     port, database = world.service.port, world.service.database
     world.service.kill()
     game.do("set", WIN, 60)
-    assert game.hears("event")[:2] == [WIN, 60]
-    assert game.hears("result") == "SERVICE_UNAVAILABLE"
+    assert game.next_report("event")[:2] == [WIN, 60]
+    assert game.next_report("result") == "SERVICE_UNAVAILABLE"
     with (
         running(database, port=port) as again,
         Client(again.host, f"Bearer {world.tokens.player}") as player,
     ):
-        assert [game.hears("online"), game.hears("online")] == [False, True]
+        assert [game.next_report("online"), game.next_report("online")] == [False, True]
         (record,) = player.get(mine_path(tail="?started=true")).json()
         assert record["percent_complete"] == 60

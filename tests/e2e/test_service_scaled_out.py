@@ -180,11 +180,13 @@ def test_an_event_that_died_with_its_process_does_not_go_unnoticed(
             game.fetched()
         until(lambda: (service.open_streams, other.open_streams) == (1, 1), "each has its stream")
         one.do("set", WIN, FATAL_PERCENT)
-        assert two.hears("event")[:2] == [WIN, FATAL_PERCENT]
+        assert two.next_report("event")[:2] == [WIN, FATAL_PERCENT]
         assert other.open_streams == 1
-        assert one.hears("result") == "SERVICE_UNAVAILABLE"
+        assert one.next_report("result") == "SERVICE_UNAVAILABLE"
         stack.enter_context(running(service.database, port=service.port))
-        assert [one.hears("online"), one.hears("online")] == [False, True], "what was not answered is sent again"
+        assert [one.next_report("online"), one.next_report("online")] == [False, True], (
+            "what was not answered is sent again"
+        )
 
 
 def test_limits_hold_across_processes(postgres: Postgres, redis_server: RedisServer) -> None:

@@ -37,7 +37,7 @@ def start_local(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture(params=["local", "service"])
 def start(request: pytest.FixtureRequest, tmp_path: Path) -> Start:
-    """Start games on one machine: each test runs without a service and with one."""
+    """Starts games on one machine; each test runs without a service and with one."""
     if request.param == "local":
         start: Start = request.getfixturevalue("start_local")
         return start

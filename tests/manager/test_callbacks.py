@@ -39,7 +39,7 @@ def test_callbacks_fire_once_each_in_call_order(game: GameLoop) -> None:
     assert set(results) == {OK}
 
 
-def test_a_callback_comes_inside_run_callbacks_only(game: GameLoop) -> None:
+def test_callbacks_are_called_only_inside_run_callbacks(game: GameLoop) -> None:
     game.manager.set_user_achievement(UNKNOWN, 1, game.results.append)
     game.manager.set_user_achievement(WALK, 101, game.results.append)
     game.manager.set_user_achievement(WALK, 10, game.results.append)
@@ -49,7 +49,7 @@ def test_a_callback_comes_inside_run_callbacks_only(game: GameLoop) -> None:
     assert sorted(game.results) == [OK, Result.INVALID_PAYLOAD, Result.NOT_FOUND]
 
 
-def test_everything_happens_on_the_thread_of_the_game(game: GameLoop) -> None:
+def test_everything_is_called_on_the_games_thread(game: GameLoop) -> None:
     threads: set[int] = set()
     game.manager.on_user_achievement_update.connect(lambda _: threads.add(threading.get_ident()))
     game.manager.set_user_achievement(WALK, 10, lambda _: threads.add(threading.get_ident()))
@@ -58,12 +58,12 @@ def test_everything_happens_on_the_thread_of_the_game(game: GameLoop) -> None:
 
 
 def settle(game: GameLoop) -> None:
-    """Let the worker finish, so that everything asked for is delivered by the next frame."""
+    """Let the worker finish, so that the next frame delivers every result."""
     game.manager.run_callbacks()
     assert game.manager.flush()
 
 
-def test_only_what_was_there_at_the_start_is_delivered(game: GameLoop) -> None:
+def test_only_what_waited_at_the_start_is_delivered(game: GameLoop) -> None:
     def again(achievement: UserAchievement) -> None:
         game.manager.set_user_achievement(WALK, achievement.percent_complete + 1)
 
@@ -75,7 +75,7 @@ def test_only_what_was_there_at_the_start_is_delivered(game: GameLoop) -> None:
         assert game.percent(WALK) == percent
 
 
-def test_with_no_budget_left_it_goes_on_in_the_next_frame(game: GameLoop) -> None:
+def test_without_budget_the_rest_is_delivered_in_the_next_frame(game: GameLoop) -> None:
     settle(game)
     for percent in range(1, 11):
         game.manager.set_user_achievement(WALK, percent)
@@ -113,7 +113,7 @@ def test_with_enough_budget_everything_is_delivered(game: GameLoop) -> None:
     assert len(game.events) == 10
 
 
-def test_a_wrong_budget_does_no_lasting_harm(game: GameLoop) -> None:
+def test_a_wrong_budget_has_no_lasting_effect(game: GameLoop) -> None:
     game.manager.set_user_achievement(WALK, 10)
     with pytest.raises(TypeError):
         game.manager.run_callbacks("a while")  # type: ignore[arg-type]
@@ -140,7 +140,7 @@ def test_run_callbacks_inside_a_callback_returns_at_once(game: GameLoop) -> None
 
 
 @pytest.mark.parametrize("error", [Boom, KeyboardInterrupt, SystemExit])
-def test_an_exception_comes_through_and_the_rest_comes_in_the_next_frame(
+def test_an_exception_is_raised_and_the_rest_is_delivered_in_the_next_frame(
     game: GameLoop, error: type[BaseException]
 ) -> None:
     calls: list[int] = []
@@ -185,7 +185,7 @@ def test_when_several_handlers_raise_each_is_still_called_once(game: GameLoop) -
     assert game.updates == [(WALK, 1)]
 
 
-def test_a_handler_that_was_disconnected_meanwhile_is_not_called_any_more(game: GameLoop) -> None:
+def test_a_handler_disconnected_by_another_is_not_called(game: GameLoop) -> None:
     calls: list[UserAchievement] = []
 
     def raises(_: UserAchievement) -> None:

@@ -47,7 +47,7 @@ def test_a_manager_that_was_never_used_can_be_closed(start: Start) -> None:
     start().manager.close()
 
 
-def test_every_callback_has_come_when_close_returns(game: GameLoop) -> None:
+def test_every_callback_has_been_called_when_close_returns(game: GameLoop) -> None:
     for percent in range(50):
         game.manager.set_user_achievement(WALK, percent, game.results.append)
     game.manager.fetch_user_achievements(game.results.append)
@@ -68,7 +68,7 @@ def test_leaving_the_with_block_closes(start: Start) -> None:
     assert again.percent(WALK) == 30
 
 
-def test_the_with_block_lets_an_exception_out(start: Start) -> None:
+def test_the_with_block_passes_an_exception_on(start: Start) -> None:
     with pytest.raises(Boom), start().manager:
         raise Boom
 
@@ -114,7 +114,7 @@ def test_a_callback_may_close(game: GameLoop) -> None:
     assert calls == [0, 1, 2, 3]
 
 
-def test_a_handler_may_close_and_the_others_still_hear_of_the_event(game: GameLoop) -> None:
+def test_a_handler_may_close_and_the_others_still_get_the_event(game: GameLoop) -> None:
     calls: list[UserAchievement] = []
     game.manager.on_user_achievement_update = lambda _: game.manager.close()
     game.manager.on_user_achievement_update.connect(calls.append)
@@ -124,7 +124,7 @@ def test_a_handler_may_close_and_the_others_still_hear_of_the_event(game: GameLo
     assert sorted(event.achievement_id for event in calls) == [WALK, WIN]
 
 
-def test_a_callback_that_always_tries_again_does_not_keep_close_from_ending(game: GameLoop) -> None:
+def test_a_callback_that_always_repeats_its_call_does_not_keep_close_from_ending(game: GameLoop) -> None:
     results: list[Result] = []
 
     def stubborn(result: Result) -> None:
@@ -156,7 +156,7 @@ def test_run_callbacks_inside_a_callback_of_close_returns_at_once(game: GameLoop
 
 
 @pytest.mark.parametrize("error", [Boom, KeyboardInterrupt])
-def test_a_callback_that_raises_while_closing_keeps_no_other_from_its_result(
+def test_a_callback_that_raises_during_close_does_not_stop_the_others(
     game: GameLoop, error: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
     def raises(_: Result) -> None:
@@ -183,12 +183,12 @@ def test_a_wrong_timeout_is_refused_and_changes_nothing(game: GameLoop, timeout_
     assert game.set(WALK, 10) is OK
 
 
-def test_flush_and_close_may_wait_not_at_all(game: GameLoop) -> None:
+def test_flush_and_close_accept_a_timeout_of_zero(game: GameLoop) -> None:
     assert game.manager.flush(0) is True
     game.manager.close(0)
 
 
-def test_a_manager_that_nobody_closes_is_closed_at_exit(tmp_path: Path, start: Start) -> None:
+def test_a_manager_left_open_is_closed_at_exit(tmp_path: Path, start: Start) -> None:
     catalogue = write_catalogue(tmp_path)
     code = """
         import sys
@@ -211,7 +211,7 @@ def test_a_manager_that_nobody_closes_is_closed_at_exit(tmp_path: Path, start: S
     assert game.percent(WALK) == 70
 
 
-def test_a_manager_that_is_thrown_away_keeps_what_was_set(tmp_path: Path) -> None:
+def test_a_discarded_manager_keeps_what_was_set(tmp_path: Path) -> None:
     catalogue = write_catalogue(tmp_path)
     manager = AchievementManager(APPLICATION_ID, achievements=catalogue, data_dir=tmp_path / "data")
     game = GameLoop(manager)
@@ -227,7 +227,7 @@ def test_a_manager_that_is_thrown_away_keeps_what_was_set(tmp_path: Path) -> Non
         assert game.percent(WALK) == 70
 
 
-def test_a_manager_that_is_thrown_away_unused_leaves_its_files_closed(tmp_path: Path) -> None:
+def test_a_discarded_unused_manager_closes_its_files(tmp_path: Path) -> None:
     manager = AchievementManager(APPLICATION_ID, achievements=write_catalogue(tmp_path), data_dir=tmp_path / "data")
     assert list((tmp_path / "data").glob("journal-*"))
     del manager
@@ -235,7 +235,7 @@ def test_a_manager_that_is_thrown_away_unused_leaves_its_files_closed(tmp_path: 
     assert list((tmp_path / "data").glob("journal-*")) == []
 
 
-def test_flush_waits_until_all_is_on_disk(start: Start) -> None:
+def test_flush_waits_until_everything_is_on_disk(start: Start) -> None:
     game = start()
     game.manager.set_user_achievement(WALK, 33)
     assert game.manager.flush() is True
@@ -244,7 +244,7 @@ def test_flush_waits_until_all_is_on_disk(start: Start) -> None:
     assert other.percent(WALK) == 33
 
 
-def test_flush_tells_whether_the_service_has_everything(world: ServiceAndGames) -> None:
+def test_flush_returns_whether_the_service_has_everything(world: ServiceAndGames) -> None:
     game = world.online()
     line = world.lines[0]
     game.manager.set_user_achievement(WALK, 10)
@@ -256,7 +256,7 @@ def test_flush_tells_whether_the_service_has_everything(world: ServiceAndGames) 
     assert game.manager.flush(0.01) is False
 
 
-def test_close_gives_up_what_waits_and_the_next_start_delivers_it(world: ServiceAndGames) -> None:
+def test_close_gives_up_pending_updates_and_the_next_start_delivers_them(world: ServiceAndGames) -> None:
     game = world.online()
     line = world.lines[0]
     line.transport.intercept = never(line)
@@ -273,7 +273,7 @@ def test_close_gives_up_what_waits_and_the_next_start_delivers_it(world: Service
 
 
 def never(line: Line) -> Callable[[Request], Response]:
-    """Return an intercept that answers nothing until the transport is closed, like a connection that is cut."""
+    """Return an intercept that answers nothing until the transport is closed, as if the connection were cut."""
     closed = threading.Event()
     close = line.transport.close
 

@@ -77,16 +77,14 @@ DAMAGED = ['{"de": "Ge', "[1, 2]", '"de"', "[" * 100_000, '{"de": 5}', b"\xff\xf
 
 @without_a_service
 @pytest.mark.parametrize("damaged", DAMAGED, ids=lambda damaged: repr(damaged)[:12])
-def test_damaged_localizations_leave_the_text_that_everybody_gets(
-    start: Start, tmp_path: Path, damaged: object
-) -> None:
+def test_damaged_localizations_leave_the_default_text(start: Start, tmp_path: Path, damaged: object) -> None:
     catalogue = write_catalogue(tmp_path, [TRANSLATED])
     game = start(achievements=catalogue)
-    with closing(sqlite3.connect(tmp_path / "data" / "achievements.sqlite3")) as cache, cache:
+    with closing(sqlite3.connect(tmp_path / "data" / "achievements.sqlite3")) as database, database:
         columns = "name_localizations = ?, description_localizations = ?"
-        cache.execute(f"UPDATE definition SET {columns} WHERE id = ?", (damaged, damaged, WALK))
+        database.execute(f"UPDATE definition SET {columns} WHERE id = ?", (damaged, damaged, WALK))
     game.fetch()
-    game.set(WALK, 10)  # this reads that row again
+    game.set(WALK, 10)  # reads that row again
     achievement = game.manager.get_achievement(WALK)
     assert (achievement.name, achievement.description) == ("Walk", "Walk a mile.")
     game.manager.close()
@@ -95,7 +93,7 @@ def test_damaged_localizations_leave_the_text_that_everybody_gets(
 
 
 @without_a_service
-def test_the_locale_comes_from_the_environment_where_the_game_says_none(
+def test_the_locale_comes_from_the_environment_if_the_game_passes_none(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DISCORD_CURRENT_LOCALE", "de")
@@ -104,7 +102,7 @@ def test_the_locale_comes_from_the_environment_where_the_game_says_none(
     assert start(achievements=catalogue, locale="pt-BR").manager.get_achievement(WALK).name == "Ande"
 
 
-def test_a_definition_says_whether_it_is_secret_or_secure(game: GameLoop) -> None:
+def test_a_definition_has_its_secret_and_secure_flags(game: GameLoop) -> None:
     flags = {
         id_: (game.manager.get_achievement(id_).secret, game.manager.get_achievement(id_).secure)
         for id_ in (WALK, SECRET, SECURE)
@@ -113,19 +111,19 @@ def test_a_definition_says_whether_it_is_secret_or_secure(game: GameLoop) -> Non
 
 
 @pytest.mark.parametrize("achievement_id", [UNKNOWN, "x", None])
-def test_a_definition_that_is_not_there_is_not_found(game: GameLoop, achievement_id: Any) -> None:
+def test_a_missing_definition_is_not_found(game: GameLoop, achievement_id: Any) -> None:
     assert result_of(lambda: game.manager.get_achievement(achievement_id)) is Result.NOT_FOUND
 
 
 @without_a_service
-def test_a_changed_catalogue_counts_from_the_next_start_on(start: Start, tmp_path: Path) -> None:
+def test_a_changed_catalogue_counts_from_the_next_start(start: Start, tmp_path: Path) -> None:
     start().manager.close()
     again = start(achievements=write_catalogue(tmp_path / "2", [PLAIN | {"name": "March", "secure": True}]))
     assert again.manager.get_achievement(WALK).name == "March"
     assert again.set(WALK, 10) is Result.UNAUTHORIZED_FOR_ACHIEVEMENT
 
 
-def test_a_catalogue_may_have_been_read_before(start: Start, tmp_path: Path) -> None:
+def test_a_catalogue_object_is_accepted_instead_of_a_path(start: Start, tmp_path: Path) -> None:
     catalogue = parse_catalogue(write_catalogue(tmp_path).read_text(), source="achievements.json")
     game = start(achievements=catalogue)
     assert game.fetch() is OK
@@ -134,7 +132,7 @@ def test_a_catalogue_may_have_been_read_before(start: Start, tmp_path: Path) -> 
         AchievementManager(5, achievements=catalogue, data_dir=tmp_path / "other")
 
 
-def test_the_answer_to_an_update_may_bring_another_name(world: ServiceAndGames) -> None:
+def test_the_answer_to_an_update_may_contain_another_name(world: ServiceAndGames) -> None:
     transport = ScriptedTransport(
         {
             "get_user_achievements": listing(superset(WALK, 0)),

@@ -8,7 +8,7 @@ from discord_achievements import UserAchievement
 from tests.support.managers import WALK, GameLoop
 
 
-def test_what_the_game_is_given_cannot_be_changed_by_it(game: GameLoop) -> None:
+def test_the_game_cannot_change_what_it_receives(game: GameLoop) -> None:
     game.set(WALK, 25)
     with pytest.raises(AttributeError):
         game.events[0].percent_complete = 100  # type: ignore[misc]
@@ -53,7 +53,7 @@ def test_a_disconnected_handler_is_not_called(game: GameLoop) -> None:
         event.disconnect(calls.append)
 
 
-def test_assignment_replaces_the_assigned_handler_and_leaves_the_connected(game: GameLoop) -> None:
+def test_assignment_replaces_the_assigned_handler_and_keeps_the_connected_ones(game: GameLoop) -> None:
     one, two, connected = list[UserAchievement](), list[UserAchievement](), list[UserAchievement]()
     game.manager.on_user_achievement_update.connect(connected.append)
     game.manager.on_user_achievement_update = one.append

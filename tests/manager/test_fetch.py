@@ -14,7 +14,7 @@ from tests.support.managers import APPLICATION_ID, OK, SECURE, WALK, WIN, write_
 from tests.support.service_games import ANN, JSON, STRINGS, ServiceAndGames, eventually, listing, scripted, superset
 
 
-def test_the_list_is_what_the_service_says(world: ServiceAndGames) -> None:
+def test_the_list_is_that_of_the_service(world: ServiceAndGames) -> None:
     world.service.grant(ANN, WALK, 30)
     game = world.start()
     online = [game.manager.is_online]
@@ -105,7 +105,7 @@ def test_every_form_of_the_list_is_understood(
     assert game.manager.get_achievement(WALK).name == name
 
 
-def test_records_leave_the_texts_to_the_catalogue(world: ServiceAndGames) -> None:
+def test_the_texts_of_a_list_of_records_come_from_the_catalogue(world: ServiceAndGames) -> None:
     transport = ScriptedTransport({"get_user_achievements": listing(RECORD)})
     game = scripted(world, transport, achievements=write_catalogue(world.folder))
     assert game.fetch() is OK
@@ -160,7 +160,7 @@ def test_after_an_entry_that_could_not_be_read_the_whole_list_is_asked_for_again
     assert all("If-None-Match" not in one.headers for one in transport.requests)
 
 
-def test_a_list_that_breaks_off_changes_nothing(world: ServiceAndGames) -> None:
+def test_a_truncated_list_changes_nothing(world: ServiceAndGames) -> None:
     whole = json.dumps([superset(id_, 90, revision=9) for id_ in (WALK, WIN)]).encode()
     transport = ScriptedTransport(
         {"get_user_achievements": [listing(STRINGS), *[Response(200, JSON, whole[:-40])] * 9]}

@@ -65,7 +65,7 @@ can_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has n
 
 
 @can_fork
-def test_a_forked_child_has_a_closed_manager_and_the_parent_goes_on(tmp_path: Path, start: Start) -> None:
+def test_a_forked_child_has_a_closed_manager_and_the_parent_continues(tmp_path: Path, start: Start) -> None:
     arguments = (APPLICATION_ID, WALK, WIN, write_catalogue(tmp_path), tmp_path / "data", "at once")
     ended = run_python(FORK, *arguments)
     assert ended.returncode == 0, ended.stderr
@@ -77,16 +77,16 @@ def test_a_forked_child_has_a_closed_manager_and_the_parent_goes_on(tmp_path: Pa
 
 
 @can_fork
-def test_a_child_that_outlives_its_parent_keeps_nothing_from_the_next_start(tmp_path: Path, start: Start) -> None:
+def test_a_child_that_outlives_its_parent_does_not_block_the_next_start(tmp_path: Path, start: Start) -> None:
     arguments = (APPLICATION_ID, WALK, WIN, write_catalogue(tmp_path), tmp_path / "data", "wait")
     with python(FORK, *arguments) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == CHILD + "\n"
-        process.wait(PATIENCE_S)  # the parent is gone; the child still holds what it has inherited
+        process.wait(PATIENCE_S)  # the parent has ended; the child still has the files that it inherited
         journals = list((tmp_path / "data").glob("journal-*"))
         assert len(journals) == 1
         game = start()
-        assert not journals[0].exists()  # it has been taken over
+        assert not journals[0].exists()  # the journal has been taken over
         game.fetch()
         assert game.percents == {WALK: 20, WIN: 0, SECURE: 0}
 

@@ -33,7 +33,7 @@ def test_before_a_fetch_there_is_no_list(game: GameLoop) -> None:
     assert result_of(lambda: manager.get_user_achievement(UNKNOWN)) is Result.NOT_FETCHED
 
 
-def test_the_list_comes_inside_run_callbacks_only(game: GameLoop) -> None:
+def test_the_list_appears_only_inside_run_callbacks(game: GameLoop) -> None:
     game.manager.fetch_user_achievements()
     assert game.manager.flush()
     assert game.manager.count_user_achievements() == 0
@@ -42,7 +42,7 @@ def test_the_list_comes_inside_run_callbacks_only(game: GameLoop) -> None:
 
 
 @without_a_service
-def test_the_list_has_what_the_player_may_see_by_ascending_id(game: GameLoop) -> None:
+def test_the_list_has_the_achievements_that_the_player_may_see_sorted_by_id(game: GameLoop) -> None:
     assert game.fetch() is OK
     listed = [game.manager.get_user_achievement_at(index) for index in range(3)]
     assert listed == [UserAchievement(0, achievement_id, 0, "") for achievement_id in (WALK, WIN, SECURE)]
@@ -70,7 +70,7 @@ def test_an_empty_catalogue_gives_an_empty_list(start: Start, tmp_path: Path) ->
     assert result_of(lambda: game.manager.get_user_achievement_at(0)) is Result.NOT_FOUND
 
 
-def test_a_secret_shows_itself_at_100(start: Start) -> None:
+def test_a_secret_is_listed_at_100(start: Start) -> None:
     game = start()
     game.fetch()
     assert game.set(SECRET, 60) is OK

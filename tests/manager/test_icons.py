@@ -26,7 +26,7 @@ from tests.support.service_games import ServiceAndGames
 
 
 @without_a_service
-def test_an_icon_of_the_catalogue_is_a_file_beside_it(
+def test_an_icon_of_the_catalogue_is_a_file_next_to_it(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "icons").mkdir()
@@ -78,7 +78,7 @@ def test_an_icon_that_disappears_later_is_logged(
     assert [message.endswith("walk.png, does not exist") for message in caplog.messages] == [True]
 
 
-def test_without_an_icon_there_is_none(game: GameLoop) -> None:
+def test_an_achievement_without_an_icon_has_none(game: GameLoop) -> None:
     assert game.manager.get_icon(WALK) is None
     game.fetch()
     assert game.manager.get_icon(WALK) is None

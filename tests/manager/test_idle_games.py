@@ -90,7 +90,7 @@ def test_a_game_with_nothing_to_deliver_is_not_warned(start: Start, warnings: Wa
 
 
 @without_a_service
-def test_a_game_that_has_only_just_started_is_not_warned(start: Start, warnings: Warnings, tmp_path: Path) -> None:
+def test_a_game_that_has_just_started_is_not_warned(start: Start, warnings: Warnings, tmp_path: Path) -> None:
     clock = ManualClock()
     (tmp_path / "walk.png").write_bytes(PNG)
     game = start(clock=clock, achievements=write_catalogue(tmp_path, [PLAIN | {"icon": "walk.png"}, SECRET_ENTRY]))
@@ -122,7 +122,7 @@ def test_a_game_that_was_warned_while_it_ran_is_not_warned_again(start: Start, w
     assert warnings.count == 1
 
 
-def test_a_game_that_could_miss_nothing_is_not_warned_when_it_ends(
+def test_a_game_that_missed_nothing_is_not_warned_when_it_ends(
     start: Start, warnings: Warnings, tmp_path: Path
 ) -> None:
     start().manager.close()  # nothing has happened

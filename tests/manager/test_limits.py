@@ -10,7 +10,7 @@ from tests.support.managers import APPLICATION_ID, OK, WALK
 from tests.support.service_games import ANN, UNAVAILABLE, ServiceAndGames, error, eventually
 
 
-def test_what_the_headers_say_will_be_refused_is_not_sent(world: ServiceAndGames) -> None:
+def test_an_update_that_would_exceed_the_limit_in_the_headers_is_not_sent(world: ServiceAndGames) -> None:
     world.service = FakeService(APPLICATION_ID, clock=world.clock, limits=True)
     world.service.add_player("ann-1", ANN)
     ids = world.service.fill(12)
@@ -27,7 +27,7 @@ def test_what_the_headers_say_will_be_refused_is_not_sent(world: ServiceAndGames
     assert game.connection == []
 
 
-def test_a_short_wait_is_sat_out(world: ServiceAndGames) -> None:
+def test_a_call_waits_for_a_short_limit(world: ServiceAndGames) -> None:
     game = world.online()
     line = world.lines[0]
     line.answers.append(error(429, 0, retry_after="3"))
@@ -44,7 +44,7 @@ def test_a_short_wait_is_sat_out(world: ServiceAndGames) -> None:
     assert len(line.put) == 2
 
 
-def test_a_long_wait_is_given_up_and_done_later(world: ServiceAndGames) -> None:
+def test_a_call_does_not_wait_for_a_long_limit_but_the_update_is_sent_later(world: ServiceAndGames) -> None:
     game = world.online()
     line = world.lines[0]
     line.answers.append(error(429, 0, retry_after="600"))
@@ -65,7 +65,7 @@ def test_a_long_wait_is_given_up_and_done_later(world: ServiceAndGames) -> None:
         {"retry_after": "Sun, 06 Nov 1994 08:57:57 GMT", "date": "Sun, 06 Nov 1994 08:49:37 GMT"},
     ],
 )
-def test_the_services_word_outranks_the_table(world: ServiceAndGames, headers: dict[str, str]) -> None:
+def test_a_wait_given_by_the_service_replaces_the_tables(world: ServiceAndGames, headers: dict[str, str]) -> None:
     game = world.online()
     line = world.lines[0]
     line.answers.append(error(503, None, **headers))

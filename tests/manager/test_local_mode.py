@@ -10,7 +10,7 @@ from tests.support.service_games import ANN, BOB, ServiceAndGames
 
 
 @without_a_service
-def test_there_is_no_service_to_wait_for(game: GameLoop) -> None:
+def test_everything_is_synced_at_once_without_a_service(game: GameLoop) -> None:
     manager = game.manager
     assert (manager.pending_count, manager.is_online, manager.storage_error) == (0, None, None)
     manager.set_user_achievement(WALK, 50)
@@ -23,12 +23,12 @@ def test_there_is_no_service_to_wait_for(game: GameLoop) -> None:
 
 
 @without_a_service
-def test_a_token_has_no_use(game: GameLoop) -> None:
+def test_a_token_is_not_used(game: GameLoop) -> None:
     with pytest.raises(ConfigurationError, match="local mode"):
         game.manager.set_token("hunter2")
 
 
-def test_what_was_done_in_local_mode_is_the_first_players(world: ServiceAndGames) -> None:
+def test_progress_of_local_mode_goes_to_the_first_player(world: ServiceAndGames) -> None:
     catalogue = write_catalogue(world.folder)
     with AchievementManager(
         APPLICATION_ID, achievements=catalogue, data_dir=world.folder / "data", clock=world.clock

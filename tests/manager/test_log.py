@@ -40,7 +40,7 @@ def test_only_the_first_outage_is_a_warning(world: ServiceAndGames, caplog: pyte
         ("https://game.invalid:8000/api/v10", "must be the address of one"),
     ],
 )
-def test_another_address_than_the_services_is_logged(
+def test_an_address_of_another_server_is_logged(
     world: ServiceAndGames, caplog: pytest.LogCaptureFixture, answer: tuple[int, int | None], base_url: str, advice: str
 ) -> None:
     line = world.line()

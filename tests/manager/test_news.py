@@ -33,10 +33,10 @@ def test_a_change_elsewhere_arrives_through_the_stream(world: ServiceAndGames) -
     assert game.percents == {WALK: 20, WIN: 0, SECURE: 100}
     assert game.manager.get_user_achievement(SECURE).unlocked_at == "2023-05-02T12:00:00.000000+00:00"
     game.fetch()
-    assert len(game.events) == count  # the list brings the same again, which is not news
+    assert len(game.events) == count  # the list contains the same value again, which is not news
 
 
-def test_a_secret_that_is_unlocked_elsewhere_is_news_although_it_was_unknown(world: ServiceAndGames) -> None:
+def test_an_unknown_secret_unlocked_elsewhere_is_news(world: ServiceAndGames) -> None:
     game = world.online()
     wait_for_stream(game, world.lines[0])
     world.service.grant(ANN, SECRET, 100)
@@ -82,7 +82,7 @@ def test_after_a_resync_the_list_is_fetched(world: ServiceAndGames) -> None:
     assert game.updates == [(WALK, 20)]
 
 
-def test_a_reset_takes_progress_away(world: ServiceAndGames) -> None:
+def test_a_reset_lowers_the_progress(world: ServiceAndGames) -> None:
     world.service.grant(ANN, WALK, 60)
     game = world.online()
     wait_for_stream(game, world.lines[0])
@@ -105,7 +105,7 @@ def test_a_reset_hides_a_secret_again(world: ServiceAndGames) -> None:
     assert SECRET not in game.percents
 
 
-def test_what_happened_while_the_game_was_off_is_news(world: ServiceAndGames) -> None:
+def test_changes_while_the_game_was_not_running_are_news(world: ServiceAndGames) -> None:
     world.online().manager.close()
     world.service.grant(ANN, WALK, 80)
     world.service.grant(ANN, SECRET, 100)
@@ -115,7 +115,7 @@ def test_what_happened_while_the_game_was_off_is_news(world: ServiceAndGames) ->
     assert again.updates == [(WALK, 80), (SECRET, 100)]
 
 
-def test_one_list_may_bring_much_news_within_a_budget(world: ServiceAndGames) -> None:
+def test_much_news_in_one_list_is_delivered_within_the_budget(world: ServiceAndGames) -> None:
     ids = world.service.fill(50)
     game = world.online(line=world.line(streams=False))
     for achievement_id in ids:
@@ -128,7 +128,7 @@ def test_one_list_may_bring_much_news_within_a_budget(world: ServiceAndGames) ->
     assert game.updates == [(achievement_id, 5) for achievement_id in ids]  # all of it before the callback of the fetch
 
 
-def test_without_a_budget_all_news_of_a_list_is_delivered_at_once(world: ServiceAndGames) -> None:
+def test_with_an_unlimited_budget_all_news_of_a_list_is_delivered_at_once(world: ServiceAndGames) -> None:
     ids = world.service.fill(50)
     game = world.online(line=world.line(streams=False))
     for achievement_id in ids:
@@ -138,7 +138,7 @@ def test_without_a_budget_all_news_of_a_list_is_delivered_at_once(world: Service
     assert game.updates == [(achievement_id, 5) for achievement_id in ids]
 
 
-def test_what_the_game_has_set_already_is_no_news(world: ServiceAndGames) -> None:
+def test_a_value_that_the_game_has_already_set_is_not_news(world: ServiceAndGames) -> None:
     line = world.line(streams=False)
     game = world.online(line=line)
     line.hold()
@@ -155,7 +155,7 @@ def test_what_the_game_has_set_already_is_no_news(world: ServiceAndGames) -> Non
     assert game.updates == [(WALK, 60)]
 
 
-def test_an_achievement_that_is_secure_no_more_is_shown_at_once(world: ServiceAndGames) -> None:
+def test_an_achievement_that_is_no_longer_secure_is_shown_at_once(world: ServiceAndGames) -> None:
     game = world.online(line=world.line(streams=False))
     world.service.add_achievement(SECURE, "Champion", "Win a season.", secure=False)
     assert game.set(SECURE, 10) is OK  # the answer says that it is no longer secure
@@ -165,7 +165,7 @@ def test_an_achievement_that_is_secure_no_more_is_shown_at_once(world: ServiceAn
     assert game.updates == [(SECURE, 10), (SECURE, 20)]
 
 
-def test_a_new_achievement_without_progress_is_no_news(world: ServiceAndGames) -> None:
+def test_a_new_achievement_without_progress_is_not_news(world: ServiceAndGames) -> None:
     game = world.online()
     world.service.add_achievement(UNKNOWN, "New", "Brand new.")
     assert game.set(UNKNOWN, 0) is OK
@@ -173,7 +173,7 @@ def test_a_new_achievement_without_progress_is_no_news(world: ServiceAndGames) -
     assert game.events == []
 
 
-def test_a_handler_that_is_replaced_while_news_waits_leaves_it_to_its_successor(world: ServiceAndGames) -> None:
+def test_waiting_news_is_delivered_to_the_handler_that_replaced_the_first(world: ServiceAndGames) -> None:
     ids = world.service.fill(3)
     game = world.online(line=world.line(streams=False))
     one, two = list[UserAchievement](), list[UserAchievement]()
@@ -189,7 +189,7 @@ def test_a_handler_that_is_replaced_while_news_waits_leaves_it_to_its_successor(
     assert [event.achievement_id for event in two] == ids[1:]
 
 
-def test_the_list_changes_inside_run_callbacks_only(world: ServiceAndGames) -> None:
+def test_the_list_changes_only_inside_run_callbacks(world: ServiceAndGames) -> None:
     line = world.line(streams=False)
     game = world.online(line=line)
     before = game.percents

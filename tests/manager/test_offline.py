@@ -84,7 +84,7 @@ def test_pending_counts_achievements_from_the_moment_of_the_call(world: ServiceA
     assert again.manager.pending_count == 3
 
 
-def test_a_fetch_offline_leaves_the_last_known_list(world: ServiceAndGames) -> None:
+def test_a_fetch_offline_keeps_the_last_known_list(world: ServiceAndGames) -> None:
     world.service.grant(ANN, WALK, 30)
     game = world.online()
     assert game.set(WIN, 100) is OK
@@ -156,7 +156,7 @@ def test_what_is_set_before_the_first_list_is_reported_once(world: ServiceAndGam
     assert [(one.user_id, one.achievement_id, one.percent_complete) for one in game.events] == [(ANN, WIN, 100)]
 
 
-def test_what_is_set_before_the_player_is_known_is_that_players(world: ServiceAndGames) -> None:
+def test_what_is_set_before_the_player_is_known_belongs_to_that_player(world: ServiceAndGames) -> None:
     line = world.line()
     line.hold("GET")
     game = world.start(line=line, achievements=write_catalogue(world.folder))

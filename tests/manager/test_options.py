@@ -51,7 +51,7 @@ def test_a_catalogue_of_another_application_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["application_id =", "[" * 100_000, '{"application_id"', "\0"])
-def test_a_file_that_is_no_catalogue_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_catalogue_is_refused(tmp_path: Path, text: str) -> None:
     assert "achievements.toml" in str(mistakes(tmp_path, text))
 
 
@@ -74,7 +74,7 @@ def test_a_path_that_cannot_be_read_is_refused(tmp_path: Path, path: str, monkey
 
 
 @pytest.mark.parametrize("achievements", [5, {"application_id": APPLICATION_ID}, [WALK]])
-def test_something_that_is_no_path_is_refused(tmp_path: Path, achievements: Any) -> None:
+def test_a_catalogue_that_is_not_a_path_is_refused(tmp_path: Path, achievements: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"achievements.*path"):
         AchievementManager(APPLICATION_ID, achievements=achievements, data_dir=tmp_path / "data")
 
@@ -123,7 +123,7 @@ def test_a_manager_needs_a_catalogue_or_a_service() -> None:
 
 
 class Broken(ManualClock):
-    """A clock that fails when somebody asks."""
+    """A clock that fails when it is read."""
 
     def now(self) -> float:
         raise ZeroDivisionError
@@ -179,7 +179,7 @@ def test_a_subclass_may_have_attributes_of_its_own(tmp_path: Path) -> None:
         "http://0.0.0.0/api",
     ],
 )
-def test_a_token_goes_over_http_to_this_machine_only(tmp_path: Path, url: str) -> None:
+def test_a_token_is_sent_over_http_only_to_this_machine(tmp_path: Path, url: str) -> None:
     with pytest.raises(ConfigurationError, match="allow_insecure_http"):
         construct(tmp_path, base_url=url, token="t")
     construct(tmp_path, base_url=url, token="t", allow_insecure_http=True).close()
@@ -209,7 +209,7 @@ def test_http_to_this_machine_is_fine(tmp_path: Path, host: str) -> None:
         5,
     ],
 )
-def test_an_unusable_url_is_refused_without_repeating_what_may_be_secret(
+def test_an_unusable_url_is_refused_without_repeating_secrets(
     tmp_path: Path, url: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ConfigurationError, match="base_url") as caught:
@@ -223,9 +223,7 @@ def test_an_unusable_url_is_refused_without_repeating_what_may_be_secret(
             construct(tmp_path, token="t")
 
 
-def test_the_environment_counts_where_an_argument_is_absent(
-    world: ServiceAndGames, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_environment_is_used_for_absent_arguments(world: ServiceAndGames, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISCORD_ACHIEVEMENTS_URL", "https://from.environment.invalid/api/v10/")
     monkeypatch.setenv("DISCORD_ACCESS_TOKEN", "ann-1")
     game = world.start(None, base_url=None)

@@ -36,7 +36,7 @@ def test_the_unlock_has_a_time(start: Start) -> None:
 
 
 @pytest.mark.parametrize("percent", [0, 24, 25])
-def test_a_lower_or_equal_value_is_ok_and_no_news(game: GameLoop, percent: int) -> None:
+def test_a_lower_or_equal_value_is_ok_and_not_news(game: GameLoop, percent: int) -> None:
     game.fetch()
     game.set(WALK, 25)
     game.manager.set_user_achievement(WALK, percent, game.results.append)
@@ -56,7 +56,7 @@ def test_each_change_of_value_is_one_event(game: GameLoop) -> None:
     assert game.percent(WALK) == 40
 
 
-def test_the_first_unlock_time_stays(start: Start) -> None:
+def test_the_first_unlock_time_is_kept(start: Start) -> None:
     clock = ManualClock()
     game = start(clock=clock)
     game.fetch()
@@ -71,7 +71,7 @@ def test_the_first_unlock_time_stays(start: Start) -> None:
     assert len(game.events) == 1
 
 
-def test_saying_the_same_in_every_frame_is_harmless(game: GameLoop) -> None:
+def test_setting_the_same_in_every_frame_is_harmless(game: GameLoop) -> None:
     for _ in range(600):
         game.manager.set_user_achievement(WALK, 10, game.results.append)
         game.manager.run_callbacks()

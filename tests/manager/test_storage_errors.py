@@ -15,7 +15,7 @@ from tests.support.service_games import ServiceAndGames, eventually
 
 
 def play(game: GameLoop) -> None:
-    """Do what a game does; none of it may depend on the disk."""
+    """Use the manager as a game does; none of it may depend on the disk."""
     assert game.fetch() is OK
     assert game.set(WALK, 40) is OK
     assert game.set(WIN, 100) is OK
@@ -23,7 +23,7 @@ def play(game: GameLoop) -> None:
     assert game.updates == [(WALK, 40), (WIN, 100)]
 
 
-def test_without_a_folder_the_game_goes_on_in_memory(
+def test_without_a_folder_the_game_continues_in_memory(
     start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "occupied").write_text("a file where the folder should be")
@@ -41,9 +41,9 @@ def test_a_damaged_file_is_set_aside_and_never_deleted(start: Start, tmp_path: P
     game = start()
     game.set(WALK, 10)
     game.manager.close()
-    (cache,) = (tmp_path / "data").glob("*.sqlite3")
+    (database,) = (tmp_path / "data").glob("*.sqlite3")
     damaged = b"this is not a database, but it is this player's" * 100
-    cache.write_bytes(damaged)
+    database.write_bytes(damaged)
 
     again = start()
     assert again.manager.storage_error is not None
@@ -57,7 +57,7 @@ def test_a_damaged_file_is_set_aside_and_never_deleted(start: Start, tmp_path: P
     assert third.percents == {WALK: 40, WIN: 100, SECURE: 0}
 
 
-def test_the_data_folder_is_the_users_own_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_data_folder_is_in_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("HOME", "USERPROFILE", "LOCALAPPDATA", "XDG_DATA_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / "home"))
     catalogue = write_catalogue(tmp_path)
@@ -78,7 +78,7 @@ def test_a_relative_xdg_folder_is_ignored(tmp_path: Path, monkeypatch: pytest.Mo
     assert list((tmp_path / "home").rglob(str(APPLICATION_ID)))
 
 
-def test_what_finds_the_journal_full_is_reported_and_stored_all_the_same(
+def test_a_set_that_finds_the_journal_full_is_logged_and_stored(
     world: ServiceAndGames, caplog: pytest.LogCaptureFixture
 ) -> None:
     line = world.line()

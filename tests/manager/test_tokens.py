@@ -40,7 +40,7 @@ def test_a_token_that_ends_during_play_is_renewed(world: ServiceAndGames) -> Non
     assert again.percent(WALK) == 60
 
 
-def test_when_the_renewed_token_is_refused_too_another_one_is_waited_for(world: ServiceAndGames) -> None:
+def test_after_a_renewed_token_is_refused_too_the_manager_waits_for_another(world: ServiceAndGames) -> None:
     tokens = Tokens("expired", "expired-too")
     game = world.start(tokens, achievements=write_catalogue(world.folder))
     assert game.set(WALK, 50) is Result.INVALID_ACCESS_TOKEN
@@ -56,7 +56,7 @@ def test_when_the_renewed_token_is_refused_too_another_one_is_waited_for(world: 
     assert len(game.results) == 2
 
 
-def test_a_plain_token_that_is_refused_waits_for_another_one(world: ServiceAndGames) -> None:
+def test_after_a_plain_token_is_refused_the_manager_waits_for_another(world: ServiceAndGames) -> None:
     game = world.start("expired")
     assert game.set(WALK, 50) is Result.INVALID_ACCESS_TOKEN
     game.manager.set_token(Tokens("ann-1"))
@@ -65,7 +65,7 @@ def test_a_plain_token_that_is_refused_waits_for_another_one(world: ServiceAndGa
 
 
 @pytest.mark.parametrize("token", [None, ""])
-def test_without_a_token_nobody_is_signed_in(world: ServiceAndGames, token: str | None) -> None:
+def test_without_a_token_no_player_is_signed_in(world: ServiceAndGames, token: str | None) -> None:
     game = world.start(token, achievements=write_catalogue(world.folder))
     assert game.set(WALK, 50) is Result.NOT_AUTHENTICATED
     assert game.fetch() is Result.NOT_AUTHENTICATED
@@ -96,7 +96,7 @@ def test_a_token_object_that_returns_nonsense_is_logged(
     assert "hunter2" not in caplog.text
 
 
-def test_a_token_appears_nowhere(world: ServiceAndGames, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_token_is_never_shown_or_stored(world: ServiceAndGames, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     world.service.add_player("hunter2", ANN)
     game = world.online("hunter2")
@@ -159,7 +159,7 @@ class NoRefresh:
 @pytest.mark.parametrize(
     "token", [5, b"hunter2", ["hunter2"], NoRefresh(), Tokens, "hunter2\nx", "hunter2 x", "hünter2", "x" * 5000]
 )
-def test_an_unusable_token_is_refused_and_not_repeated(tmp_path: Path, token: Any) -> None:
+def test_an_unusable_token_is_refused_without_repeating_it(tmp_path: Path, token: Any) -> None:
     with pytest.raises(ConfigurationError, match="token") as caught:
         construct(tmp_path, base_url=BASE_URL, token=token)
     assert "hunter2" not in str(caught.value)
@@ -172,7 +172,7 @@ def test_a_token_objects_user_id_is_an_id(tmp_path: Path, user_id: Any) -> None:
         construct(tmp_path, base_url=BASE_URL, token=Tokens("t", user_id=user_id))
 
 
-def test_a_token_may_come_with_its_kind(world: ServiceAndGames) -> None:
+def test_a_token_may_begin_with_its_kind(world: ServiceAndGames) -> None:
     game = world.online(" Bearer ann-1 ")
     assert world.lines[0].of("GET")[0].headers["Authorization"] == "Bearer ann-1"
     assert "service" in repr(game.manager)

@@ -1,4 +1,4 @@
-"""Two players, or two processes, on one machine: each gets what is theirs."""
+"""Two players, or two processes, on one machine: their progress stays separate."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_two_managers_on_one_folder_lose_nothing(start: Start) -> None:
     assert three.percents == {WALK: 40, WIN: 100, SECURE: 0}
 
 
-def test_two_players_on_one_machine_do_not_get_each_others_progress(world: ServiceAndGames) -> None:
+def test_two_players_on_one_machine_keep_their_own_progress(world: ServiceAndGames) -> None:
     world.online().manager.close()
     ann = world.start(down=True)
     assert ann.set(WALK, 50) is UNAVAILABLE
@@ -88,7 +88,7 @@ def test_another_player_takes_over_during_play(world: ServiceAndGames) -> None:
     ann.until(lambda: ann.percents == {WALK: 50, WIN: 0, SECURE: 0})
 
 
-def test_a_set_right_after_the_change_of_players_is_the_new_players(world: ServiceAndGames) -> None:
+def test_a_set_right_after_a_change_of_player_belongs_to_the_new_one(world: ServiceAndGames) -> None:
     game = world.online()
     game.set(WALK, 30)
     game.manager.set_token("bob-1")
@@ -100,7 +100,7 @@ def test_a_set_right_after_the_change_of_players_is_the_new_players(world: Servi
     game.until(lambda: game.manager.get_user_achievement(WALK).user_id == BOB)
 
 
-def test_what_is_set_right_after_the_change_of_players_is_shown_offline_too(world: ServiceAndGames) -> None:
+def test_a_set_right_after_a_change_of_player_is_shown_offline_too(world: ServiceAndGames) -> None:
     game = world.online()
     game.set(WALK, 50)
     world.lines[0].transport.go_down()
@@ -130,7 +130,7 @@ SIGN_IN_AND_DIE = """
 """
 
 
-def test_what_is_set_right_after_the_change_of_players_survives_a_crash(world: ServiceAndGames) -> None:
+def test_a_set_right_after_a_change_of_player_survives_a_crash(world: ServiceAndGames) -> None:
     catalogue = write_catalogue(world.folder)
     ended = run_python(SIGN_IN_AND_DIE, APPLICATION_ID, WALK, BASE_URL, catalogue, world.folder / "data")
     assert ended.returncode == 0, ended.stderr
@@ -141,7 +141,7 @@ def test_what_is_set_right_after_the_change_of_players_survives_a_crash(world: S
     ann.until(lambda: world.percents(ANN) == {WALK: 50})
 
 
-def test_the_owner_of_a_token_object_may_be_known_beforehand(world: ServiceAndGames) -> None:
+def test_a_token_object_may_name_its_player(world: ServiceAndGames) -> None:
     game = world.start(Tokens("ann-1", user_id=ANN), down=True, achievements=write_catalogue(world.folder))
     game.set(WALK, 50)
     game.fetch()
@@ -163,7 +163,7 @@ def refusing(token: str, refused: Response, method: str = "") -> Callable[[Reque
     return intercept
 
 
-def test_what_waits_is_not_delivered_with_a_renewed_token_of_another_player(world: ServiceAndGames) -> None:
+def test_pending_updates_are_not_sent_with_a_renewed_token_of_another_player(world: ServiceAndGames) -> None:
     game = world.online(Tokens("ann-1", "bob-1"))
     world.service.revoke("ann-1")
     assert game.set(WALK, 50) is Result.NOT_AUTHENTICATED
@@ -181,7 +181,7 @@ def test_what_waits_is_not_delivered_with_a_renewed_token_of_another_player(worl
     assert world.percents(BOB) == {WIN: 20, SECURE: 100}
 
 
-def test_a_sign_in_that_fails_for_a_while_may_end_with_another_player(world: ServiceAndGames) -> None:
+def test_a_sign_in_that_failed_may_succeed_with_another_player(world: ServiceAndGames) -> None:
     game = world.online(Tokens("ann-1", OSError("no sign-in"), "bob-1"))
     wait_for_stream(game, world.lines[0])  # so that the update is the next request
     world.service.revoke("ann-1")
@@ -191,7 +191,7 @@ def test_a_sign_in_that_fails_for_a_while_may_end_with_another_player(world: Ser
     assert (world.percents(ANN), world.percents(BOB)) == ({}, {})
 
 
-def test_a_renewed_token_of_which_nothing_is_known_yet_is_nobodys(world: ServiceAndGames) -> None:
+def test_a_renewed_token_belongs_to_no_player_until_the_service_answers(world: ServiceAndGames) -> None:
     line = world.line()
     game = world.online(Tokens("ann-1", "bob-1"), line=line)
     world.service.revoke("ann-1")
@@ -209,7 +209,7 @@ def test_a_renewed_token_of_which_nothing_is_known_yet_is_nobodys(world: Service
     assert (world.percents(ANN), world.percents(BOB)) == ({WALK: 50}, {})
 
 
-def test_what_was_done_with_a_token_before_a_renewal_showed_its_player_is_kept(world: ServiceAndGames) -> None:
+def test_progress_made_before_a_renewal_identifies_the_player_is_kept(world: ServiceAndGames) -> None:
     bob = world.start("bob-1", down=True, achievements=write_catalogue(world.folder))
     assert bob.set(WIN, 30) is UNAVAILABLE
     bob.manager.close()
@@ -220,7 +220,7 @@ def test_what_was_done_with_a_token_before_a_renewal_showed_its_player_is_kept(w
     assert world.percents(ANN) == {}
 
 
-def test_while_no_list_tells_whose_a_renewed_token_is_nothing_is_sent_with_it(world: ServiceAndGames) -> None:
+def test_nothing_is_sent_with_a_renewed_token_until_a_list_identifies_its_player(world: ServiceAndGames) -> None:
     line = world.line()
     game = world.online(Tokens("ann-1", "ann-2"), line=line)
     world.service.revoke("ann-1")
@@ -235,7 +235,7 @@ def test_while_no_list_tells_whose_a_renewed_token_is_nothing_is_sent_with_it(wo
     assert world.percents() == {WALK: 50, WIN: 50}
 
 
-def test_a_service_that_names_nobody_gets_what_waits_with_a_renewed_token(world: ServiceAndGames) -> None:
+def test_a_service_that_names_no_player_gets_pending_updates_with_a_renewed_token(world: ServiceAndGames) -> None:
     entry = {name: value for name, value in superset(WALK, 35).items() if name != "user_id"}
     transport = ScriptedTransport(
         {"get_user_achievements": listing(entry), "update_user_achievement": [error(401, 0), ACCEPTED]}
@@ -246,7 +246,7 @@ def test_a_service_that_names_nobody_gets_what_waits_with_a_renewed_token(world:
     assert [one.method for one in transport.requests if not one.url.endswith("/events")] == ["GET", "PUT", "GET", "PUT"]
 
 
-def test_a_token_object_that_is_wrong_about_its_player_delivers_nothing_of_theirs(world: ServiceAndGames) -> None:
+def test_a_token_object_that_names_the_wrong_player_delivers_nothing_of_theirs(world: ServiceAndGames) -> None:
     world.online("bob-1").manager.close()  # from now on its player is known
     line = world.line()
     tokens = Tokens(OSError("no sign-in"), "bob-1", user_id=ANN)
@@ -258,7 +258,7 @@ def test_a_token_object_that_is_wrong_about_its_player_delivers_nothing_of_their
     assert (world.percents(ANN), world.percents(BOB)) == ({}, {})
 
 
-def test_what_one_process_could_not_deliver_is_delivered_once(world: ServiceAndGames) -> None:
+def test_an_update_that_one_process_could_not_deliver_is_delivered_once(world: ServiceAndGames) -> None:
     one = world.start(down=True)
     one.set(WALK, 40)
     two = world.online()

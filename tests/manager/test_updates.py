@@ -1,4 +1,4 @@
-"""What becomes of a set when there is a service: shown at once, then confirmed or taken back."""
+"""How a set develops if there is a service: shown at once, then confirmed or taken back."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_an_unknown_id_is_shown_once_the_service_has_agreed(world: ServiceAndGam
     assert game.manager.get_achievement(UNKNOWN).name == "New"
 
 
-def test_a_secret_that_was_never_listed_shows_itself_at_100(world: ServiceAndGames) -> None:
+def test_a_secret_that_was_never_listed_is_listed_at_100(world: ServiceAndGames) -> None:
     game = world.online()
     assert game.set(SECRET, 50) is OK
     assert game.events == []

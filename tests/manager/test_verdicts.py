@@ -68,7 +68,7 @@ def name_of(value: object) -> str | None:
 
 
 @pytest.mark.parametrize(("answer", "result"), REFUSED, ids=name_of)
-def test_a_judgement_is_final(world: ServiceAndGames, answer: Response, result: Result) -> None:
+def test_a_refusal_by_the_service_is_final(world: ServiceAndGames, answer: Response, result: Result) -> None:
     transport = ScriptedTransport({"get_user_achievements": listing(STRINGS), "update_user_achievement": answer})
     game = scripted(world, transport)
     game.fetch()

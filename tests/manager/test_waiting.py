@@ -33,7 +33,7 @@ from tests.support.service_games import (
 
 
 def stored(folder: Path) -> dict[int, int]:
-    """Return the pending percents in the database of a data folder, whoever the players are."""
+    """Return the pending percents in the database of a data folder, of all players."""
     with closing(Database(folder / "achievements.sqlite3")) as database:
         rows = database.execute("SELECT achievement_id, pending_percent FROM progress").fetchall()
     return {achievement_id: percent for achievement_id, percent in rows if percent is not None}
@@ -66,7 +66,7 @@ def blocking() -> Iterator[Blocking]:
     tokens.may_return.set()
 
 
-def test_behind_a_silent_service_a_set_is_on_disk_at_once(tmp_path: Path) -> None:
+def test_a_set_is_on_disk_at_once_if_the_service_is_silent(tmp_path: Path) -> None:
     transport = ScriptedTransport({"get_user_achievements": stall, "update_user_achievement": stall})
     manager = AchievementManager(
         APPLICATION_ID,
@@ -88,9 +88,7 @@ def test_behind_a_silent_service_a_set_is_on_disk_at_once(tmp_path: Path) -> Non
     assert time.monotonic() - began < PATIENCE_S / 2, "close() does not wait for the answer"
 
 
-def test_behind_a_token_object_that_blocks_sets_are_stored_and_answered(
-    world: ServiceAndGames, blocking: Blocking
-) -> None:
+def test_sets_are_stored_and_answered_while_a_token_object_blocks(world: ServiceAndGames, blocking: Blocking) -> None:
     game = world.start(blocking, achievements=write_catalogue(world.folder))
     game.manager.set_user_achievement(WALK, 10, game.results.append)
     eventually(blocking.asked.is_set)
@@ -106,7 +104,7 @@ def test_behind_a_token_object_that_blocks_sets_are_stored_and_answered(
     game.until(lambda: game.connection == [False, True])
 
 
-def test_another_token_rescues_a_token_object_that_blocks(world: ServiceAndGames, blocking: Blocking) -> None:
+def test_set_token_replaces_a_token_object_that_blocks(world: ServiceAndGames, blocking: Blocking) -> None:
     game = world.start(blocking)
     game.manager.run_callbacks()
     eventually(blocking.asked.is_set)
@@ -175,7 +173,7 @@ def test_close_does_not_wait_for_a_token_object_that_blocks(world: ServiceAndGam
     assert stored(world.folder / "data") == {WALK: 10}
 
 
-def test_what_was_under_way_with_the_old_token_counts_for_nobody_else(world: ServiceAndGames) -> None:
+def test_an_exchange_with_the_old_token_counts_only_for_its_player(world: ServiceAndGames) -> None:
     game = world.online()
     line = world.lines[0]
     line.hold("PUT")
@@ -194,7 +192,7 @@ def test_what_was_under_way_with_the_old_token_counts_for_nobody_else(world: Ser
     assert world.percents() == {WALK: 10}
 
 
-def test_a_value_that_is_refused_late_takes_nothing_further_with_it(world: ServiceAndGames) -> None:
+def test_a_late_refusal_does_not_take_back_a_higher_value(world: ServiceAndGames) -> None:
     game = world.online()
     line = world.lines[0]
     line.hold("PUT")
@@ -286,7 +284,7 @@ def test_a_secret_unlocked_elsewhere_while_a_list_is_under_way_is_shown(world: S
     game.until(lambda: game.percents.get(SECRET) == 100)
 
 
-def test_a_flood_of_events_does_not_hold_up_the_games_own_sets(world: ServiceAndGames) -> None:
+def test_a_flood_of_events_does_not_delay_the_games_own_sets(world: ServiceAndGames) -> None:
     transport = ScriptedTransport({"get_user_achievements": listing(superset(WALK, 0), superset(WIN, 0))})
     game = scripted(world, transport, streams=True)
     assert game.fetch() is OK

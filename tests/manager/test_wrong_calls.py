@@ -59,7 +59,7 @@ def test_a_wrong_set_is_logged_once(
 
 
 @without_a_service
-def test_each_mistake_is_logged_but_not_without_end(game: GameLoop, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_mistake_is_logged_up_to_a_limit(game: GameLoop, caplog: pytest.LogCaptureFixture) -> None:
     percents: list[Any] = [50.5, 150, -1]
     for percent in percents:
         game.manager.set_user_achievement(WALK, percent)
@@ -72,7 +72,7 @@ def test_each_mistake_is_logged_but_not_without_end(game: GameLoop, caplog: pyte
     assert 10 < len(caplog.records) < 100
 
 
-def test_what_is_wrong_is_seen_without_setting_up_logging(tmp_path: Path) -> None:
+def test_mistakes_are_shown_without_configuring_logging(tmp_path: Path) -> None:
     ended = run_python(
         """
         import sys
@@ -126,7 +126,7 @@ def test_a_bad_percent_is_an_invalid_payload_and_nothing_is_recorded(start: Star
 
 
 @pytest.mark.parametrize("achievement_id", [1, 2**63 - 1])
-def test_the_ends_of_the_range_of_ids_are_ids(game: GameLoop, achievement_id: int) -> None:
+def test_the_smallest_and_the_largest_id_are_valid(game: GameLoop, achievement_id: int) -> None:
     assert game.set(achievement_id, 50) is Result.NOT_FOUND  # so it was not an invalid payload
 
 
@@ -158,7 +158,7 @@ def test_an_unknown_achievement_is_not_found(game: GameLoop) -> None:
     assert game.manager.pending_count == 0
 
 
-def test_a_secure_achievement_is_for_the_games_server_only(game: GameLoop) -> None:
+def test_only_the_games_server_grants_a_secure_achievement(game: GameLoop) -> None:
     game.fetch()
     game.manager.set_user_achievement(SECURE, 100, game.results.append)
     game.manager.run_callbacks()

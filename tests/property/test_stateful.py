@@ -1,8 +1,8 @@
-"""Whatever happens in whatever order, nothing is lost, and every callback comes once.
+"""In any order of events nothing is lost, and every callback is called once.
 
 Hypothesis puts sets, fetches, frames, faults, crashes, restarts, clock jumps, sign-ins, second processes and second
-devices into any order. The managers run without threads: their worker does its work when a rule says so, so that what
-is found can be found again, and be made small.
+devices into any order. The managers run without threads: their worker does its work when a rule says so, so that a
+failure can be reproduced and minimized.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ which = st.integers(0, MOST_PROCESSES - 1)
 
 
 class Clock(ManualClock):
-    """Nobody waits for this one, so nobody needs to be told."""
+    """A clock on which no thread waits, so there is none to wake."""
 
     def on_jump(self, wake: Callable[[], None]) -> None:
         pass
@@ -78,7 +78,7 @@ class InlineManager(AchievementManager):
 
 
 class Network:
-    """What lies between all the managers and the service; `refused` are ids whose updates the service refuses."""
+    """The network between all managers and the service; `refused` are ids whose updates the service refuses."""
 
     def __init__(self, service: FakeService, on_refusal: Callable[[int, int], None]) -> None:
         self.weather = "fine"
@@ -106,7 +106,7 @@ class Network:
 
 
 class Transport(InProcessTransport):
-    """Its event streams end after what there is to tell, so that no thread waits for more."""
+    """Its event streams end after the events at hand, so that no thread waits for more."""
 
     def open_stream(self, request: Request) -> ByteStream:
         stream = super().open_stream(request)
@@ -115,7 +115,7 @@ class Transport(InProcessTransport):
 
 
 class Call:
-    """One call with a callback: the Results it was told."""
+    """One call with a callback, and the Results that the callback got."""
 
     def __init__(self, process: Process, achievement_id: int, percent: int) -> None:
         self.user = process.user
@@ -148,7 +148,7 @@ class Process:
 
 
 class Games(RuleBasedStateMachine):
-    """Some processes on two devices, one service, and what has to become of it all."""
+    """Some processes on two devices, one service, and the outcome that is expected."""
 
     @initialize(limits=st.booleans(), token=tokens, knows_the_list=st.booleans())
     def begin(self, limits: bool, token: str, knows_the_list: bool) -> None:
@@ -163,17 +163,17 @@ class Games(RuleBasedStateMachine):
             self.service.add_player(known, user)
         self.network = Network(self.service, self.was_refused)
         self.managers: dict[Process, InlineManager] = {}
-        # What the service must hold at least and at most in the end, by user and achievement.
+        # What the service must have at least and at most in the end, by user and achievement.
         self.least: Counter[tuple[int, int]] = Counter()
         self.most: Counter[tuple[int, int]] = Counter()
-        # Where the service has refused or reset, values may fall.
+        # Values may fall after a refusal or a reset.
         self.may_fall: set[tuple[int, int]] = set()
-        # What is set after a reset may be no more than what the game still believes to be confirmed.
+        # A set after a reset may not exceed the value that the game still considers confirmed.
         self.was_reset: set[tuple[int, int]] = set()
-        # What each device has to show offline, by folder and token: a crash may not lose it.
+        # What each device must show offline, by folder and token: a crash must not lose it.
         self.recorded: defaultdict[tuple[str, str], Counter[int]] = defaultdict(Counter)
-        self.left_by_the_dead: defaultdict[str, list[tuple[str, int, int]]] = defaultdict(list)
-        self.handler = Mistakes()
+        self.left_by_killed: defaultdict[str, list[tuple[str, int, int]]] = defaultdict(list)
+        self.handler = LoggedErrors()
         logging.getLogger("discord_achievements").addHandler(self.handler)
         process = self.started(FOLDERS[0], token)
         if knows_the_list:
@@ -188,7 +188,7 @@ class Games(RuleBasedStateMachine):
         self.started(folder, token)
 
     def started(self, folder: str, token: str) -> Process:
-        for owner, achievement_id, percent in self.left_by_the_dead.pop(folder, []):
+        for owner, achievement_id, percent in self.left_by_killed.pop(folder, []):
             self.record(folder, owner, achievement_id, percent)
         process = Process(folder, token, dict(self.recorded[folder, token]))
         manager = InlineManager(
@@ -217,16 +217,16 @@ class Games(RuleBasedStateMachine):
     @precondition(lambda self: self.managers)
     @rule(which=which)
     def kill(self, which: int) -> None:
-        """None of our code runs, and the system takes back locks and files."""
+        """End a process without running any of our code; the system releases its locks and files."""
         process = self.pick(which)
-        gone = weakref.ref(self.managers[process])
+        ended = weakref.ref(self.managers[process])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
             del self.managers[process]
-            if gone() is not None:
+            if ended() is not None:
                 gc.collect()
-        assert gone() is None
-        self.left_by_the_dead[process.folder] += process.unworked
+        assert ended() is None
+        self.left_by_killed[process.folder] += process.unworked
         assert all(len(call.results) <= 1 for call in process.calls)
 
     @precondition(lambda self: self.managers)
@@ -278,7 +278,7 @@ class Games(RuleBasedStateMachine):
         process.floor, process.best = {}, Counter()
         for call in process.calls:
             call.may_be_anothers = True
-        # The list may still be the other player's for a while.
+        # The list may be the other player's for a while.
         self.work_and_show(process)
 
     @precondition(lambda self: self.managers)
@@ -309,7 +309,7 @@ class Games(RuleBasedStateMachine):
             self.record(process.folder, owner, achievement_id, percent)
         process.unworked.clear()
 
-    # What happens around it
+    # What happens around the game
 
     @rule(weather=st.sampled_from(["fine", "offline", "failing", "limited", "answers get lost"]))
     def weather(self, weather: str) -> None:
@@ -341,7 +341,7 @@ class Games(RuleBasedStateMachine):
     def wall_clock_is_set(self, seconds: float) -> None:
         self.clock.jump_wall_clock(seconds)
 
-    # What must hold
+    # What must be true
 
     @invariant()
     def nothing_changes_outside_of_frames(self) -> None:
@@ -353,8 +353,8 @@ class Games(RuleBasedStateMachine):
             assert process.connection[:1] in ([], [False])
 
     @invariant()
-    def no_mistake_is_logged(self) -> None:
-        assert not getattr(self, "handler", Mistakes()).found
+    def no_error_is_logged(self) -> None:
+        assert not getattr(self, "handler", LoggedErrors()).found
 
     def teardown(self) -> None:
         if not hasattr(self, "root"):
@@ -368,7 +368,7 @@ class Games(RuleBasedStateMachine):
             shutil.rmtree(self.root)
 
     def settle(self) -> None:
-        """In fine weather everything arrives: of living processes, and of those whose next start is now."""
+        """In fine weather all updates arrive: those of running processes, and then those that the next start finds."""
         self.network.weather = "fine"
         self.network.refused = set()
         while self.managers:
@@ -380,18 +380,18 @@ class Games(RuleBasedStateMachine):
                 self.fetch(0)
                 self.deliver(process)
                 self.check_list(process)
-                told = self.told(process.user)
+                stored = self.stored(process.user)
                 assert {one.achievement_id: one.percent_complete for one in process.list} == {
-                    id_: told[id_] for id_ in DEFINED if id_ != SECRET or told[id_] == 100
+                    id_: stored[id_] for id_ in DEFINED if id_ != SECRET or stored[id_] == 100
                 }
                 assert all(one.synced for one in process.list)
                 self.close(0)
         for user in (ALICE, BOB):
-            told = self.told(user)
+            stored = self.stored(user)
             for achievement_id in DEFINED:
                 key = user, achievement_id
-                assert self.least[key] <= told[achievement_id] <= self.most[key], key
-        self.no_mistake_is_logged()
+                assert self.least[key] <= stored[achievement_id] <= self.most[key], key
+        self.no_error_is_logged()
 
     def deliver(self, process: Process) -> None:
         manager = self.managers[process]
@@ -404,7 +404,7 @@ class Games(RuleBasedStateMachine):
         assert manager.is_online
         assert not process.connection or process.connection[-1]
 
-    # Means
+    # Helpers
 
     def pick(self, which: int) -> Process:
         return list(self.managers)[which % len(self.managers)]
@@ -431,13 +431,13 @@ class Games(RuleBasedStateMachine):
             legal.add(Result.NOT_AUTHENTICATED)
         assert result in legal
         if result is Result.OK and call.achievement_id and key not in self.may_fall:
-            assert self.told(call.user)[call.achievement_id] >= call.percent
+            assert self.stored(call.user)[call.achievement_id] >= call.percent
 
     def was_refused(self, user: int, achievement_id: int) -> None:
-        self.least[user, achievement_id] = self.told(user)[achievement_id]
+        self.least[user, achievement_id] = self.stored(user)[achievement_id]
         self.may_fall.add((user, achievement_id))
 
-    def told(self, user: int) -> Counter[int]:
+    def stored(self, user: int) -> Counter[int]:
         return Counter({id_: progress.percent for id_, progress in self.service.progress(user).items()})
 
     def record(self, folder: str, token: str, achievement_id: int, percent: int) -> None:
@@ -470,8 +470,8 @@ def listed(manager: AchievementManager) -> list[UserAchievement]:
     return [manager.get_user_achievement_at(index) for index in range(manager.count_user_achievements())]
 
 
-class Mistakes(logging.Handler):
-    """Keeps what is logged as an error: the worker's way to say that something raised in it."""
+class LoggedErrors(logging.Handler):
+    """Keeps logged errors: the worker logs an exception that it did not expect."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)

@@ -64,7 +64,7 @@ class Postgres:
                 connection.execute(statement.encode())
 
     def line(self) -> Line:
-        """Return a new line to it."""
+        """Return a new `Line` to the server."""
         folder = parse_qs(urlsplit(self.url).query).get("host")
         return Line(f"{folder[0]}/.s.PGSQL.5432" if folder else urlsplit(self.url).port or 5432)
 
@@ -88,14 +88,14 @@ def _name_of(url: str) -> str:
 
 
 def by_line(url: str, line: Line) -> str:
-    """Return `url`, the address of a database or of Redis, with `line` in place of the server."""
+    """Return `url`, the address of a database or of Redis, with `line` instead of the server."""
     parts = urlsplit(url)
     user = f"{parts.username}@" if parts.username else ""
     return urlunsplit(parts._replace(netloc=f"{user}127.0.0.1:{line.port}", query=""))
 
 
 class RedisServer:
-    """A Redis or Valkey on a free port, with `folder` to itself."""
+    """A Redis or Valkey on a free port, with its own `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -122,7 +122,7 @@ class RedisServer:
 
 
 class Nginx:
-    """An nginx with `folder` to itself; `servers` goes into the `http` part of its configuration."""
+    """An nginx with its own `folder`; `servers` goes into the `http` part of its configuration."""
 
     def __init__(self, folder: Path, servers: str, port: int) -> None:
         program = _nginx_program()
@@ -175,7 +175,7 @@ class Line:
         self._threads[0].start()
 
     def fall_silent(self) -> None:
-        """Let nothing through from now on."""
+        """From now on let nothing through."""
         self._generation += 1
         self._silent = True
 
@@ -236,7 +236,7 @@ def is_listening(port: int) -> bool:
 
 
 def _nginx_program() -> str | None:
-    # Debian installs it outside of an ordinary user's PATH.
+    # Debian installs it outside an ordinary user's PATH.
     return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 
 

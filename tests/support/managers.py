@@ -20,7 +20,7 @@ APPLICATION_ID = 461618159171141643
 OK = Result.OK
 UNKNOWN = 999
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
-PATIENCE_S = 20.0  # for what takes milliseconds unless the machine is busy
+PATIENCE_S = 20.0  # for things that take milliseconds unless the machine is busy
 # Ascending, as in the list; the catalogue below has them in another order.
 WALK, WIN, SECRET, SECURE = 580159119969878046, 580159119969878047, 580159119969878048, 580159119969878049
 PLAIN: dict[str, Any] = {"id": WALK, "name": "Walk", "description": "Walk a mile."}
@@ -104,7 +104,7 @@ class Boom(Exception):
 
 
 def python(code: str, *arguments: object) -> subprocess.Popen[str]:
-    """Start `code` in a process of its own."""
+    """Start `code` in a new process."""
     # Some games fork while threads run; Python 3.12 and later warn about it.
     command = [sys.executable, "-W", "error", "-W", "ignore:::__main__", "-c", textwrap.dedent(code)]
     return subprocess.Popen(
@@ -118,7 +118,7 @@ def python(code: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 def run_python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run `code` in a process of its own, and wait for its end."""
+    """Run `code` in a new process, and wait for its end."""
     with python(code, *arguments) as process:
         out, err = process.communicate(timeout=2 * PATIENCE_S)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)

@@ -1,4 +1,4 @@
-"""A game with the real manager, in a process of its own, that obeys commands and reports what it sees."""
+"""A game with the real manager, in its own process, that obeys commands and reports what it sees."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from discord_achievements import AchievementManager, ResultError
 commands = queue.Queue()
 threading.Thread(target=lambda: [commands.put(json.loads(line)) for line in sys.stdin], daemon=True).start()
 
-def say(**what):
+def report(**what):
     print(json.dumps(what), flush=True)
 
 def show(one):
@@ -28,8 +28,8 @@ def show(one):
 
 application_id, base_url, token, folder = sys.argv[1:]
 with AchievementManager(int(application_id), base_url=base_url, token=token, data_dir=folder) as manager:
-    manager.on_user_achievement_update = lambda one: say(event=show(one))
-    manager.on_connection_change.connect(lambda online: say(online=online))
+    manager.on_user_achievement_update = lambda one: report(event=show(one))
+    manager.on_connection_change.connect(lambda online: report(online=online))
     done = False
     while not done:
         manager.run_callbacks()
@@ -38,25 +38,25 @@ with AchievementManager(int(application_id), base_url=base_url, token=token, dat
         except queue.Empty:
             continue
         if name == "set":
-            manager.set_user_achievement(*arguments, lambda result, a=arguments: say(result=result.name, of=a))
+            manager.set_user_achievement(*arguments, lambda result, a=arguments: report(result=result.name, of=a))
         elif name == "fetch":
-            manager.fetch_user_achievements(lambda result: say(fetched=result.name))
+            manager.fetch_user_achievements(lambda result: report(fetched=result.name))
         elif name == "list":
             count = manager.count_user_achievements()
-            say(list=[show(manager.get_user_achievement_at(index)) for index in range(count)])
+            report(list=[show(manager.get_user_achievement_at(index)) for index in range(count)])
         elif name == "name":
-            say(name=manager.get_achievement(*arguments).name)
+            report(name=manager.get_achievement(*arguments).name)
         elif name == "pending":
-            say(pending=manager.pending_count)
+            report(pending=manager.pending_count)
         else:
             done = True
 """
 
 
 class GameProcess:
-    """A game on one device of a player, in a process of its own.
+    """A game on one device of a player, in its own process.
 
-    `heard` is everything that it has reported; over TLS it trusts the certificate in `trusted`.
+    `reports` is everything it has reported; over TLS it trusts the certificate in `trusted`.
     """
 
     def __init__(self, base_url: str, token: str, folder: Path, trusted: Path | None = None) -> None:
@@ -68,8 +68,8 @@ class GameProcess:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self.heard: list[dict[str, Any]] = []
-        self._said: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.reports: list[dict[str, Any]] = []
+        self._unread: queue.Queue[dict[str, Any]] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -78,24 +78,24 @@ class GameProcess:
         self._process.stdin.write(json.dumps(words) + "\n")
         self._process.stdin.flush()
 
-    def hears(self, name: str) -> Any:
+    def next_report(self, name: str) -> Any:
         """Return the game's next report of that name."""
         while True:
-            said = self._said.get(timeout=30)
-            if name in said:
-                return said[name]
+            report = self._unread.get(timeout=30)
+            if name in report:
+                return report[name]
 
     def percents(self, achievement_id: int) -> list[int]:
         """Return the percents of an achievement's update events so far."""
-        events = [said["event"] for said in self.heard if "event" in said]
-        return [percent for told_id, percent, *_ in events if told_id == achievement_id]
+        events = [report["event"] for report in self.reports if "event" in report]
+        return [percent for id_, percent, *_ in events if id_ == achievement_id]
 
     def fetched(self) -> dict[int, list[Any]]:
         """Fetch, and return the list's entries by id."""
         self.do("fetch")
-        assert self.hears("fetched") == "OK"
+        assert self.next_report("fetched") == "OK"
         self.do("list")
-        return {entry[0]: entry for entry in self.hears("list")}
+        return {entry[0]: entry for entry in self.next_report("list")}
 
     def close(self) -> None:
         self.do("quit")
@@ -108,6 +108,6 @@ class GameProcess:
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            said = json.loads(line)
-            self.heard.append(said)
-            self._said.put(said)
+            report = json.loads(line)
+            self.reports.append(report)
+            self._unread.put(report)

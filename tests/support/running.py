@@ -1,4 +1,4 @@
-"""The real service in a process of its own, and a client for it."""
+"""The real service in its own process, and a client for it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Who may do what, as a table: routes, kinds of tokens, applications, players, secret, secure.
 
-The expectations are the contract's error paragraph and its column "who", written down as data.
+The expectations are the contract's error paragraph and its column "who" as data.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ WHO = {
 
 
 class Request(NamedTuple):
-    """What somebody asks for; the application is the caller's own, another one, or one that does not exist."""
+    """What a caller requests; the application is the caller's own, another one, or one that does not exist."""
 
     route: Route
     who: str
@@ -145,7 +145,7 @@ def test_a_bot_may_use_every_achievement_of_its_application(route: Route) -> Non
     assert {refusal(Request(route, "bot", achievement=str(known))) for known in ACHIEVEMENTS} == {OK}
 
 
-def test_whose_progress_an_update_is_about() -> None:
+def test_the_player_whose_progress_an_update_changes() -> None:
     def target(caller: Caller, user: str) -> Target:
         return access.update_target(caller, ACHIEVEMENTS, {"user_id": user, "achievement_id": str(PLAIN)})
 
@@ -182,7 +182,7 @@ UPDATE, RESYNC = "USER_ACHIEVEMENT_UPDATE", "RESYNC"
 
 
 @pytest.mark.parametrize(("before", "after"), list(itertools.product(PERCENTS, PERCENTS)))
-def test_what_a_player_hears_of_a_change(before: int, after: int) -> None:
+def test_the_event_that_a_player_receives_for_a_change(before: int, after: int) -> None:
     for achievement_id in (PLAIN, SECURE):
         event = access.event_of(ACHIEVEMENTS[achievement_id], at(before), at(after))
         assert event == (None if before == after else UPDATE)
@@ -192,7 +192,7 @@ def test_what_a_player_hears_of_a_change(before: int, after: int) -> None:
         assert event == (None if before == after else secret_event)
 
 
-def test_an_unlock_whose_time_moves_is_no_event() -> None:
+def test_a_changed_unlock_time_is_not_an_event() -> None:
     assert access.event_of(ACHIEVEMENTS[PLAIN], Progress(100, 7), Progress(100, 5)) is None
 
 

@@ -71,7 +71,7 @@ def test_documented_file() -> None:
     assert parse_catalogue(DOCUMENTED, source="achievements.toml") == expected
 
 
-def test_only_what_is_required() -> None:
+def test_only_the_required_fields() -> None:
     text = 'application_id = 1\n[[achievement]]\nid = 5\nname = "Win"\ndescription = "You won!"\n'
     (entry,) = parse_catalogue(text, source="a.toml").entries
     assert entry == CatalogueEntry(Achievement(1, 5, "Win", "You won!"), key=None, icon=None)
@@ -84,7 +84,7 @@ def test_a_game_without_achievements(text: str) -> None:
 
 
 @pytest.mark.parametrize("source", ["achievements.json", "ACHIEVEMENTS.JSON", "no_suffix", "wrong.toml"])
-def test_json_is_known_by_name_or_brace(source: str) -> None:
+def test_json_is_recognised_by_suffix_or_brace(source: str) -> None:
     text = as_json(an_entry(secret=True, icon=None, name_localizations={}))
     assert parse_catalogue(text, source=source).entries == (
         CatalogueEntry(Achievement(1, 5, "Win", "You won!", secret=True), key="win", icon=None),
@@ -100,11 +100,11 @@ def test_ids_may_be_strings() -> None:
 
 
 @pytest.mark.parametrize(("text", "source"), [("application_id = 1", "a.toml"), (as_json(), "a.json")])
-def test_a_byte_order_mark_is_no_mistake(text: str, source: str) -> None:
+def test_a_byte_order_mark_is_accepted(text: str, source: str) -> None:
     assert parse_catalogue("\ufeff" + text, source=source).application_id == 1
 
 
-def test_entries_come_by_ascending_id() -> None:
+def test_entries_are_sorted_by_id() -> None:
     text = as_json(*(an_entry(id=id, key=f"k{id}") for id in (7, 3, 2**63 - 1, 5)))
     assert [e.achievement.id for e in parse_catalogue(text, source="a.json").entries] == [3, 5, 7, 2**63 - 1]
 
@@ -123,13 +123,13 @@ def test_entries_come_by_ascending_id() -> None:
         {"description_localizations": dict.fromkeys(LOCALES, "x" * 200)},
     ],
 )
-def test_what_is_allowed_arrives_unchanged(changes: dict[str, Any]) -> None:
+def test_valid_values_arrive_unchanged(changes: dict[str, Any]) -> None:
     (entry,) = parse_catalogue(as_json(an_entry(**changes)), source="a.json").entries
     for field, value in changes.items():
         assert getattr(entry if field in {"key", "icon"} else entry.achievement, field) == value
 
 
-def test_a_thousand_is_allowed() -> None:
+def test_a_thousand_achievements_are_accepted() -> None:
     text = as_json(*(an_entry(id=number, key=f"k{number}") for number in range(1, 1001)))
     assert len(parse_catalogue(text, source="a.json").entries) == 1000
 
@@ -141,7 +141,7 @@ def test_id_of() -> None:
         catalogue.id_of("wim")
 
 
-# Mistakes in one entry: what the message has to say beside file and entry
+# Mistakes in one entry: what the message must contain besides file and entry
 
 FIELD_MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ({"id": MISSING}, ["id is missing", "1 to 9223372036854775807"]),
@@ -216,7 +216,7 @@ def test_mistake_in_a_field(changes: dict[str, Any], fragments: list[str]) -> No
         assert fragment in problem
 
 
-def test_entry_is_told_by_its_key() -> None:
+def test_messages_name_the_entry_by_its_key() -> None:
     (problem,) = problems_of(as_json(an_entry(name="")))
     assert problem.startswith("achievements.json: [[achievement]] #1 'win': name is ")
 
@@ -280,7 +280,7 @@ def test_mistake_in_toml(text: str, fragments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("header", ["[[achievement]]", "  [[ achievement ]]  # second", '[["achievement"]]'])
-def test_toml_mistakes_have_the_line_of_their_entry(header: str) -> None:
+def test_toml_mistakes_name_the_line_of_their_entry(header: str) -> None:
     text = DOCUMENTED + f'\n\n{header}\nid = 5\nkey = "b"\nname = "{"x" * 123}"\ndescription = "ok"\n'
     (problem,) = problems_of(text, "achievements.toml")
     assert problem.startswith("achievements.toml:15: [[achievement]] #2 'b': name is 123 characters long")
@@ -293,7 +293,7 @@ def test_toml_mistakes_have_the_line_of_their_entry(header: str) -> None:
         'application_id = 1\n[[achievement]]\nid = 5\nname = ""\ndescription = """\n[[achievement]]"""\n',
     ],
 )
-def test_an_uncertain_line_is_left_out(text: str) -> None:
+def test_an_uncertain_line_number_is_omitted(text: str) -> None:
     (problem,) = problems_of(text, "achievements.toml")
     assert problem.startswith("achievements.toml: [[achievement]] #1: name is 0 characters long")
 
@@ -305,16 +305,16 @@ def test_an_uncertain_line_is_left_out(text: str) -> None:
         ("application_id = 1\n[achievment]\nid = 5\n", "a.toml:2: "),
         ('application_id = 1\n\n"achievment" = 5\n', "a.toml:3: "),
         ('{"application_id": 1,\n "achievment": []}', "a.toml:2: "),
-        ("application_id = 1\n[[achievment]]\n[[achievment]]\n", "a.toml: "),  # which of them is not said
+        ("application_id = 1\n[[achievment]]\n[[achievment]]\n", "a.toml: "),  # the message does not say which of them
     ],
 )
-def test_an_unknown_field_of_the_file_has_its_line(text: str, where: str) -> None:
+def test_an_unknown_top_level_field_is_reported_with_its_line(text: str, where: str) -> None:
     with pytest.raises(CatalogueError) as caught:
         parse_catalogue(text, source="a.toml")
     assert caught.value.problems == (f"{where}unknown field 'achievment'; did you mean 'achievement'?",)
 
 
-def test_all_mistakes_at_once() -> None:
+def test_all_mistakes_are_reported_together() -> None:
     text = as_json(
         an_entry(id=0, name="", secret=1),
         "nothing",
@@ -324,7 +324,7 @@ def test_all_mistakes_at_once() -> None:
     )
     with pytest.raises(CatalogueError) as caught:
         parse_catalogue(text, source="achievements.json")
-    told = [problem.removeprefix("achievements.json: ") for problem in caught.value.problems]
+    reported = [problem.removeprefix("achievements.json: ") for problem in caught.value.problems]
     starts = [
         "unknown field 'colour'",
         "application_id is missing",
@@ -335,14 +335,14 @@ def test_all_mistakes_at_once() -> None:
         "[[achievement]] #3 'not a name': key is 'not a name'",
         "[[achievement]] #3 'not a name': icon is '/'",
     ]
-    assert len(told) == len(starts)
+    assert len(reported) == len(starts)
     for start in starts:
-        assert any(problem.startswith(start) for problem in told), start
+        assert any(problem.startswith(start) for problem in reported), start
     for problem in caught.value.problems:
         assert problem in str(caught.value).splitlines()[1:] or f"  {problem}" in str(caught.value)
 
 
-def test_the_error_is_one_of_ours_and_a_value_error() -> None:
+def test_the_error_is_a_package_error_and_a_value_error() -> None:
     with pytest.raises(CatalogueError) as caught:
         parse_catalogue("?", source="a.toml")
     assert isinstance(caught.value, DiscordAchievementsError)
@@ -374,7 +374,7 @@ ENTRIES = st.lists(
 def to_toml(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{json.dumps(key)} = {to_toml(item)}" for key, item in value.items()) + "}"
-    # JSON's strings, integers and booleans are TOML's too; escaped surrogate pairs are not, DEL has to be.
+    # JSON is valid TOML here, except escaped surrogate pairs; TOML requires DEL to be escaped.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
@@ -386,7 +386,7 @@ def to_toml_file(application_id: int, entries: list[dict[str, Any]]) -> str:
 
 
 @given(ID, ENTRIES)
-def test_toml_and_json_say_the_same(application_id: int, entries: list[dict[str, Any]]) -> None:
+def test_toml_and_json_give_the_same_catalogue(application_id: int, entries: list[dict[str, Any]]) -> None:
     from_toml = parse_catalogue(to_toml_file(application_id, entries), source="game")
     from_json = parse_catalogue(as_json(*entries, application_id=application_id), source="game")
     assert from_toml == from_json
@@ -429,12 +429,12 @@ def parse_or_refuse(text: str, source: str) -> None:
 
 
 @given(ANYTHING)
-def test_no_json_does_worse_than_catalogue_error(data: object) -> None:
+def test_any_json_is_read_or_raises_catalogue_error(data: object) -> None:
     parse_or_refuse(json.dumps(data), "a.json")
 
 
 @given(st.lists(st.dictionaries(FIELD, ANYTHING, max_size=4), max_size=3), ANYTHING)
-def test_no_entry_does_worse_than_catalogue_error(entries: list[dict[str, object]], application_id: object) -> None:
+def test_any_entry_is_read_or_raises_catalogue_error(entries: list[dict[str, object]], application_id: object) -> None:
     parse_or_refuse(as_json(*entries, application_id=application_id), "a.json")
 
 
@@ -451,16 +451,16 @@ TOML_LINE = st.builds("{} = {}".format, FIELD, TOML_VALUE) | st.sampled_from(
 
 
 @given(st.lists(TOML_LINE).map("\n".join))
-def test_no_toml_does_worse_than_catalogue_error(text: str) -> None:
+def test_any_toml_is_read_or_raises_catalogue_error(text: str) -> None:
     parse_or_refuse(text, "a.toml")
 
 
 @given(st.text(), st.sampled_from(["a.toml", "a.json", "a"]))
-def test_no_text_does_worse_than_catalogue_error(text: str, source: str) -> None:
+def test_any_text_is_read_or_raises_catalogue_error(text: str, source: str) -> None:
     parse_or_refuse(text, source)
 
 
-def test_no_depth_does_worse_than_catalogue_error() -> None:
+def test_deep_nesting_is_read_or_raises_catalogue_error() -> None:
     limit = sys.getrecursionlimit()
     for depth in (*range(limit - 80, limit), 5 * limit, 100 * limit):
         brackets = "[" * depth + "]" * depth

@@ -58,7 +58,7 @@ def sign_in(database: Database, token: bytes, user_id: int, live: tuple[bytes, .
 # Who is who
 
 
-def test_a_player_is_found_again_by_the_same_owner_only(database: Database) -> None:
+def test_only_the_same_owner_finds_a_player_again(database: Database) -> None:
     keys = [
         owners.LOCAL,
         ANNAS_TOKEN,
@@ -74,7 +74,7 @@ def test_a_player_is_found_again_by_the_same_owner_only(database: Database) -> N
     assert [player.user_id for player in players] == [None, None, None, ANNA, BERT, None, None]
 
 
-def test_a_token_is_remembered_by_a_hash_of_it(database: Database, path: Path) -> None:
+def test_only_a_hash_of_a_token_is_stored(database: Database, path: Path) -> None:
     sign_in(database, ANNAS_TOKEN, ANNA)
     database.close()
     again = Database(path)
@@ -85,24 +85,24 @@ def test_a_token_is_remembered_by_a_hash_of_it(database: Database, path: Path) -
     assert not any(b"anna-1" in file.read_bytes() for file in path.parent.iterdir())
 
 
-def test_what_was_done_before_the_first_answer_is_the_players(database: Database) -> None:
+def test_progress_made_before_the_first_answer_belongs_to_the_player(database: Database) -> None:
     set_progress(database, Players(database).of_owner(ANNAS_TOKEN, THIS_RUN), 10)
     player = sign_in(database, ANNAS_TOKEN, ANNA)
     assert player.user_id == ANNA
     assert database.pending(player.id) == {10: HALF}
 
 
-def test_an_offline_start_with_a_new_token_joins_what_the_old_one_had(database: Database) -> None:
+def test_progress_made_offline_with_a_new_token_is_merged_with_the_old_ones(database: Database) -> None:
     set_progress(database, sign_in(database, ANNAS_TOKEN, ANNA), 10)
     set_progress(database, Players(database).of_owner(ANNAS_NEXT_TOKEN, THIS_RUN), 20)
-    assert pending(database, ANNAS_NEXT_TOKEN) == {20: HALF}, "nobody knows yet whose token it is"
+    assert pending(database, ANNAS_NEXT_TOKEN) == {20: HALF}, "it is not known yet whose token it is"
 
     player = sign_in(database, ANNAS_NEXT_TOKEN, ANNA)
     assert database.pending(player.id) == {10: HALF, 20: HALF}
     assert pending(database, ANNAS_TOKEN) == pending(database, ANNAS_NEXT_TOKEN) == {10: HALF, 20: HALF}
 
 
-def test_an_offline_start_with_another_players_token_shows_and_delivers_nothing_of_the_first(
+def test_an_offline_start_with_another_players_token_neither_shows_nor_delivers_the_firsts_progress(
     database: Database,
 ) -> None:
     set_progress(database, sign_in(database, ANNAS_TOKEN, ANNA), 10)
@@ -119,7 +119,7 @@ def test_a_token_that_was_never_online_keeps_its_progress_for_its_own_player(dat
     assert database.pending(sign_in(database, ANNAS_TOKEN, ANNA).id) == {10: HALF}
 
 
-def test_a_user_id_that_is_known_beforehand_and_a_token_lead_to_one_player(database: Database) -> None:
+def test_a_given_user_id_and_a_token_lead_to_one_player(database: Database) -> None:
     set_progress(database, Players(database).of_owner(owners.of_user(ANNA), THIS_RUN), 10)
     set_progress(database, Players(database).of_owner(ANNAS_TOKEN, THIS_RUN), 20)
     player = Players(database).link(ANNAS_TOKEN, Players(database).of_owner(owners.of_user(ANNA), THIS_RUN), THIS_RUN)
@@ -128,7 +128,7 @@ def test_a_user_id_that_is_known_beforehand_and_a_token_lead_to_one_player(datab
     assert Players(database).of_owner(ANNAS_TOKEN, THIS_RUN) == player
 
 
-def test_a_player_who_signs_in_late_takes_over_what_this_run_has_done_before(database: Database) -> None:
+def test_a_player_who_signs_in_late_takes_over_earlier_progress_of_the_run(database: Database) -> None:
     run = owners.of_run()
     sign_in(database, ANNAS_TOKEN, ANNA)
     set_progress(database, Players(database).of_owner(run, THIS_RUN), 10)
@@ -137,7 +137,7 @@ def test_a_player_who_signs_in_late_takes_over_what_this_run_has_done_before(dat
     assert Players(database).of_owner(run, THIS_RUN) == player
 
 
-def test_a_token_that_is_known_to_be_somebody_elses_stays_theirs(database: Database) -> None:
+def test_a_token_known_to_be_another_players_stays_theirs(database: Database) -> None:
     bert = sign_in(database, BERTS_TOKEN, BERT)
     anna = sign_in(database, ANNAS_TOKEN, ANNA)
     set_progress(database, anna, 10)
@@ -145,7 +145,7 @@ def test_a_token_that_is_known_to_be_somebody_elses_stays_theirs(database: Datab
     assert database.pending(bert.id) == {}
 
 
-def test_the_services_word_on_whose_token_it_is_outranks_what_was_remembered(database: Database) -> None:
+def test_the_service_decides_whose_token_it_is(database: Database) -> None:
     anna = sign_in(database, ANNAS_TOKEN, ANNA)
     set_progress(database, anna, 10)
     bert = sign_in(database, ANNAS_TOKEN, BERT)
@@ -155,7 +155,7 @@ def test_the_services_word_on_whose_token_it_is_outranks_what_was_remembered(dat
     assert database.pending(anna.id) == {10: HALF}
 
 
-# Growing up
+# From local mode to a service
 
 
 def test_the_first_player_to_sign_in_takes_over_local_mode_once(database: Database) -> None:
@@ -166,7 +166,7 @@ def test_the_first_player_to_sign_in_takes_over_local_mode_once(database: Databa
     assert database.pending(sign_in(database, ANNAS_TOKEN, ANNA).id) == {10: HALF}
 
 
-def test_taking_over_keeps_the_better_value_of_each(database: Database) -> None:
+def test_taking_over_keeps_the_higher_value_of_each_achievement(database: Database) -> None:
     local = Players(database).of_owner(owners.LOCAL, OTHER_RUN)
     anna = Players(database).of_owner(ANNAS_TOKEN, THIS_RUN)
     for achievement_id, in_local_mode, by_anna in ((10, 50, 20), (20, 20, 50)):
@@ -175,7 +175,7 @@ def test_taking_over_keeps_the_better_value_of_each(database: Database) -> None:
     assert database.pending(sign_in(database, ANNAS_TOKEN, ANNA).id) == {10: HALF, 20: HALF}
 
 
-def test_local_mode_after_growing_up_goes_on_for_the_player_who_took_it_over(database: Database) -> None:
+def test_later_local_progress_belongs_to_the_player_who_took_local_mode_over(database: Database) -> None:
     anna = sign_in(database, ANNAS_TOKEN, ANNA)
     set_progress(database, Players(database).of_owner(owners.LOCAL, THIS_RUN), 10)
     sign_in(database, ANNAS_TOKEN, ANNA)
@@ -184,14 +184,14 @@ def test_local_mode_after_growing_up_goes_on_for_the_player_who_took_it_over(dat
     assert database.pending(anna.id) == {10: HALF, 20: HALF}
 
 
-def test_a_run_without_any_token_is_taken_over_only_when_it_has_ended(database: Database) -> None:
+def test_a_run_without_a_token_is_taken_over_only_after_it_has_ended(database: Database) -> None:
     set_progress(database, Players(database).of_owner(owners.of_run(), OTHER_RUN), 10)
     assert database.pending(sign_in(database, ANNAS_TOKEN, ANNA, live=(THIS_RUN, OTHER_RUN)).id) == {}
     assert database.pending(sign_in(database, ANNAS_TOKEN, ANNA, live=(THIS_RUN,)).id) == {10: HALF}
 
 
-def test_a_run_that_ended_offline_with_a_token_is_not_anybodys_to_take(database: Database) -> None:
-    run = owners.of_run()  # of a token object that does not tell the user's id
+def test_a_run_that_ended_offline_with_a_token_is_not_taken_over(database: Database) -> None:
+    run = owners.of_run()  # of a token object without a `user_id`
     player = Players(database).link(ANNAS_TOKEN, Players(database).of_owner(run, OTHER_RUN), OTHER_RUN)
     set_progress(database, player, 10)
     assert database.pending(sign_in(database, BERTS_TOKEN, BERT).id) == {}
@@ -202,7 +202,7 @@ def test_a_run_that_ended_offline_with_a_token_is_not_anybodys_to_take(database:
 
 
 @pytest.mark.parametrize("owner", [owners.LOCAL, ANNAS_NEXT_TOKEN], ids=["local mode", "another token"])
-def test_another_process_may_go_on_with_a_player_who_has_turned_out_to_be_another(
+def test_another_process_can_still_use_a_player_who_was_merged(
     database: Database, other_process: Database, owner: bytes
 ) -> None:
     database.write_definitions([definition_row(definition(30))])
@@ -227,7 +227,7 @@ def test_another_process_may_go_on_with_a_player_who_has_turned_out_to_be_anothe
     assert database.pending(anna.id) == {10: HALF, 20: HALF, 30: HALF}
 
 
-def test_what_another_process_does_not_know_yet_gives_one_players_progress_to_no_other(
+def test_a_process_with_stale_knowledge_gives_no_player_anothers_progress(
     database: Database, other_process: Database
 ) -> None:
     bert = sign_in(database, BERTS_TOKEN, BERT)
@@ -239,7 +239,7 @@ def test_what_another_process_does_not_know_yet_gives_one_players_progress_to_no
     assert pending(database, ANNAS_TOKEN) == {10: HALF}
 
 
-def test_a_player_can_turn_out_to_be_another_twice(database: Database) -> None:
+def test_a_player_can_be_merged_twice(database: Database) -> None:
     held = Players(database).of_owner(ANNAS_NEXT_TOKEN, THIS_RUN)
     second = Players(database).link(ANNAS_NEXT_TOKEN, Players(database).of_owner(owners.of_run(), THIS_RUN), THIS_RUN)
     anna = sign_in(database, ANNAS_TOKEN, ANNA)
@@ -248,17 +248,17 @@ def test_a_player_can_turn_out_to_be_another_twice(database: Database) -> None:
     assert database.pending(anna.id) == {10: HALF}
 
 
-def test_the_number_of_a_player_means_nobody_else_in_a_cache_that_was_begun_anew(database: Database) -> None:
-    anew = Database(None)
+def test_a_players_row_number_is_not_reused_in_a_new_database(database: Database) -> None:
+    new = Database(None)
     try:
-        assert Players(anew).of_owner(ANNAS_TOKEN, THIS_RUN).id != Players(database).of_owner(BERTS_TOKEN, THIS_RUN).id
-        set_progress(anew, Players(database).of_owner(BERTS_TOKEN, THIS_RUN), 10)
-        assert pending(anew, ANNAS_TOKEN) == {}
+        assert Players(new).of_owner(ANNAS_TOKEN, THIS_RUN).id != Players(database).of_owner(BERTS_TOKEN, THIS_RUN).id
+        set_progress(new, Players(database).of_owner(BERTS_TOKEN, THIS_RUN), 10)
+        assert pending(new, ANNAS_TOKEN) == {}
     finally:
-        anew.close()
+        new.close()
 
 
-def test_a_change_of_another_process_is_noticed_once(database: Database, other_process: Database) -> None:
+def test_a_change_by_another_process_is_noticed_once(database: Database, other_process: Database) -> None:
     assert not database.changed_elsewhere()
     set_progress(database, Players(database).of_owner(owners.LOCAL, THIS_RUN), 10)
     assert not database.changed_elsewhere()
@@ -274,7 +274,7 @@ def definition(number: int, *, secret: bool = False) -> Achievement:
     return Achievement(1, number, f"Name {number}", "What to do", secret=secret, name_localizations={"de": "Näme"})
 
 
-def test_a_state_comes_back_as_it_was_stored(database: Database) -> None:
+def test_a_state_is_read_as_it_was_stored(database: Database) -> None:
     player = Players(database).of_owner(ANNAS_TOKEN, THIS_RUN)
     database.write_definitions([definition_row(definition(10, secret=True))])
     states = {
@@ -289,7 +289,7 @@ def test_a_state_comes_back_as_it_was_stored(database: Database) -> None:
     assert list(database.pending(player.id)) == [20, 2**63 - 1]
 
 
-def test_the_rows_of_a_list_come_in_slices_by_ascending_id(database: Database) -> None:
+def test_the_rows_of_a_list_are_read_in_slices_sorted_by_id(database: Database) -> None:
     numbers = range(3 * SLICE_ROWS - 1, 0, -1)
     database.write_definitions(definition_row(definition(number)) for number in numbers)
     player = Players(database).of_owner(ANNAS_TOKEN, THIS_RUN)
@@ -302,7 +302,7 @@ def test_the_rows_of_a_list_come_in_slices_by_ascending_id(database: Database) -
     assert rows[5][1] == State(known=True)
 
 
-def test_a_damaged_text_is_shown_damaged(database: Database, path: Path) -> None:
+def test_a_damaged_text_is_shown_with_replacement_characters(database: Database, path: Path) -> None:
     database.write_definitions([definition_row(definition(10))])
     with closing(sqlite3.connect(path)) as file:
         file.execute("UPDATE definition SET name = CAST(x'ff4e616d65' AS TEXT)")
@@ -321,7 +321,7 @@ def test_an_achievement_without_its_definition_keeps_its_progress(database: Data
     assert database.states(player.id)[10] == State(pending=HALF)
 
 
-def test_another_service_is_told_everything_of_everybody(database: Database) -> None:
+def test_everything_of_every_player_is_pending_for_another_service(database: Database) -> None:
     anna, bert = sign_in(database, ANNAS_TOKEN, ANNA), sign_in(database, BERTS_TOKEN, BERT)
     database.write_states(anna.id, {10: State(DONE, 4), 20: State(HALF, 5, DONE)})
     database.write_states(bert.id, {10: State(HALF, 6)})
@@ -334,7 +334,7 @@ def test_another_service_is_told_everything_of_everybody(database: Database) -> 
     assert {state.confirmed for state in database.states(anna.id).values()} == {NO_PROGRESS}
 
 
-def test_a_list_that_may_not_fit_any_more_is_asked_for_anew(database: Database) -> None:
+def test_a_list_that_may_be_stale_is_fetched_again(database: Database) -> None:
     anna = sign_in(database, ANNAS_TOKEN, ANNA)
     Players(database).remember_list(anna.id, "an etag")
     set_progress(database, Players(database).of_owner(owners.LOCAL, OTHER_RUN), 10)
@@ -362,7 +362,7 @@ def test_a_transaction_is_all_or_nothing(database: Database, other_process: Data
     assert other_process.get_meta("key") == "after"
 
 
-def test_a_copy_in_memory_goes_on_by_itself(database: Database) -> None:
+def test_a_copy_in_memory_is_independent_of_the_file(database: Database) -> None:
     set_progress(database, sign_in(database, ANNAS_TOKEN, ANNA), 10)
     copy = database.copy_to_memory()
     try:
@@ -373,7 +373,7 @@ def test_a_copy_in_memory_goes_on_by_itself(database: Database) -> None:
         copy.close()
 
 
-def test_a_file_can_be_copied_without_being_touched(database: Database, path: Path) -> None:
+def test_copying_a_file_does_not_change_it(database: Database, path: Path) -> None:
     set_progress(database, sign_in(database, ANNAS_TOKEN, ANNA), 10)
     database.close()
     before = path.read_bytes()
@@ -387,7 +387,7 @@ def test_a_file_can_be_copied_without_being_touched(database: Database, path: Pa
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_file_of_a_later_version_is_not_damaged(path: Path) -> None:
+def test_a_file_of_a_later_version_is_not_taken_for_a_damaged_one(path: Path) -> None:
     Database(path).close()
     later = sqlite3.connect(path)
     later.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
@@ -397,7 +397,7 @@ def test_a_file_of_a_later_version_is_not_damaged(path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", [0, SCHEMA_VERSION])
-def test_a_file_with_other_tables_is_not_ours(path: Path, version: int) -> None:
+def test_a_file_with_other_tables_is_refused(path: Path, version: int) -> None:
     other = sqlite3.connect(path)
     other.execute("CREATE TABLE something (other)")
     other.execute(f"PRAGMA user_version = {version}")
@@ -406,21 +406,21 @@ def test_a_file_with_other_tables_is_not_ours(path: Path, version: int) -> None:
         Database(path)
 
 
-def test_several_processes_may_create_it_at_once(tmp_path: Path) -> None:
-    for number in range(50):  # one in twenty went wrong while nobody waited
-        caches: list[Database] = []
+def test_several_processes_can_create_it_at_once(tmp_path: Path) -> None:
+    for number in range(50):  # one in twenty failed before processes waited for each other
+        databases: list[Database] = []
         start = threading.Barrier(3)
 
-        def create(path: Path, caches: list[Database], start: threading.Barrier) -> None:
+        def create(path: Path, databases: list[Database], start: threading.Barrier) -> None:
             start.wait()
-            caches.append(Database(path))
+            databases.append(Database(path))
 
-        threads = [threading.Thread(target=create, args=(tmp_path / str(number), caches, start)) for _ in range(3)]
+        threads = [threading.Thread(target=create, args=(tmp_path / str(number), databases, start)) for _ in range(3)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(30)
-        assert len(caches) == 3
-        assert len({Players(database).of_owner(owners.LOCAL, THIS_RUN).id for database in caches}) == 1
-        for database in caches:
+        assert len(databases) == 3
+        assert len({Players(database).of_owner(owners.LOCAL, THIS_RUN).id for database in databases}) == 1
+        for database in databases:
             database.close()

@@ -28,12 +28,12 @@ BOTH_FORMS = [
 
 
 @pytest.mark.parametrize("body", BOTH_FORMS)
-def test_both_forms_say_the_same(body: dict[str, Any]) -> None:
+def test_both_forms_give_the_same_definition(body: dict[str, Any]) -> None:
     wanted = Change({"name": "N", "name_localizations": {"de": "Ä"}, "description": "D"}, Left.ALONE)
     assert decode_creation(body) == decode_change(body) == wanted
 
 
-def test_a_change_mentions_what_it_wants() -> None:
+def test_a_change_contains_only_the_given_fields() -> None:
     assert decode_change({}) == Change({}, Left.ALONE)
     assert decode_change({"name_localizations": None, "icon": None}) == Change({"name_localizations": None}, None)
     assert decode_change({"name": {"default": "N", "localizations": None}}).fields == {
@@ -43,7 +43,7 @@ def test_a_change_mentions_what_it_wants() -> None:
     assert decode_change({"secret": True, "unknown": [1]}).fields == {"secret": True}
 
 
-def test_an_icon_is_what_the_data_uri_says() -> None:
+def test_an_icon_is_decoded_from_its_data_uri() -> None:
     content = bytes(range(256))
     icon = f"data:image/webp;base64,{base64.b64encode(content).decode()}"
     assert decode_change({"icon": icon}).icon == Upload("image/webp", content)
@@ -56,7 +56,7 @@ def test_an_icon_is_what_the_data_uri_says() -> None:
         assert caught.value.errors["icon"]["_errors"][0]["code"] == "IMAGE_INVALID"
 
 
-def test_every_mistake_is_told_at_once() -> None:
+def test_all_mistakes_are_reported_together() -> None:
     body = {"name": 5, "name_localizations": {"xx": "y", "de": ""}, "secret": None, "icon": 1}
     with pytest.raises(ApiError) as caught:
         decode_creation(body)
@@ -73,27 +73,27 @@ FIELDS = st.sampled_from(["name", "name_localizations", "description", "secret",
 
 
 @given(ANYTHING | st.dictionaries(FIELDS, ANYTHING | st.dictionaries(st.sampled_from(["default"]), ANYTHING)))
-def test_no_body_does_worse_than_api_error(body: object) -> None:
+def test_any_body_is_read_or_raises_api_error(body: object) -> None:
     for decode in (decode_creation, decode_change):
         with suppress(ApiError):
             fields = decode(body).fields
             assert all(1 <= len(fields[name]) <= 200 for name in ("name", "description") if name in fields)
 
 
-def test_ids_are_made_of_the_time() -> None:
+def test_ids_are_made_from_the_time() -> None:
     assert make_snowflake(1_462_015_105_796_000, 7 << 5 | 7) >> 22 == 41_944_705_796, "Discord's own example"
     assert make_snowflake(1_462_015_105_796_000, 2**64 - 1) & (2**22 - 1) == 2**22 - 1
     assert make_snowflake(2_000_000, 1) < 0 < make_snowflake(1_500_000_000_000_000, 0) < 2**63
 
 
-def test_a_known_unlock_is_not_moved_by_an_update_that_says_no_age() -> None:
+def test_an_update_without_an_age_does_not_change_a_known_unlock_time() -> None:
     assert receive(Progress(40, None), 100, 0.0, 1000) == Progress(100, 1000)
     assert receive(Progress(100, 1000), 100, 0.0, 400) == Progress(100, 1000)
     assert receive(Progress(100, 1000), 30, 0.0, 400) == Progress(100, 1000)
     assert receive(Progress(100, 9_000_000), 100, 5.0, 10_000_000) == Progress(100, 5_000_000)
 
 
-def test_an_event_as_the_stream_carries_it() -> None:
+def test_the_form_of_an_event_on_the_stream() -> None:
     assert format_event(5, "KIND", {"a": "ä\n"}) == b'id: 5\nevent: KIND\ndata: {"a": "\\u00e4\\n"}\n\n'
 
 

@@ -1,4 +1,4 @@
-"""The table of endpoints says about each route what the shared route table leaves to the server."""
+"""The table of endpoints adds to each route what the shared route table leaves to the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of the game's commands when one of them fails, and what the game hears of those that change nothing."""
+"""How the game's commands are carried out if one of them fails, and which answers those that change nothing get."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ GOOD, BAD, OTHER = 10, 20, 30
 ANN, BOB = 1, 2
 
 
-class Mistake(Exception):
-    """Something that nobody has foreseen."""
+class UnforeseenError(Exception):
+    """An error that the engine does not expect."""
 
 
 class StumblingDatabase(Database):
@@ -51,17 +51,17 @@ class StumblingDatabase(Database):
 
     def states(self, player_id: int, ids: Sequence[int] | None = None) -> dict[int, State]:
         if ids is not None and BAD in ids:
-            raise Mistake
+            raise UnforeseenError
         return super().states(player_id, ids)
 
     def changed_elsewhere(self) -> bool:
         if self.is_blind:
-            raise Mistake
+            raise UnforeseenError
         return super().changed_elsewhere()
 
     def rows(self, player_id: int) -> Iterator[list[Row]]:
         if self.is_blind:
-            raise Mistake
+            raise UnforeseenError
         return super().rows(player_id)
 
 
@@ -73,7 +73,7 @@ class StumblingStorage(Storage):
     @property
     def players(self) -> Players:
         if self.forbids_players:
-            raise Mistake
+            raise UnforeseenError
         return super().players
 
 
@@ -84,7 +84,7 @@ class UnendingCourier(InlineCourier):
 
     def stop(self) -> None:
         if self.is_broken:
-            raise Mistake
+            raise UnforeseenError
         super().stop()
 
 
@@ -94,7 +94,7 @@ class DrivenEngine:
     def __init__(
         self, folder: Path, *, service: FakeService | None = None, token: str | TokenProvider | None = None
     ) -> None:
-        self.heard: list[object] = []
+        self.posted: list[object] = []
         self._to_engine: list[object] = []
         self.undelivered = 0
         self.courier = UnendingCourier(self._to_engine.append)
@@ -116,44 +116,44 @@ class DrivenEngine:
             clock,
             self.credentials,
             line,
-            to_game=self.heard.append,
+            to_game=self.posted.append,
             undelivered=lambda: self.undelivered,
-            to_worker=self.heard.append,
+            to_worker=self.posted.append,
         )
         self._seq = 0
 
-    def says(self, achievement_id: int, percent: int, *, news: bool = True) -> Set:
-        """Return a set as the manager makes it; `news` tells that it is more than the game shows."""
+    def set(self, achievement_id: int, percent: int, *, news: bool = True) -> Set:
+        """Return a set as the manager makes it; `news`: it is higher than what the game shows."""
         self._seq += 1
         own = UserAchievement(0, achievement_id, percent, "") if news else None
         if news and self.storage.journal is not None:
             assert self.storage.journal.write(self._seq, achievement_id, percent, self._seq, self.credentials.owner)
         return Set(self._seq, achievement_id, percent, self._seq, own)
 
-    def asks(self) -> Fetch:
+    def fetch(self) -> Fetch:
         self._seq += 1
         return Fetch(self._seq)
 
     def work(self) -> None:
-        """Do what there is to do by now."""
+        """Do everything that is due by now."""
         while self.engine.step() == 0.0 or self._to_engine:
             returned, self._to_engine[:] = self._to_engine[:], []
             self.engine.handle(returned)
 
-    def hear_events(self) -> None:
-        """Let the engine take in what the event stream has brought."""
-        until(lambda: any(isinstance(one, StreamFilled) for one in self.heard), "an event has come")
-        from_stream = [one for one in self.heard if isinstance(one, StreamOpened | StreamFilled)]
-        self.heard[:] = [one for one in self.heard if one not in from_stream]
+    def take_events(self) -> None:
+        """Have the engine handle the events that have arrived on the stream."""
+        until(lambda: any(isinstance(one, StreamFilled) for one in self.posted), "an event has arrived")
+        from_stream = [one for one in self.posted if isinstance(one, StreamOpened | StreamFilled)]
+        self.posted[:] = [one for one in self.posted if one not in from_stream]
         self.engine.handle(from_stream)
 
     @property
     def answers(self) -> list[tuple[int, Result]]:
-        return [(one.seq, one.result) for one in self.heard if isinstance(one, Answered | FetchAnswered)]
+        return [(one.seq, one.result) for one in self.posted if isinstance(one, Answered | FetchAnswered)]
 
     @property
     def changes(self) -> list[tuple[int, int]]:
-        changes = [one.achievement for one in self.heard if isinstance(one, Changed)]
+        changes = [one.achievement for one in self.posted if isinstance(one, Changed)]
         return [(one.achievement_id, one.percent_complete) for one in changes]
 
 
@@ -184,7 +184,7 @@ def service() -> FakeService:
 
 
 def percents(folder: Path) -> dict[int, int]:
-    """Return what the next start finds of what was done in local mode."""
+    """Return the progress of local mode that the next start finds."""
     storage = Storage(folder)
     try:
         player = storage.change(lambda: storage.players.of_owner(owners.LOCAL, storage.run))
@@ -193,24 +193,24 @@ def percents(folder: Path) -> dict[int, int]:
         storage.close()
 
 
-def test_a_set_that_cannot_be_stored_takes_no_other_command_with_it(
+def test_a_set_that_cannot_be_stored_does_not_affect_other_commands(
     start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     game, ok = start(), Result.OK
-    sets = [game.says(GOOD, 10), game.says(BAD, 20), game.says(OTHER, 30)]
-    game.engine.handle([*sets, game.asks(), game.says(GOOD, 40)])
+    sets = [game.set(GOOD, 10), game.set(BAD, 20), game.set(OTHER, 30)]
+    game.engine.handle([*sets, game.fetch(), game.set(GOOD, 40)])
     assert game.answers == [(1, ok), (2, Result.INTERNAL_ERROR), (3, ok), (4, ok), (5, ok)]
-    (told,) = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert str(BAD) in told.getMessage()
-    assert told.exc_info is not None
-    assert told.exc_info[0] is Mistake
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert str(BAD) in record.getMessage()
+    assert record.exc_info is not None
+    assert record.exc_info[0] is UnforeseenError
     assert game.engine.status.stored_seq < 2, "not everything is on disk, and a flush must not say so"
 
 
-def test_a_set_that_cannot_be_stored_is_there_after_the_next_start(start: Start, tmp_path: Path) -> None:
+def test_a_set_that_cannot_be_stored_is_recovered_at_the_next_start(start: Start, tmp_path: Path) -> None:
     game = start()
-    game.engine.handle([game.says(BAD, 20), game.says(OTHER, 30)])
-    game.engine.handle([game.says(OTHER, 40)])
+    game.engine.handle([game.set(BAD, 20), game.set(OTHER, 30)])
+    game.engine.handle([game.set(OTHER, 40)])
     assert "stays in the journal" in str(game.storage.error)
     game.engine.close()
     assert percents(tmp_path) == {BAD: 20, OTHER: 40}
@@ -218,13 +218,13 @@ def test_a_set_that_cannot_be_stored_is_there_after_the_next_start(start: Start,
 
 
 @pytest.mark.parametrize("command", ["a fetch", "no command"])
-def test_what_stands_behind_a_command_that_fails_is_done(
+def test_commands_after_one_that_fails_are_carried_out(
     start: Start, command: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     game = start()
     game.database.is_blind = True
-    failing: object = game.asks() if command == "a fetch" else "no such command"
-    game.engine.handle([failing, game.says(GOOD, 10)])
+    failing: object = game.fetch() if command == "a fetch" else "no such command"
+    game.engine.handle([failing, game.set(GOOD, 10)])
     game.database.is_blind = False
     expected = [(1, Result.INTERNAL_ERROR), (2, Result.OK)] if command == "a fetch" else [(1, Result.OK)]
     assert game.answers == expected
@@ -232,17 +232,17 @@ def test_what_stands_behind_a_command_that_fails_is_done(
     assert game.engine.status.stored_seq == expected[-1][0]
 
 
-def test_what_follows_a_sign_in_that_fails_waits_for_it(start: Start, service: FakeService) -> None:
+def test_commands_after_a_failed_sign_in_wait_for_it(start: Start, service: FakeService) -> None:
     game = start(service=service, token="ann")
     game.work()
     game.storage.forbids_players = True
     bob = credentials("bob")
-    sign_in, ann_says = SignIn(bob), game.says(GOOD, 10)
+    sign_in, ann_sets = SignIn(bob), game.set(GOOD, 10)
     game.credentials = bob
-    with pytest.raises(Mistake):
-        game.engine.handle([ann_says, sign_in, game.says(OTHER, 30)])
-    with pytest.raises(Mistake):
-        game.engine.handle([game.says(OTHER, 40)])
+    with pytest.raises(UnforeseenError):
+        game.engine.handle([ann_sets, sign_in, game.set(OTHER, 30)])
+    with pytest.raises(UnforeseenError):
+        game.engine.handle([game.set(OTHER, 40)])
     game.storage.forbids_players = False
     game.engine.handle([])
     game.work()
@@ -263,15 +263,13 @@ class Renewing:
         return "bob"
 
 
-def test_a_mistake_while_another_player_is_found_out_sends_them_nothing_of_the_first(
-    start: Start, service: FakeService
-) -> None:
+def test_an_error_while_following_another_player_sends_nothing_of_the_first(start: Start, service: FakeService) -> None:
     game = start(service=service, token=Renewing())
     game.work()
     service.revoke("ann")
-    game.engine.handle([game.says(GOOD, 10)])
+    game.engine.handle([game.set(GOOD, 10)])
     game.database.is_blind = True
-    with pytest.raises(Mistake):
+    with pytest.raises(UnforeseenError):
         game.work()
     game.database.is_blind = False
     game.work()
@@ -280,54 +278,54 @@ def test_a_mistake_while_another_player_is_found_out_sends_them_nothing_of_the_f
 
 
 @pytest.mark.parametrize("percent", [0, 50, 100])
-def test_what_the_game_has_said_before_is_answered_and_no_more(start: Start, percent: int) -> None:
+def test_a_repeated_set_is_only_answered(start: Start, percent: int) -> None:
     game = start()
-    game.engine.handle([game.says(GOOD, 100)])
-    del game.heard[:]
+    game.engine.handle([game.set(GOOD, 100)])
+    del game.posted[:]
     for _ in range(3):
-        game.engine.handle([game.says(GOOD, percent, news=False)])
-    assert len(game.heard) == len(game.answers) == 3
+        game.engine.handle([game.set(GOOD, percent, news=False)])
+    assert len(game.posted) == len(game.answers) == 3
 
 
-def test_what_another_process_has_reached_is_told(start: Start) -> None:
+def test_progress_of_another_process_is_reported(start: Start) -> None:
     one, other = start(), start()
-    other.engine.handle([other.says(GOOD, 80)])
-    one.engine.handle([one.says(GOOD, 50)])
+    other.engine.handle([other.set(GOOD, 80)])
+    one.engine.handle([one.set(GOOD, 50)])
     assert one.changes == [(GOOD, 80)]
 
 
-def test_what_the_game_takes_for_nothing_new_is_told_if_it_is(start: Start) -> None:
+def test_a_set_that_the_game_did_not_consider_news_is_reported_if_it_is(start: Start) -> None:
     game = start()
-    game.engine.handle([game.says(GOOD, 20, news=False)])  # said while it still showed another player's list
+    game.engine.handle([game.set(GOOD, 20, news=False)])  # set while the game still showed another player's list
     assert game.changes == [(GOOD, 20)]
 
 
 def test_a_set_that_is_news_costs_one_transaction_out_and_one_back(start: Start, service: FakeService) -> None:
     game = start(service=service, token="ann")
     game.work()
-    game.engine.handle([game.says(OTHER, 10)])
+    game.engine.handle([game.set(OTHER, 10)])
     game.work()
-    game.hear_events()
+    game.take_events()
     game.work()
 
     before = game.database.transactions
-    game.engine.handle([game.says(GOOD, 10)])
+    game.engine.handle([game.set(GOOD, 10)])
     assert game.database.transactions == before + 1
     game.work()
     assert service.progress(ANN)[GOOD].percent == 10
     assert game.database.transactions == before + 2
-    game.hear_events()
+    game.take_events()
     game.work()
     assert game.database.transactions == before + 2, "the echo of our own update changes nothing"
 
 
-def test_events_wait_while_the_game_takes_nothing_in(start: Start, service: FakeService) -> None:
+def test_events_wait_while_the_game_does_not_empty_its_inbox(start: Start, service: FakeService) -> None:
     game = start(service=service, token="ann")
     game.work()
     game.undelivered = 10_000
     service.grant(ANN, GOOD, 50)
-    until(lambda: any(isinstance(one, StreamFilled) for one in game.heard), "an event has come")
-    game.hear_events()
+    until(lambda: any(isinstance(one, StreamFilled) for one in game.posted), "an event has arrived")
+    game.take_events()
     assert game.changes == []
     wait_s = game.engine.step()
     assert wait_s is not None
@@ -337,10 +335,10 @@ def test_events_wait_while_the_game_takes_nothing_in(start: Start, service: Fake
     assert game.changes == [(GOOD, 50)]
 
 
-def test_of_the_events_that_are_taken_together_the_newest_counts(start: Start, service: FakeService) -> None:
+def test_of_events_taken_together_the_newest_counts(start: Start, service: FakeService) -> None:
     game = start(service=service, token="ann")
     game.work()
-    del game.heard[:]
+    del game.posted[:]
     game.undelivered = 10_000
     for percent in (10, 20, 30):
         service.grant(ANN, GOOD, percent)
@@ -348,7 +346,7 @@ def test_of_the_events_that_are_taken_together_the_newest_counts(start: Start, s
     reader = game.engine.stream_reader
     assert reader is not None
     until(lambda: game.line is not None and game.line.is_drained, "all events have come")
-    game.hear_events()
+    game.take_events()
     before = game.database.transactions
     game.undelivered = 0
     game.engine.handle([])
@@ -359,7 +357,7 @@ def test_of_the_events_that_are_taken_together_the_newest_counts(start: Start, s
 def test_the_files_are_closed_even_if_a_thread_does_not_end(start: Start, service: FakeService) -> None:
     game = start(service=service, token="ann")
     game.courier.is_broken = True
-    with pytest.raises(Mistake):
+    with pytest.raises(UnforeseenError):
         game.engine.close()
     game.courier.is_broken = False
     with pytest.raises(sqlite3.ProgrammingError):

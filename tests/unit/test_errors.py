@@ -57,7 +57,7 @@ def test_one_except_clause_catches_all(error: Exception) -> None:
     assert isinstance(error, DiscordAchievementsError)
 
 
-def test_what_the_author_wrote_wrong_is_a_value_error() -> None:
+def test_mistakes_of_the_author_are_value_errors() -> None:
     assert issubclass(ConfigurationError, ValueError)
     assert issubclass(CatalogueError, ValueError)
 

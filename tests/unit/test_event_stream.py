@@ -77,7 +77,7 @@ def test_cut_anywhere(ending: str) -> None:
 
 
 @given(st.text("\r\ndataid:e x\0ü", max_size=60), st.lists(st.integers(0, 120), max_size=8))
-def test_chunks_make_no_difference(text: str, cuts: list[int]) -> None:
+def test_the_size_of_chunks_makes_no_difference(text: str, cuts: list[int]) -> None:
     data = text.encode()
     edges = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
     chunks = [data[start:end] for start, end in pairwise(edges)]
@@ -111,7 +111,7 @@ def test_fields(text: str, events: list[ServerEvent]) -> None:
     assert parse(text.encode()) == events
 
 
-def test_what_is_not_utf8_is_replaced() -> None:
+def test_invalid_utf8_is_replaced() -> None:
     assert parse(b"data: a\xffb\n\n") == [ServerEvent("message", "a\ufffdb", "")]
 
 
@@ -128,7 +128,7 @@ def test_retry(text: str, retry_s: float | None) -> None:
 @pytest.mark.parametrize(
     "chunk", [b"data: xxxxxxxxxxxxxxxxxx", b"data: xxxxxxxxxxxxxxxxxx\n", b"data\n", b"event: x\n", b": xxx", b"\xff"]
 )
-def test_what_has_no_end_is_not_kept(chunk: bytes) -> None:
+def test_an_endless_event_or_line_is_refused(chunk: bytes) -> None:
     with pytest.raises(WireError, match="longer than"):
         parse(*[chunk] * (2 * LONGEST // len(chunk)))
 
@@ -158,7 +158,7 @@ class OneStream(ScriptedTransport):
 
 
 def read(answer: ByteStream | Exception) -> list[object]:
-    """Return what a reader posts up to the end."""
+    """Return everything that a reader posts, up to the end of the stream."""
     posted: SimpleQueue[object] = SimpleQueue()
     StreamReader(OneStream(answer), REQUEST, posted.put)
     messages: list[object] = []
@@ -181,7 +181,7 @@ def ended(messages: list[object]) -> StreamEnded:
 
 
 @pytest.mark.parametrize("error", [None, TransportError("cut")])
-def test_a_stream_that_was_up_has_ended(error: TransportError | None) -> None:
+def test_the_end_of_an_open_stream_is_reported(error: TransportError | None) -> None:
     answer = stream(b"retry: 7000\n\nda", b"ta: x\n\n", error=error)
     opened, filled, end = read(answer)
     assert isinstance(opened, StreamOpened)
@@ -192,7 +192,7 @@ def test_a_stream_that_was_up_has_ended(error: TransportError | None) -> None:
     assert answer.closed
 
 
-def test_one_that_cannot_be_opened() -> None:
+def test_a_stream_that_cannot_be_opened() -> None:
     error = TransportError("no route")
     messages = read(error)
     assert len(messages) == 1
@@ -208,18 +208,18 @@ def test_one_that_cannot_be_opened() -> None:
         (Response(204, {}), WireError),
     ],
 )
-def test_one_that_is_refused(response: Response, kind: type[Exception]) -> None:
+def test_a_stream_that_is_refused(response: Response, kind: type[Exception]) -> None:
     messages = read(ByteStream(response))
     assert len(messages) == 1
     assert isinstance(ended(messages).outcome, kind)
 
 
-def test_one_that_has_no_end_of_line() -> None:
+def test_a_stream_without_an_end_of_line() -> None:
     messages = read(stream(b"x" * (LONGEST + 1)))
     assert isinstance(ended(messages).outcome, WireError)
 
 
-def test_a_mistake_in_the_transport_is_told_and_does_not_leave_the_stream_open(
+def test_an_exception_in_the_transport_is_logged_and_ends_the_stream(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Broken(ByteStream):
@@ -233,7 +233,7 @@ def test_a_mistake_in_the_transport_is_told_and_does_not_leave_the_stream_open(
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
-def test_leaving_ends_it() -> None:
+def test_closing_the_reader_ends_the_stream() -> None:
     posted: SimpleQueue[object] = SimpleQueue()
     answer = ByteStream(OPEN)
     reader = StreamReader(OneStream(answer), REQUEST, posted.put)
@@ -257,7 +257,7 @@ def test_a_flood_waits_in_the_connection_while_the_buffer_is_full() -> None:
     assert taken == [str(number) for number in range(50)]
 
 
-def test_leaving_a_stream_whose_buffer_is_full_ends_it() -> None:
+def test_closing_a_reader_whose_buffer_is_full_ends_the_stream() -> None:
     posted: SimpleQueue[object] = SimpleQueue()
     reader = StreamReader(OneStream(stream(b"data: x\n\n" * 9)), REQUEST, posted.put, buffer_events=1)
     until(lambda: reader.is_full, "the buffer is full")

@@ -1,8 +1,8 @@
-"""The game's thread touches neither disk nor network and takes no lock, whatever it asks the manager.
+"""The game's thread touches neither disk nor network and takes no lock, whichever method of the manager it calls.
 
 Three things are watched while the manager has the thread: Python's audit events (files, sockets, databases, imports),
 the C functions that are called, and the Python functions, of which none may hold a `with` statement. The last is
-stricter than it has to be, because `with lock:` leaves no other trace.
+stricter than necessary, because `with lock:` leaves no other trace.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Watch:
             self._thread = None
 
     def take(self) -> list[str]:
-        """Return what was found since this was last asked."""
+        """Return what was found since the last call."""
         found, self.found = self.found, []
         return found
 
@@ -106,14 +106,14 @@ def watch() -> Watch:
 
 
 class Watched:
-    """A manager that is watched in everything that a game asks of it."""
+    """A manager whose methods and properties are watched while a game uses them."""
 
     def __init__(self, manager: AchievementManager, watch: Watch) -> None:
         self._manager = manager
         self._watch = watch
 
     def __call__(self, verb: str, *arguments: object) -> None:
-        """Call a method; that it has nothing to return is fine."""
+        """Call a method; a ResultError is fine."""
         with self._watch.on_this_thread():
             try:
                 getattr(self._manager, verb)(*arguments)
@@ -129,7 +129,7 @@ class Watched:
             setattr(self._manager, name, handler)
 
     def until(self, condition: Callable[[], object]) -> None:
-        """Turn the loop until `condition` holds."""
+        """Run callbacks until `condition` is true."""
 
         def turned() -> object:
             self("run_callbacks")
@@ -143,7 +143,7 @@ def start(tmp_path: Path, **more: Any) -> AchievementManager:
 
 
 def play(ask: Watched, game: GameLoop) -> None:
-    """Call everything that there is, with arguments good and bad."""
+    """Call every method with right and wrong arguments."""
     results = game.results
     ask("fetch_user_achievements", results.append)
     ask.until(lambda: results)
@@ -235,7 +235,7 @@ def test_in_service_mode_the_game_thread_does_not_wait(tmp_path: Path, watch: Wa
     assert service.progress(1)[WALK].percent == 80
 
 
-# The proof that what is not found would have been found
+# Proof that each kind of violation is found
 
 
 LOCK = threading.Lock()
@@ -319,7 +319,7 @@ MISDEEDS = [
 
 
 @pytest.mark.parametrize("misdeed", MISDEEDS, ids=lambda misdeed: misdeed.__name__)
-def test_what_waits_on_the_game_thread_is_found(tmp_path: Path, watch: Watch, misdeed: Callable[[], None]) -> None:
+def test_a_call_that_may_wait_is_found(tmp_path: Path, watch: Watch, misdeed: Callable[[], None]) -> None:
     with start(tmp_path, achievements=write_catalogue(tmp_path)) as manager:
         manager.run_callbacks()
         manager.on_user_achievement_update = lambda _: misdeed()
@@ -329,7 +329,7 @@ def test_what_waits_on_the_game_thread_is_found(tmp_path: Path, watch: Watch, mi
 
 
 @pytest.mark.parametrize("misdeed", MISDEEDS, ids=lambda misdeed: misdeed.__name__)
-def test_what_another_thread_does_is_its_own_affair(watch: Watch, misdeed: Callable[[], None]) -> None:
+def test_other_threads_are_not_watched(watch: Watch, misdeed: Callable[[], None]) -> None:
     go, gone = threading.Event(), threading.Event()
 
     def other() -> None:

@@ -324,7 +324,7 @@ def test_results_are_those_of_the_spelling(game: OldGame) -> None:
     assert game.ask("set_user_achievement", SECURE, 25) is game.result("unauthorized_for_achievement")
 
 
-def test_a_percentage_that_does_not_exist_is_refused_and_not_cut_to_a_byte(game: OldGame) -> None:
+def test_a_percentage_out_of_range_is_refused_and_not_cut_to_a_byte(game: OldGame) -> None:
     assert game.ask("set_user_achievement", WALK, 300) is game.result("invalid_payload")
     assert game.ask("fetch_user_achievements") is game.result("ok")
     assert game.fields(game.call(game.manager, "get_user_achievement", WALK)) == (0, WALK, 0, "")
@@ -357,7 +357,7 @@ def test_an_achievement_outside_the_list_is_not_found(game: OldGame, verb: str, 
         game.call(game.manager, verb, argument)
 
 
-def test_an_exception_in_a_callback_comes_out_of_run_callbacks_and_stops_no_other(game: OldGame) -> None:
+def test_run_callbacks_raises_a_callbacks_exception_and_calls_the_others(game: OldGame) -> None:
     def mistaken(result: IntEnum) -> None:
         raise ZeroDivisionError("in the game's code")
 
@@ -425,7 +425,7 @@ def test_updates_reach_a_subclass_of_discord(play: Play, monkeypatch: pytest.Mon
     assert received == [25]
 
 
-def test_an_exception_in_an_update_handler_comes_out_of_run_callbacks(game: OldGame) -> None:
+def test_run_callbacks_raises_an_update_handlers_exception(game: OldGame) -> None:
     def mistaken(achievement: object) -> None:
         raise ZeroDivisionError("in the game's code")
 
@@ -442,18 +442,18 @@ def test_the_log_hook_is_called_on_the_games_thread(tmp_path: Path, spelling: An
     gamesdk.configure(achievements=write_catalogue(tmp_path), data_dir=tmp_path / "data")
     game = play(spelling)
     replaced: list[str] = []
-    heard: list[tuple[Any, str, threading.Thread]] = []
+    logged: list[tuple[Any, str, threading.Thread]] = []
     warning = spelling.LogLevel(1)
     game.call(game.app, "set_log_hook", warning, lambda level, message: replaced.append(message))
     game.call(
         game.app,
         "set_log_hook",
         warning,
-        lambda level, message: heard.append((level, message, threading.current_thread())),
+        lambda level, message: logged.append((level, message, threading.current_thread())),
     )
     game.app.core.set_user_achievement(UNKNOWN, 100)
-    run_until(game, lambda: heard)
-    ((level, message, thread),) = heard
+    run_until(game, lambda: logged)
+    ((level, message, thread),) = logged
     assert level is warning
     assert "no achievement with this id" in message
     assert thread is threading.current_thread()
@@ -463,17 +463,17 @@ def test_the_log_hook_is_called_on_the_games_thread(tmp_path: Path, spelling: An
 def test_the_log_hook_skips_less_severe_messages(tmp_path: Path, spelling: Any, play: Play) -> None:
     gamesdk.configure(achievements=write_catalogue(tmp_path), data_dir=tmp_path / "data")
     careless, careful = play(spelling), play(spelling)
-    heard: list[str] = []
+    logged: list[str] = []
     barely: list[str] = []
     careless.call(careless.app, "set_log_hook", spelling.LogLevel(0), lambda level, message: barely.append(message))
-    careful.call(careful.app, "set_log_hook", spelling.LogLevel(3), lambda level, message: heard.append(message))
+    careful.call(careful.app, "set_log_hook", spelling.LogLevel(3), lambda level, message: logged.append(message))
     careful.app.core.set_user_achievement(UNKNOWN, 100)
-    run_until(careful, lambda: heard)
+    run_until(careful, lambda: logged)
     careless.run_callbacks()
     assert barely == []
 
 
-def test_an_exception_in_a_log_hook_comes_out_of_run_callbacks(game: OldGame) -> None:
+def test_run_callbacks_raises_a_log_hooks_exception(game: OldGame) -> None:
     def mistaken(level: int, message: str) -> None:
         raise ZeroDivisionError(message)
 
@@ -496,12 +496,12 @@ def test_the_log_hook_is_removed_with_its_discord(tmp_path: Path, spelling: Modu
     assert not set(LOGGER.handlers) - before
 
 
-def test_a_discord_removed_while_a_message_is_logged_costs_another_no_message(
+def test_removing_a_discord_while_a_message_is_logged_loses_no_message_of_another(
     tmp_path: Path, spelling: ModuleType
 ) -> None:
     gamesdk.configure(achievements=write_catalogue(tmp_path), data_dir=tmp_path / "data")
     games = [OldGame(spelling), OldGame(spelling)]
-    heard: list[str] = []
+    logged: list[str] = []
 
     class Collecting(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -512,7 +512,7 @@ def test_a_discord_removed_while_a_message_is_logged_costs_another_no_message(
     collecting = Collecting()
     games[0].call(games[0].app, "set_log_hook", spelling.LogLevel(0), print)
     LOGGER.addHandler(collecting)
-    games[1].call(games[1].app, "set_log_hook", spelling.LogLevel(0), lambda level, message: heard.append(message))
+    games[1].call(games[1].app, "set_log_hook", spelling.LogLevel(0), lambda level, message: logged.append(message))
     games[0].app.core.close()
     try:
         LOGGER.error("the disk is full")
@@ -520,7 +520,7 @@ def test_a_discord_removed_while_a_message_is_logged_costs_another_no_message(
         LOGGER.removeHandler(collecting)
     assert len(games) == 1
     games[0].run_callbacks()
-    assert heard == ["the disk is full"]
+    assert logged == ["the disk is full"]
     games[0].app.core.close()
 
 

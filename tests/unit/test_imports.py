@@ -1,6 +1,6 @@
-"""Who may import whom: the arrows between the parts of the package.
+"""Which part of the package may import which.
 
-`domain` is pure and knows nobody; `client` and `server` share `domain` and never meet; what a game imports
+`domain` is pure and imports no other part; `client` and `server` share `domain` and never meet; what a game imports
 never reaches the server, the command line or the fakes; one module knows `requests`.
 """
 
@@ -21,7 +21,7 @@ TRANSPORT = f"{PACKAGE}.client.net.requests_transport"
 HTTP_LIBRARIES = {"requests", "urllib3"}
 DRAWS = "pygame_ui"
 STANDARD_LIBRARY = set(sys.stdlib_module_names)
-# The standard library's modules that do input or output, read a clock, draw lots or start threads.
+# The standard library's modules that do input or output, read a clock, generate random numbers or start threads.
 IMPURE = {
     "asyncio", "concurrent", "fcntl", "http.client", "http.server", "io", "logging", "mmap", "msvcrt",
     "multiprocessing", "os", "pathlib.Path", "random", "secrets", "select", "selectors", "shutil", "signal",
@@ -53,7 +53,7 @@ def imported(source: str, package: str) -> Iterator[str]:
 
 
 def part(name: str) -> str:
-    """Return what part of the package a name is in: `client` for discord_achievements.client.worker.schedule."""
+    """Return the part of the package that a name is in: `client` for discord_achievements.client.worker.schedule."""
     return f"{name}.".split(".")[1]
 
 
@@ -62,7 +62,7 @@ def is_within(name: str, modules: set[str]) -> bool:
 
 
 def objection(module: str, target: str) -> str | None:
-    """Return why `module` must not import `target`, or None where it may."""
+    """Return why `module` must not import `target`, or None if it may."""
     here = part(module)
     if not is_within(target, {PACKAGE}):
         if here == "domain" and (is_within(target, IMPURE) or not is_within(target, STANDARD_LIBRARY)):
@@ -76,7 +76,7 @@ def objection(module: str, target: str) -> str | None:
         return within_client
     there = part(target)
     if here == "domain" and there != "domain":
-        return "domain knows nobody"
+        return "domain imports no other part"
     if here == "server" and there not in {"domain", "server"}:
         return "the server knows domain only"
     if here == "server" and is_within(target, {SERVER_WEB}) and not is_within(module, {SERVER_WEB}):
@@ -93,7 +93,7 @@ def objection(module: str, target: str) -> str | None:
 
 
 def _objection_within_client(module: str, target: str) -> str | None:
-    """Return why a module of the client must not import another one, or None where it may."""
+    """Return why a module of the client must not import another one, or None if it may."""
     if not is_within(module, {CLIENT}) or not is_within(target, {CLIENT}):
         return None
     folder = next((one for one in BELOW_THE_WORKER if is_within(module, {one})), None)
@@ -106,7 +106,7 @@ def _objection_within_client(module: str, target: str) -> str | None:
 
 
 def wrong_arrows(sources: Mapping[str, str]) -> list[str]:
-    """Return a line for each import in `sources` (path within the package: text) that must not be."""
+    """Return a line for each forbidden import in `sources` (path within the package: text)."""
     wrong = []
     for path, source in sources.items():
         package, _, stem = f"{PACKAGE}/{path.removesuffix('.py')}".replace("/", ".").rpartition(".")

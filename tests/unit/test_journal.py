@@ -68,12 +68,12 @@ def several(tmp_path: Path) -> bytes:
 
 
 def at(data: bytes) -> dict[int, Entry]:
-    """Return where in a journal's bytes each entry stands."""
+    """Return the offset of each entry in a journal's bytes."""
     cells = range(0, len(data), CELL_BYTES)
     return {start: found for start in cells for found in read(data[start : start + CELL_BYTES])}
 
 
-def test_what_was_written_is_read_back_in_the_order_of_the_calls(several: bytes) -> None:
+def test_records_are_read_in_the_order_of_the_calls(several: bytes) -> None:
     assert read(several) == SEVERAL
 
 
@@ -89,7 +89,7 @@ def test_a_record_is_in_the_file_when_write_returns(journal: Journal, tmp_path: 
         assert one in read(content(tmp_path))
 
 
-def test_a_flipped_byte_costs_its_own_record_and_no_other(several: bytes) -> None:
+def test_a_flipped_byte_loses_only_its_own_record(several: bytes) -> None:
     where = at(several)
     assert sorted(where.values()) == SEVERAL
     for offset in range(len(several)):
@@ -108,12 +108,12 @@ def test_a_truncated_journal_keeps_every_whole_record(several: bytes) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_garbage_is_no_record(seed: int) -> None:
+def test_garbage_is_not_read_as_a_record(seed: int) -> None:
     assert read(random.Random(seed).randbytes(64 * 1024)) == []
 
 
 @pytest.mark.parametrize(("achievement_id", "percent"), [(0, 50), (-1, 50), (-(2**63), 50), (10, 101), (10, 255)])
-def test_a_record_of_what_no_game_can_set_is_passed_over(tmp_path: Path, achievement_id: int, percent: int) -> None:
+def test_a_record_that_no_game_can_have_set_is_skipped(tmp_path: Path, achievement_id: int, percent: int) -> None:
     good = entry(2, 20, 100)
     assert read(crashed(tmp_path, entry(1, achievement_id, percent), good).read_bytes()) == [good]
 
@@ -131,13 +131,13 @@ def test_a_torn_overwrite_keeps_the_record_before_it(tmp_path: Path) -> None:
     assert third in read(after)
 
 
-def test_a_torn_first_write_is_no_record(tmp_path: Path) -> None:
+def test_a_torn_first_write_is_not_read_as_a_record(tmp_path: Path) -> None:
     whole = crashed(tmp_path, entry(1, 10, 100)).read_bytes()[:CELL_BYTES]
     for length in range(RECORD_BYTES - 1):
         assert read(whole[:length].ljust(CELL_BYTES, b"\0")) == []
 
 
-def test_each_achievement_of_each_owner_has_room_of_its_own(journal: Journal, tmp_path: Path) -> None:
+def test_each_achievement_of_each_owner_has_its_own_slot(journal: Journal, tmp_path: Path) -> None:
     written = [
         entry(2 * number + turn, 10 + number % 3, percent=number, owner=owner)
         for number in range(12)
@@ -149,7 +149,7 @@ def test_each_achievement_of_each_owner_has_room_of_its_own(journal: Journal, tm
     assert set(latest.values()) <= set(read(content(tmp_path)))
 
 
-def test_less_said_after_more_does_not_push_it_out(journal: Journal, tmp_path: Path) -> None:
+def test_a_lower_value_does_not_replace_a_higher_one(journal: Journal, tmp_path: Path) -> None:
     more = entry(1, 10, 100)
     write(journal, more)
     for seq in range(2, 6):
@@ -157,8 +157,8 @@ def test_less_said_after_more_does_not_push_it_out(journal: Journal, tmp_path: P
         assert more in read(content(tmp_path))
 
 
-def test_less_said_after_more_was_committed_is_recorded(journal: Journal, tmp_path: Path) -> None:
-    # The service may have refused what was more.
+def test_a_lower_value_after_a_committed_higher_one_is_recorded(journal: Journal, tmp_path: Path) -> None:
+    # The service may have refused the higher value.
     less = entry(2, 10, 50)
     write(journal, entry(1, 10, 100))
     journal.committed_seq = 1
@@ -188,7 +188,7 @@ def test_a_full_journal_refuses_until_everything_is_committed(journal: Journal, 
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_nothing_that_is_not_committed_is_ever_overwritten(journal: Journal, tmp_path: Path, seed: int) -> None:
+def test_uncommitted_records_are_never_overwritten(journal: Journal, tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
     waiting: dict[tuple[bytes, int], Entry] = {}
     refused = 0
@@ -208,7 +208,7 @@ def test_nothing_that_is_not_committed_is_ever_overwritten(journal: Journal, tmp
     assert refused, "the journal was never full"
 
 
-def test_only_the_journals_of_processes_that_are_gone_can_be_taken(tmp_path: Path) -> None:
+def test_only_journals_of_ended_processes_can_be_taken(tmp_path: Path) -> None:
     mine, theirs = Journal.create(tmp_path), Journal.create(tmp_path)
     dead = crashed(tmp_path, *SEVERAL)
     assert {mine.nonce, theirs.nonce} < set(nonces(tmp_path))
@@ -267,7 +267,7 @@ except OSError as exc:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of a process's files")
-def test_a_disk_without_room_shows_when_the_journal_is_created(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_when_the_journal_is_created(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", CREATE_ON_A_FULL_DISK, tmp_path],
         cwd=ROOT,

@@ -55,7 +55,7 @@ def test_chosen_text(translated: list[str], locale: str, chosen: str | None) -> 
 
 
 @pytest.mark.parametrize("nothing", [None, {}])
-def test_without_translations_it_is_the_default(nothing: dict[str, str] | None) -> None:
+def test_without_translations_the_default_is_chosen(nothing: dict[str, str] | None) -> None:
     assert resolve("default", nothing, "de") == "default"
 
 
@@ -66,7 +66,7 @@ def test_the_order_in_which_translations_are_written_does_not_matter(names: list
 
 
 @given(st.dictionaries(st.text(), st.text()), st.text())
-def test_whatever_is_asked_the_answer_is_one_of_the_texts(texts: dict[str, str], locale: str) -> None:
+def test_the_answer_is_always_one_of_the_texts(texts: dict[str, str], locale: str) -> None:
     assert resolve("default", texts, locale) in {"default", *texts.values()}
 
 

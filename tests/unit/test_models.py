@@ -40,10 +40,10 @@ def test_unlocked_is_a_hundred_percent(percent: int, unlocked: bool) -> None:
     assert UserAchievement(0, 5, percent, "").unlocked is unlocked
 
 
-def test_nothing_is_synced_before_the_service_has_said_so() -> None:
+def test_nothing_is_synced_before_the_service_confirms_it() -> None:
     assert PLAYERS.synced is False
 
 
-def test_printing_explains() -> None:
+def test_the_printed_form_explains() -> None:
     for part in ("user_id=53908232506183680", "achievement_id=580159119969878046", "percent_complete=25"):
         assert part in repr(PLAYERS)

@@ -91,7 +91,7 @@ def test_progress_never_falls_and_an_unlock_never_moves_later(stored: Progress, 
 
 
 @given(PROGRESS, UPDATES)
-def test_a_lower_or_equal_value_sent_later_changes_nothing(stored: Progress, update: tuple[int, int]) -> None:
+def test_a_later_update_that_is_not_higher_changes_nothing(stored: Progress, update: tuple[int, int]) -> None:
     percent, at_us = update
     later_us = max(at_us, stored.unlocked_at_us or 0)
     assert merge(stored, reach(min(percent, stored.percent), later_us)) == stored
@@ -136,8 +136,8 @@ def test_age_is_clamped_to_fourteen_days(age_s: float, expected_us: int) -> None
 
 
 @given(st.integers(0, FORTNIGHT_US), st.integers(0, 3600 * SECOND_US))
-def test_a_late_unlock_keeps_its_time_whatever_the_two_clocks_say(age_us: int, clock_error_us: int) -> None:
+def test_a_late_unlock_keeps_its_time_even_if_the_two_clocks_differ(age_us: int, clock_error_us: int) -> None:
     unlocked_at_us = NOW_US - age_us
     services_now_us = NOW_US + clock_error_us
-    told = unlocked_at_from_age(seconds_since_unlock(unlocked_at_us, NOW_US), services_now_us)
-    assert 0 <= told - (unlocked_at_us + clock_error_us) < SECOND_US
+    received = unlocked_at_from_age(seconds_since_unlock(unlocked_at_us, NOW_US), services_now_us)
+    assert 0 <= received - (unlocked_at_us + clock_error_us) < SECOND_US

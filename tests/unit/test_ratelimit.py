@@ -24,7 +24,7 @@ ANSWER = {
 
 
 def on_the_wire(state: LimitState, at_s: float = 1_700_000_000.0) -> LimitState:
-    """Return what a client reads of what a service writes."""
+    """Return what a client reads from the headers that a service writes."""
     read = read_headers({name.lower(): value for name, value in write_headers(state, at_s).items()})
     assert read is not None
     return read
@@ -50,13 +50,13 @@ def test_the_other_headers_are_not_needed() -> None:
 
 
 @pytest.mark.parametrize("missing", ["x-ratelimit-remaining", "x-ratelimit-reset-after"])
-def test_without_these_nothing_is_known(missing: str) -> None:
+def test_without_these_headers_nothing_is_known(missing: str) -> None:
     assert read_headers({name: value for name, value in ANSWER.items() if name != missing}) is None
 
 
 @pytest.mark.parametrize("name", ["x-ratelimit-remaining", "x-ratelimit-reset-after"])
 @pytest.mark.parametrize("value", ["", "soon", "-1", "nan", "inf", "1e999"])
-def test_nonsense_is_not_believed(name: str, value: str) -> None:
+def test_nonsense_is_ignored(name: str, value: str) -> None:
     assert read_headers({**ANSWER, name: value}) is None
 
 
@@ -72,7 +72,7 @@ def test_nonsense_is_not_believed(name: str, value: str) -> None:
         ({"retry-after": "65"}, {"retry_after": 64.57}, 65.0),
         ({"retry-after": "1", "x-ratelimit-reset-after": "2.5"}, {"retry_after": 0.5}, 2.5),
         ({"retry-after": "0"}, None, 0.0),
-        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, None, None),  # and nobody knows what the time is
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, None, None),  # and the time is unknown
         ({"retry-after": "-5"}, {"retry_after": -5}, None),
         ({"retry-after": "nan"}, {"retry_after": float("inf")}, None),
         ({}, {"retry_after": "5"}, None),
@@ -114,7 +114,7 @@ def test_retry_after_may_be_a_date_in_any_of_its_forms(until: str) -> None:
         ({"retry-after": HTTP_DATES[0] + " " * 100_000}, None),
     ],
 )
-def test_a_date_is_told_from_what_is_none(headers: dict[str, str], expected: float | None) -> None:
+def test_text_that_is_not_a_date_is_refused(headers: dict[str, str], expected: float | None) -> None:
     assert retry_after_s(headers, None, NOVEMBER_1994_US) == expected
 
 
@@ -127,7 +127,7 @@ def test_a_date_is_told_from_what_is_none(headers: dict[str, str], expected: flo
     st.dictionaries(st.just("retry_after"), st.none() | st.booleans() | st.integers() | st.floats() | st.text()),
     st.none() | st.integers(0, 2**63),
 )
-def test_what_is_asked_is_always_a_time_one_can_wait(headers: dict[str, str], body: object, at_us: int | None) -> None:
+def test_a_wait_is_always_finite_and_not_negative(headers: dict[str, str], body: object, at_us: int | None) -> None:
     asked_s = retry_after_s(headers, body, at_us)
     assert asked_s is None or 0 <= asked_s < float("inf")
 
@@ -167,7 +167,7 @@ def test_window() -> None:
     ]
 
 
-# Binary fractions: sums of them are exact, so a window's end is hit and not only neared.
+# Binary fractions: their sums are exact, so that calls can fall exactly on a window's end.
 STEPS_S = st.lists(st.integers(0, 20 * 64).map(lambda ticks: ticks / 64), max_size=60)
 LIMITS = st.builds(Limit, st.integers(1, 6), st.integers(32, 60 * 64).map(lambda ticks: ticks / 64))
 

@@ -26,7 +26,7 @@ def test_members_are_the_gamesdks() -> None:
     }
 
 
-def test_old_numbers_go_on_working() -> None:
+def test_old_numbers_continue_to_work() -> None:
     assert issubclass(Result, IntEnum)
     assert Result(40) is Result.UNAUTHORIZED_FOR_ACHIEVEMENT
     number: int = Result.OK

@@ -85,7 +85,7 @@ def test_401_waits_for_a_token(code: int | None) -> None:
 
 
 @pytest.mark.parametrize("outcome", [api(403, 20012), api(404, 990001), api(400, 50035), api(413, 40005)])
-def test_what_the_service_has_judged_is_dropped(outcome: ApiError) -> None:
+def test_an_update_that_the_service_rejects_is_dropped(outcome: ApiError) -> None:
     assert judge(outcome).verdict is Verdict.REFUSED
 
 
@@ -102,8 +102,8 @@ def test_what_the_service_has_judged_is_dropped(outcome: ApiError) -> None:
         api(404, None),
     ],
 )
-def test_what_the_service_has_not_judged_is_kept(outcome: ApiError) -> None:
-    """The player's progress is not at fault where the address, the application or a proxy is."""
+def test_an_update_that_the_service_has_not_judged_is_kept(outcome: ApiError) -> None:
+    """The address, the application or a proxy is at fault, not the player's progress."""
     assert judge(outcome).verdict is Verdict.MISCONFIGURED
 
 
@@ -129,20 +129,20 @@ def test_jitter_spreads_clients() -> None:
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1), st.floats(1, MAX_RETRY_AFTER_S))
-def test_the_services_word_outranks_the_table(failures: int, jitter: float, retry_after_s: float) -> None:
+def test_a_wait_given_by_the_service_replaces_the_tables(failures: int, jitter: float, retry_after_s: float) -> None:
     assert delay_s(failures, jitter=jitter, retry_after_s=retry_after_s) == retry_after_s
 
 
 @given(st.floats(0.001, 1))
-def test_a_short_wait_is_believed_once(retry_after_s: float) -> None:
+def test_a_short_wait_is_accepted_once(retry_after_s: float) -> None:
     assert delay_s(1, jitter=0, retry_after_s=retry_after_s) == retry_after_s
     assert delay_s(2, jitter=0, retry_after_s=retry_after_s) == 1
 
 
 @pytest.mark.parametrize("retry_after_s", [0.0, 1e-9, 0.5])
-def test_no_service_can_have_a_game_ask_without_a_pause(retry_after_s: float) -> None:
+def test_a_service_cannot_make_a_game_retry_without_a_pause(retry_after_s: float) -> None:
     assert all(delay_s(failures, jitter=0, retry_after_s=retry_after_s) >= 1 for failures in range(2, 20))
 
 
-def test_a_service_cannot_silence_a_game_for_ever() -> None:
+def test_a_service_cannot_silence_a_game_forever() -> None:
     assert delay_s(1, jitter=0, retry_after_s=1e12) == MAX_RETRY_AFTER_S

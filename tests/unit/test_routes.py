@@ -122,7 +122,7 @@ IDS = st.integers(1, 2**63 - 1)
 
 
 @given(st.sampled_from(ROUTES), st.sampled_from(PREFIXES), IDS, IDS, IDS)
-def test_what_the_client_compiles_the_service_matches(
+def test_the_service_matches_the_paths_that_the_client_builds(
     route: Route, prefix: tuple[str, int], application_id: int, achievement_id: int, user_id: int
 ) -> None:
     values = {"application_id": application_id, "achievement_id": achievement_id, "user_id": user_id}
@@ -132,7 +132,7 @@ def test_what_the_client_compiles_the_service_matches(
 
 
 @given(st.text(), st.text() | st.text().map(lambda text: f"/api/v10/applications/{text}/achievements"))
-def test_no_path_does_worse_than_api_error(method: str, path: str) -> None:
+def test_any_path_is_matched_or_raises_api_error(method: str, path: str) -> None:
     try:
         match(method, path)
     except ApiError as exc:

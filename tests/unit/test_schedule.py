@@ -49,7 +49,7 @@ def listed(*pending: int) -> Schedule:
 
 
 def fail(schedule: Schedule, outcome: Outcome, now: float = NOW, *, jitter: float = 0.0) -> Exchange:
-    """Carry out what is next with that outcome, and return what it was."""
+    """Let the next exchange end with that outcome, and return the exchange."""
     action = schedule.next(now)
     assert isinstance(action, FetchList | SendUpdate | FetchIcon)
     schedule.failed(action, outcome, now, jitter)
@@ -57,7 +57,7 @@ def fail(schedule: Schedule, outcome: Outcome, now: float = NOW, *, jitter: floa
 
 
 def wait_s(schedule: Schedule, now: float = NOW) -> float:
-    """Return how long nothing is to be done."""
+    """Return the seconds until something is due."""
     action = schedule.next(now)
     if not isinstance(action, Wait):
         return 0.0
@@ -86,7 +86,7 @@ def test_nothing_to_do() -> None:
     assert listed().next(NOW) == Wait(None)
 
 
-def test_without_a_stream_the_list_is_asked_for_every_minute() -> None:
+def test_without_a_stream_the_list_is_requested_every_minute() -> None:
     schedule = fresh()
     schedule.succeeded(FetchList(), NOW)
     schedule.stream_or_poll.refused(NOW)
@@ -110,7 +110,7 @@ def test_a_stream_that_cannot_be_opened_yet_holds_up_nothing_else() -> None:
     assert schedule.next(NOW) == OpenStream()
 
 
-def test_while_it_is_uncertain_whose_token_it_is_the_list_is_all_that_is_asked_for() -> None:
+def test_while_a_tokens_player_is_uncertain_only_the_list_is_requested() -> None:
     schedule = fresh(1)
     schedule.succeeded(FetchList(), NOW)
     schedule.uncertain(True)
@@ -125,7 +125,7 @@ def test_while_it_is_uncertain_whose_token_it_is_the_list_is_all_that_is_asked_f
     assert schedule.updates_unreachable(NOW + 3) is None
 
 
-def test_what_has_gone_further_meanwhile_is_sent_again() -> None:
+def test_a_value_raised_while_it_was_sent_is_sent_again() -> None:
     schedule = listed(1)
     sent = schedule.next(NOW)
     assert sent == SendUpdate(1, HALF)
@@ -161,7 +161,7 @@ def test_a_list_that_always_fails_does_not_hold_up_the_updates(outcome: Outcome)
             now += wait_s(schedule, now)
 
 
-# When to try again
+# When to retry
 
 
 @pytest.mark.parametrize("outcome", [NO_CONNECTION, UNAVAILABLE, NOT_JSON, limited(), ApiError(302, None, "moved")])
@@ -184,14 +184,14 @@ def test_the_table_with_jitter() -> None:
     assert wait_s(schedule) == pytest.approx(4 * 1.2)
 
 
-def test_after_a_time_out_nobody_waits_for_a_second_one() -> None:
+def test_after_a_time_out_calls_do_not_wait_for_a_second_one() -> None:
     schedule = listed(1)
     fail(schedule, TIMED_OUT)
     assert wait_s(schedule) == 1
     assert schedule.updates_unreachable(NOW) is Result.SERVICE_UNAVAILABLE
 
 
-def test_success_starts_the_table_anew() -> None:
+def test_a_success_resets_the_retry_table() -> None:
     schedule = listed(1, 2)
     for _ in range(5):
         fail(schedule, NO_CONNECTION)
@@ -209,7 +209,7 @@ def test_success_starts_the_table_anew() -> None:
     "outcome",
     [ApiError(503, None, "maintenance", retry_after_s=40), limited(40, is_global=True), limited(40)],
 )
-def test_the_services_word_outranks_the_table(outcome: Outcome, failures: int) -> None:
+def test_a_wait_given_by_the_service_replaces_the_tables(outcome: Outcome, failures: int) -> None:
     schedule, now = listed(1), NOW
     for _ in range(failures):
         fail(schedule, NO_CONNECTION, now)
@@ -218,7 +218,7 @@ def test_the_services_word_outranks_the_table(outcome: Outcome, failures: int) -
     assert wait_s(schedule, now) == 40
 
 
-def test_a_service_that_always_says_at_once_is_not_asked_without_a_pause() -> None:
+def test_a_service_that_always_answers_retry_at_once_is_not_asked_without_a_pause() -> None:
     schedule, now = listed(1), NOW
     for _ in range(100):
         fail(schedule, limited(0.001), now)
@@ -239,7 +239,7 @@ def test_fetch_lifts_a_back_off() -> None:
 
 
 @pytest.mark.parametrize("outcome", [ApiError(503, None, "maintenance", retry_after_s=40), limited(40, is_global=True)])
-def test_fetch_does_not_lift_a_wait_that_the_service_has_asked_for(outcome: Outcome) -> None:
+def test_fetch_does_not_lift_a_wait_given_by_the_service(outcome: Outcome) -> None:
     schedule = listed(1)
     fail(schedule, outcome)
     schedule.want_fetch(NOW + 1)
@@ -255,7 +255,7 @@ def test_a_limit_on_updates_leaves_the_list_alone() -> None:
     assert schedule.next(NOW) == Wait(NOW + 40)
 
 
-def test_one_that_the_service_chokes_on_goes_last_and_so_does_not_starve_the_others() -> None:
+def test_an_update_that_always_fails_is_sent_last_and_does_not_starve_the_others() -> None:
     schedule, now, sent = listed(1, 2, 3), NOW, []
     for step in range(40):
         action = schedule.next(now)
@@ -271,14 +271,14 @@ def test_one_that_the_service_chokes_on_goes_last_and_so_does_not_starve_the_oth
             schedule.wants(4, HALF)
             before = len(sent)
     assert sent[:3] == [1, 2, 3]
-    assert sent[before] == 4  # the first chance was for the new one
+    assert sent[before] == 4  # the new update was sent first
     assert set(schedule.pending) == {1}
 
 
-# What the headers say beforehand
+# Limits known from headers
 
 
-def test_what_would_be_refused_is_not_sent() -> None:
+def test_an_update_that_would_exceed_the_limit_is_not_sent() -> None:
     schedule = listed(1, 2)
     sent = schedule.next(NOW)
     assert isinstance(sent, SendUpdate)
@@ -289,7 +289,7 @@ def test_what_would_be_refused_is_not_sent() -> None:
     assert schedule.updates_unreachable(NOW) is None
 
 
-def test_what_would_be_let_through_is_sent() -> None:
+def test_an_update_within_the_limit_is_sent() -> None:
     schedule = listed(1, 2)
     sent = schedule.next(NOW)
     assert isinstance(sent, SendUpdate)
@@ -298,7 +298,7 @@ def test_what_would_be_let_through_is_sent() -> None:
     assert schedule.next(NOW) == SendUpdate(2, HALF)
 
 
-def test_the_list_has_a_limit_of_its_own() -> None:
+def test_the_list_has_its_own_limit() -> None:
     schedule = listed(1)
     schedule.limited(FetchList(), LimitState(2, 0, 5.0, "b"), NOW)
     schedule.want_fetch(NOW)
@@ -308,13 +308,13 @@ def test_the_list_has_a_limit_of_its_own() -> None:
     assert schedule.next(NOW + 5) == FetchList()
 
 
-def test_no_limit_lasts_for_ever() -> None:
+def test_no_limit_lasts_forever() -> None:
     schedule = listed(1)
     schedule.limited(SendUpdate(1, HALF), LimitState(5, 0, 1e300, "b"), NOW)
     assert wait_s(schedule) == MAX_RETRY_AFTER_S
 
 
-# What callbacks are told
+# The results that callbacks get
 
 
 def test_callbacks_wait_for_the_second_try() -> None:
@@ -327,7 +327,7 @@ def test_callbacks_wait_for_the_second_try() -> None:
     assert schedule.list_unreachable(NOW) is Result.SERVICE_UNAVAILABLE
 
 
-def test_callbacks_are_told_what_the_last_answer_was() -> None:
+def test_callbacks_get_the_result_of_the_last_answer() -> None:
     schedule = listed(1)
     for _ in range(2):
         fail(schedule, NOT_JSON)
@@ -335,14 +335,14 @@ def test_callbacks_are_told_what_the_last_answer_was() -> None:
 
 
 @pytest.mark.parametrize("outcome", [limited(PATIENCE_S + 1), limited(PATIENCE_S + 1, is_global=True)])
-def test_a_long_limit_is_told_at_once(outcome: ApiError) -> None:
+def test_a_long_limit_is_reported_at_once(outcome: ApiError) -> None:
     schedule = listed(1)
     fail(schedule, outcome)
     assert schedule.updates_unreachable(NOW) is Result.RATE_LIMITED
     assert schedule.list_unreachable(NOW) is (Result.RATE_LIMITED if outcome.is_global else None)
 
 
-def test_a_long_limit_of_updates_is_told_also_after_the_list_has_been_read() -> None:
+def test_a_long_limit_of_updates_is_reported_even_after_the_list_has_been_read() -> None:
     schedule = listed(1)
     fail(schedule, limited(PATIENCE_S + 1))
     schedule.succeeded(FetchList(), NOW)
@@ -350,7 +350,7 @@ def test_a_long_limit_of_updates_is_told_also_after_the_list_has_been_read() -> 
 
 
 @pytest.mark.parametrize("outcome", [limited(1), limited(), limited(1, is_global=True)])
-def test_short_limits_are_waited_for_but_not_for_ever(outcome: ApiError) -> None:
+def test_short_limits_are_waited_for_but_not_forever(outcome: ApiError) -> None:
     schedule, now = listed(1), NOW
     fail(schedule, outcome, now)
     assert schedule.updates_unreachable(now) is None
@@ -361,7 +361,7 @@ def test_short_limits_are_waited_for_but_not_for_ever(outcome: ApiError) -> None
     assert schedule.updates_unreachable(now) is Result.RATE_LIMITED
 
 
-def test_a_success_starts_the_patience_anew() -> None:
+def test_a_success_resets_the_patience() -> None:
     schedule, now = listed(1), NOW
     for _ in range(60):
         schedule.wants(1, HALF)
@@ -371,14 +371,14 @@ def test_a_success_starts_the_patience_anew() -> None:
         assert schedule.updates_unreachable(now) is None
 
 
-def test_the_usual_windows_try_nobodys_patience() -> None:
+def test_the_usual_windows_do_not_exhaust_the_patience() -> None:
     schedule = Schedule(NOW, patience_s=0.5)
     schedule.wants(1, HALF)
     schedule.limited(SendUpdate(1, HALF), LimitState(5, 0, 5.0, "b"), NOW)
     assert schedule.updates_unreachable(NOW) is None
 
 
-# What does not pass
+# Refusals that retrying does not change
 
 
 @pytest.mark.parametrize(
@@ -390,7 +390,7 @@ def test_the_usual_windows_try_nobodys_patience() -> None:
         (ApiError(400, 50041, "version"), Result.INVALID_VERSION),
     ],
 )
-def test_where_nothing_can_succeed_nothing_is_tried(outcome: ApiError, result: Result) -> None:
+def test_nothing_is_tried_if_nothing_can_succeed(outcome: ApiError, result: Result) -> None:
     schedule = listed(1, 2)
     assert fail(schedule, outcome) == SendUpdate(1, HALF)
     assert schedule.next(NOW) == schedule.next(NOW + 599) == Wait(NOW + 600)
@@ -402,7 +402,7 @@ def test_where_nothing_can_succeed_nothing_is_tried(outcome: ApiError, result: R
     assert schedule.updates_unreachable(NOW + 600) is None
 
 
-def test_a_refused_update_is_dropped_and_the_others_go_on() -> None:
+def test_a_refused_update_is_dropped_and_the_others_are_sent() -> None:
     schedule = listed(1, 2)
     assert schedule.failed(SendUpdate(1, HALF), SECURE, NOW, 0.0).verdict is Verdict.REFUSED
     assert schedule.next(NOW) == SendUpdate(2, HALF)
@@ -410,7 +410,7 @@ def test_a_refused_update_is_dropped_and_the_others_go_on() -> None:
     assert schedule.updates_unreachable(NOW) is None
 
 
-def test_a_refused_list_is_asked_for_again_in_a_minute() -> None:
+def test_a_refused_list_is_requested_again_in_a_minute() -> None:
     schedule = fresh()
     schedule.want_fetch(NOW)
     fail(schedule, ApiError(403, 20012, "no"))
@@ -419,7 +419,7 @@ def test_a_refused_list_is_asked_for_again_in_a_minute() -> None:
     assert schedule.next(NOW + 60) == FetchList()
 
 
-def test_a_refused_token_is_for_others_to_replace() -> None:
+def test_nothing_is_sent_with_a_refused_token() -> None:
     schedule = listed(1)
     assert schedule.failed(SendUpdate(1, HALF), ApiError(401, 0, "401"), NOW, 0.0).verdict is Verdict.AUTHENTICATE
     assert schedule.next(NOW) == SendUpdate(1, HALF)
@@ -440,13 +440,13 @@ def test_what_lifts_a_block(what: str) -> None:
     assert schedule.updates_unreachable(NOW) is None
 
 
-def test_a_new_token_has_no_past() -> None:
+def test_a_new_token_starts_afresh() -> None:
     schedule = listed(1)
     schedule.limited(SendUpdate(1, HALF), LimitState(5, 0, 50.0, "b"), NOW)
     schedule.stream_or_poll.heard("7")
     assert schedule.next(NOW) == Wait(NOW + 50)
     schedule.new_token(NOW)
-    assert schedule.next(NOW) == FetchList()  # which tells who the player is
+    assert schedule.next(NOW) == FetchList()  # which identifies the player
     schedule.succeeded(FetchList(), NOW)
     assert schedule.next(NOW) == SendUpdate(1, HALF)
     assert schedule.stream_or_poll.last_event_id == ""
@@ -464,7 +464,7 @@ def test_a_new_token_lifts_a_back_off() -> None:
 # One thing at a time
 
 
-def test_while_something_is_under_way_nothing_else_begins() -> None:
+def test_only_one_exchange_is_under_way_at_a_time() -> None:
     schedule = fresh(1)
     schedule.begin_exchange()
     schedule.want_fetch(NOW)
@@ -486,7 +486,7 @@ def test_a_token_object_that_blocks_counts_as_unreachable() -> None:
     assert schedule.next(NOW + PATIENCE_S) == Wait(None)
 
 
-def test_a_new_token_does_not_wait_for_what_was_under_way() -> None:
+def test_a_new_token_does_not_wait_for_the_exchange_under_way() -> None:
     schedule = listed(1)
     schedule.begin_token_call(NOW)
     schedule.new_token(NOW)
@@ -504,7 +504,7 @@ def test_a_sign_in_that_fails_is_tried_again_later() -> None:
 # Icons
 
 
-def test_an_icon_that_several_show_is_fetched_once() -> None:
+def test_an_icon_of_several_achievements_is_fetched_once() -> None:
     schedule = listed()
     schedule.wants_icon("a" * 32, 1)
     schedule.wants_icon("a" * 32, 2)
@@ -512,7 +512,7 @@ def test_an_icon_that_several_show_is_fetched_once() -> None:
     assert schedule.next(NOW) == Wait(None)
 
 
-def test_the_trouble_with_icons_is_theirs_alone() -> None:
+def test_failures_of_icons_affect_only_icons() -> None:
     schedule = listed()
     schedule.wants_icon("a" * 32, 1)
     waits_s = []
@@ -528,7 +528,7 @@ def test_the_trouble_with_icons_is_theirs_alone() -> None:
     assert waits_s == TABLE_S
 
 
-def test_an_icon_that_is_not_there_is_not_asked_for_again() -> None:
+def test_a_missing_icon_is_not_requested_again() -> None:
     schedule = listed()
     schedule.wants_icon("a" * 32, 1)
     assert schedule.failed(FetchIcon(1, "a" * 32), ApiError(404, None, "no"), NOW, 0.0).verdict is Verdict.REFUSED

@@ -116,7 +116,7 @@ class Counting(MemoryStore):
         return super().achievements(application_id)
 
 
-def test_asking_whether_there_is_news_reads_no_records_unless_there_is() -> None:
+def test_a_poll_without_news_reads_no_records() -> None:
     async def scene() -> None:
         store = Counting()
         service = Service(store, rate_limits="off")

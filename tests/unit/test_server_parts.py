@@ -38,7 +38,7 @@ def test_the_command_line_outranks_the_environment() -> None:
     assert Settings.from_environment(environment, port=0).port == 0
 
 
-def test_settings_survive_the_way_to_a_worker() -> None:
+def test_settings_reach_a_worker_unchanged() -> None:
     settings = Settings(database="postgresql://me@host/x", metrics=False, rate_limits="off", replay_s=1.5)
     assert Settings.from_environment(settings.to_environment()) == settings
 
@@ -87,9 +87,7 @@ def test_a_right_setting_is_taken(name: str, value: str) -> None:
     assert getattr(Settings.from_environment({f"{PREFIX}{name.upper()}": value}), name) == value
 
 
-def test_the_default_database_is_understood_whatever_the_folder_is_called(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_default_database_works_with_any_folder_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("XDG_DATA_HOME", "LOCALAPPDATA", "HOME"):
         monkeypatch.setenv(name, str(tmp_path / "a b#c%20?d"))
     assert "a b#c%20?d" in sqlite_path(Settings().database)
@@ -147,7 +145,7 @@ def test_a_token_can_be_found_by_scanners_and_is_not_kept() -> None:
         assert one.text[-64:] not in repr(one.token)
 
 
-def test_what_a_token_acts_for() -> None:
+def test_the_subject_of_a_token() -> None:
     bot, player = mint(TokenKind.BOT, 1, None, AT_US), mint(TokenKind.BEARER, 1, 5, AT_US, 60)
     clock = [AT_US]
     known = authenticator([bot.token, player.token], lambda: clock[0])
@@ -217,7 +215,7 @@ def test_one_bad_update_fails_alone(caplog: pytest.LogCaptureFixture) -> None:
     assert "one by one" in caplog.text
 
 
-def test_a_database_that_does_not_answer_is_not_waited_for() -> None:
+def test_the_writer_stops_waiting_for_a_database_that_does_not_answer() -> None:
     answers = threading.Event()
 
     class SilentStore(RecordingStore):
@@ -279,7 +277,7 @@ def test_writes_to_one_record_that_are_tried_one_by_one_are_announced(caplog: py
 # Streams
 
 
-def test_a_client_that_takes_nothing_has_its_stream_ended() -> None:
+def test_the_stream_of_a_client_that_does_not_read_is_ended() -> None:
     async def scene() -> None:
         sent: list[bytes] = []
         takes = asyncio.Event()
@@ -310,7 +308,7 @@ def test_a_client_that_takes_nothing_has_its_stream_ended() -> None:
     asyncio.run(scene())
 
 
-def test_each_streams_client_fetches_from_time_to_time() -> None:
+def test_each_stream_tells_its_client_to_refetch_from_time_to_time() -> None:
     async def scene() -> None:
         now = 1000.0
         sent: dict[str, list[bytes]] = {"early": [], "late": []}
@@ -325,7 +323,7 @@ def test_each_streams_client_fetches_from_time_to_time() -> None:
             nonlocal now
             now += seconds
             keeping = asyncio.create_task(streams.keep())
-            for _ in range(3):  # one turn for the task, one for the senders, one to spare
+            for _ in range(3):  # one turn for the task, one for the senders, one in reserve
                 await asyncio.sleep(0)
             keeping.cancel()
 
@@ -348,7 +346,7 @@ def test_each_streams_client_fetches_from_time_to_time() -> None:
     asyncio.run(scene())
 
 
-def test_a_stream_ends_in_its_time_and_only_once() -> None:
+def test_a_stream_ends_at_its_time_limit_and_only_once() -> None:
     async def scene() -> None:
         now = 1000.0
         ends: list[str] = []
@@ -368,7 +366,7 @@ def test_a_stream_ends_in_its_time_and_only_once() -> None:
         for passed in (59.0, 1.0, 1.0):
             now += passed
             keeping = asyncio.create_task(streams.keep())
-            for _ in range(3):  # one turn for the task, one for the senders, one to spare
+            for _ in range(3):  # one turn for the task, one for the senders, one in reserve
                 await asyncio.sleep(0)
             keeping.cancel()
             assert ends == ([] if now < 1060 else ["short"])

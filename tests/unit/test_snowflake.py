@@ -47,7 +47,7 @@ def test_not_an_id(value: object) -> None:
         parse_snowflake(value)
 
 
-def test_a_text_is_no_id_before_it_is_parsed() -> None:
+def test_a_string_is_not_an_id_until_it_is_parsed() -> None:
     assert not is_snowflake("580159119969878046")
 
 
@@ -68,7 +68,7 @@ def test_parsing_gives_an_id_or_a_value_error(value: object) -> None:
     assert is_snowflake(parsed)
 
 
-def test_a_refused_value_is_shown_short() -> None:
+def test_a_refused_value_is_shown_shortened() -> None:
     with pytest.raises(ValueError, match="expected") as caught:
         parse_snowflake("x" * 10_000)
     assert len(str(caught.value)) < 200

@@ -45,7 +45,7 @@ def test_what_is_pending_is_shown_at_once() -> None:
 
 
 @pytest.mark.parametrize("state", [SECURE, UNKNOWN])
-def test_secure_and_unknown_ones_show_what_the_service_has_confirmed(state: State) -> None:
+def test_secure_and_unknown_achievements_show_the_confirmed_value(state: State) -> None:
     assert shown(state._replace(pending=DONE)) == NO_PROGRESS
     assert shown(state._replace(confirmed=HALF, pending=DONE)) == HALF
 
@@ -65,7 +65,7 @@ def test_a_secret_is_listed_once_it_is_unlocked(state: State, expected: bool) ->
     assert listed(state) is expected
 
 
-# What the game says
+# What the game sets
 
 
 @pytest.mark.parametrize("percent", [0, 49, 50])
@@ -88,18 +88,18 @@ def test_the_first_unlock_keeps_its_time_whatever_the_clock_does(again_at_us: in
     assert further(reach(100, T2), reach(100, again_at_us)) == reach(100, T2)
 
 
-def test_the_service_is_asked_about_a_secure_one_even_if_the_value_is_no_news() -> None:
+def test_a_secure_achievement_is_sent_even_if_the_value_is_not_news() -> None:
     assert reached(SECURE._replace(confirmed=DONE), HALF).pending == HALF
 
 
 @given(STATES, PROGRESS)
-def test_saying_it_twice_is_saying_it_once(state: State, new: Progress) -> None:
+def test_setting_twice_changes_nothing(state: State, new: Progress) -> None:
     assert reached(reached(state, new), new) == reached(state, new)
 
 
 @given(STATES, st.lists(PROGRESS, max_size=6))
 def test_what_is_shown_only_rises_and_an_unlock_stays_as_it_is(state: State, sets: list[Progress]) -> None:
-    # A pending value that is not above the confirmed one is dropped before it gets here.
+    # A pending value that is not above the confirmed one is dropped earlier.
     if state.pending is not None and state.pending.percent <= state.confirmed.percent:
         state = refused(state, state.pending)
     for new in sets:
@@ -109,22 +109,22 @@ def test_what_is_shown_only_rises_and_an_unlock_stays_as_it_is(state: State, set
             assert shown(state) == before
 
 
-# What the service says
+# What the service answers
 
 
-def test_what_it_has_accepted_is_confirmed() -> None:
+def test_an_accepted_value_is_confirmed() -> None:
     state = KNOWN._replace(pending=DONE)
     assert accepted(state, DONE, None, None) == KNOWN._replace(confirmed=DONE)
     assert accepted(state, DONE, DONE, 7) == KNOWN._replace(confirmed=DONE, revision=7)
 
 
-def test_what_was_reached_meanwhile_stays_pending() -> None:
+def test_a_higher_value_set_during_the_exchange_stays_pending() -> None:
     state = KNOWN._replace(pending=MOST)
     after = accepted(state, HALF, HALF, 7)
     assert (after.confirmed, after.pending) == (HALF, MOST)
 
 
-def test_an_answer_that_an_event_has_overtaken_does_not_bring_the_old_value_back() -> None:
+def test_an_answer_older_than_an_event_does_not_restore_the_old_value() -> None:
     reset = reported(KNOWN._replace(confirmed=HALF, revision=5, pending=MOST), NO_PROGRESS, 7)
     after = accepted(reset, MOST, MOST, 6)
     assert after == KNOWN._replace(confirmed=NO_PROGRESS, revision=7)
@@ -132,14 +132,14 @@ def test_an_answer_that_an_event_has_overtaken_does_not_bring_the_old_value_back
 
 @pytest.mark.parametrize("service_at_us", [None, T2, T3])
 def test_an_unlock_keeps_the_time_that_the_player_has_seen(service_at_us: int | None) -> None:
-    # The service counts back from when it hears of it, in whole seconds.
+    # The service counts back from when it receives the update, in whole seconds.
     later = Progress(100, service_at_us)
     pending, confirmed = KNOWN._replace(pending=DONE), KNOWN._replace(confirmed=DONE)
     for after in (accepted(pending, DONE, later, 1), reported(pending, later, 1), reported(confirmed, later, 1)):
         assert after == KNOWN._replace(confirmed=DONE, revision=1)
 
 
-def test_an_unlock_that_was_clearly_earlier_than_the_service_thinks_is_told() -> None:
+def test_an_unlock_clearly_earlier_than_the_services_stays_pending() -> None:
     state = KNOWN._replace(pending=DONE)
     assert reported(state, Progress(100, T2 + 60_000_000), 1).pending == DONE
 
@@ -149,13 +149,13 @@ def test_an_unlock_on_another_device_counts_from_then() -> None:
         assert reported(state, Progress(100, T1), 1).confirmed == Progress(100, T1)
 
 
-def test_a_refused_value_is_gone_and_the_confirmed_one_is_back() -> None:
+def test_a_refused_value_is_replaced_by_the_confirmed_one() -> None:
     after = refused(KNOWN._replace(confirmed=HALF, revision=3, pending=DONE), DONE)
     assert after == KNOWN._replace(confirmed=HALF, revision=3)
     assert shown(after) == HALF
 
 
-def test_what_was_reached_beyond_a_refused_value_stays_pending() -> None:
+def test_a_value_above_a_refused_one_stays_pending() -> None:
     state = KNOWN._replace(confirmed=HALF, pending=DONE)
     assert refused(state, MOST) == state
     assert refused(KNOWN, MOST) == KNOWN
@@ -168,31 +168,31 @@ def test_a_reset_lowers_the_confirmed_value_and_leaves_what_is_pending(revision:
     assert (after.confirmed, after.pending) == (NO_PROGRESS, MOST)
 
 
-def test_news_that_is_older_than_what_is_known_is_none() -> None:
+def test_news_older_than_the_known_state_is_ignored() -> None:
     state = KNOWN._replace(confirmed=HALF, revision=3, pending=MOST)
     assert reported(state, DONE, 2) == state
 
 
 @pytest.mark.parametrize("percent", [80, 90, 100])
-def test_what_the_service_has_anyway_is_not_pending(percent: int) -> None:
+def test_a_value_that_the_service_already_has_is_not_pending(percent: int) -> None:
     assert reported(KNOWN._replace(pending=MOST), Progress(percent, None), 1).pending is None
 
 
 @given(STATES, PROGRESS, REVISION)
-def test_hearing_it_twice_is_hearing_it_once(state: State, progress: Progress, revision: int | None) -> None:
+def test_receiving_news_twice_changes_nothing(state: State, progress: Progress, revision: int | None) -> None:
     after = reported(state, progress, revision)
     assert reported(after, progress, revision) == after
 
 
-# Two players who are one, and a service that knows nothing
+# Two players who turn out to be one, and a service that knows nothing
 
 
-def test_of_two_devices_the_earliest_unlock_counts() -> None:
+def test_the_earliest_unlock_of_two_devices_counts() -> None:
     early, late = KNOWN._replace(pending=reach(100, T1)), KNOWN._replace(pending=reach(100, T3))
     assert combined(early, late) == combined(late, early) == early
 
 
-def test_the_later_word_of_the_service_counts_even_if_it_is_lower() -> None:
+def test_the_services_later_value_counts_even_if_it_is_lower() -> None:
     old, new = KNOWN._replace(confirmed=DONE, revision=3), KNOWN._replace(confirmed=HALF, revision=4)
     assert combined(old, new) == combined(new, old) == new
 
@@ -202,13 +202,13 @@ def test_a_service_without_revisions_takes_nothing_back() -> None:
     assert combined(one, other) == combined(other, one) == other
 
 
-def test_what_one_of_them_has_confirmed_is_not_pending_for_the_other() -> None:
+def test_a_value_confirmed_for_one_is_not_pending_for_the_other() -> None:
     one, other = KNOWN._replace(confirmed=MOST, revision=1), KNOWN._replace(pending=HALF)
     assert combined(one, other) == combined(other, one) == one
 
 
 @given(STATES, STATES)
-def test_nothing_that_is_pending_for_either_is_lost(one: State, other: State) -> None:
+def test_what_is_pending_for_either_is_kept(one: State, other: State) -> None:
     other = other._replace(known=one.known, secret=one.secret, secure=one.secure)
     both = combined(one, other)
     assert both == combined(other, one)
@@ -218,7 +218,7 @@ def test_nothing_that_is_pending_for_either_is_lost(one: State, other: State) ->
 
 
 @given(STATES)
-def test_another_service_is_told_everything_that_was_reached(state: State) -> None:
+def test_all_progress_is_pending_for_another_service(state: State) -> None:
     moved = unconfirmed(state)
     assert moved.confirmed == NO_PROGRESS
     assert moved.revision is None
@@ -227,7 +227,7 @@ def test_another_service_is_told_everything_that_was_reached(state: State) -> No
     assert unconfirmed(moved) == moved
 
 
-def test_an_unlock_that_was_earlier_than_the_one_told_is_still_told() -> None:
+def test_an_unlock_earlier_than_the_one_being_sent_stays_pending() -> None:
     pending = KNOWN._replace(pending=DONE)
     an_hour_later = Progress(100, T2 + 3_600_000_000)
     after = reported(pending, an_hour_later, 1)

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 ANNA, BERT = owners.of_user(1), owners.of_user(2)
 AT_US = 1_700_000_000_000_000
 HALF, DONE = reach(50, AT_US), reach(100, AT_US)
-CACHE = "achievements.sqlite3"
+DATABASE = "achievements.sqlite3"
 POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX users and limits")
 
 
@@ -43,7 +43,7 @@ class DrivenStorage:
         self.seq = 0
         self.player = self.storage.change(lambda: self.storage.players.of_owner(owner, self.storage.run))
 
-    def say(self, achievement_id: int, progress: Progress = HALF) -> None:
+    def write(self, achievement_id: int, progress: Progress = HALF) -> None:
         """Write to the journal only, as the game's thread does."""
         self.seq += 1
         assert self.storage.journal is not None
@@ -51,20 +51,20 @@ class DrivenStorage:
         assert self.storage.journal.write(self.seq, achievement_id, progress.percent, at_us, self.owner)
 
     def take(self, achievement_id: int, progress: Progress = HALF) -> State:
-        """Store what has been said, as the worker does."""
+        """Store what was written, as the worker does."""
         return self.storage.take(self.player.id, {achievement_id: progress}, self.seq)[achievement_id].after
 
     def play(self, achievement_id: int, progress: Progress = HALF) -> State:
-        self.say(achievement_id, progress)
+        self.write(achievement_id, progress)
         return self.take(achievement_id, progress)
 
     def apply(self, achievement_id: int, change: Callable[[State], State]) -> None:
         """Have the service change one state."""
 
         def commit() -> None:
-            cache = self.storage.database
-            before = cache.states(self.player.id, [achievement_id])[achievement_id]
-            cache.write_states(self.player.id, {achievement_id: change(before)})
+            database = self.storage.database
+            before = database.states(self.player.id, [achievement_id])[achievement_id]
+            database.write_states(self.player.id, {achievement_id: change(before)})
 
         self.storage.change(commit)
 
@@ -90,18 +90,18 @@ Start = Callable[..., DrivenStorage]
 
 
 def left_by_crash(game: DrivenStorage, to: Path) -> Path:
-    """Return a folder with what is on disk if `game` is killed now."""
+    """Copy what is on disk if `game` is killed now, and return the copy."""
     shutil.copytree(game.storage.folder, to)
     return to
 
 
 def played(folder: Path, *achievement_ids: int) -> Path:
-    """Play and close; return the cache's file."""
+    """Play and close; return the database file."""
     game = DrivenStorage(folder)
     if achievement_ids:
         game.storage.take(game.player.id, dict.fromkeys(achievement_ids, HALF), 1)
     game.storage.close()
-    return folder / CACHE
+    return folder / DATABASE
 
 
 def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -115,30 +115,30 @@ def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-# A day like any other
+# Ordinary play
 
 
-def test_progress_is_there_after_the_next_start(start: Start, tmp_path: Path) -> None:
+def test_progress_is_kept_until_the_next_start(start: Start, tmp_path: Path) -> None:
     played(tmp_path / "new" / "folder", 10, 20)
     game = start(tmp_path / "new" / "folder")
     assert game.pending() == {10: HALF, 20: HALF}
     assert game.storage.error is None
 
 
-def test_nothing_but_the_cache_is_left_behind(tmp_path: Path) -> None:
+def test_only_the_database_is_left_behind(tmp_path: Path) -> None:
     path = played(tmp_path, 10)
     assert list(tmp_path.iterdir()) == [path]
-    with closing(sqlite3.connect(tmp_path / CACHE)) as file:
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as file:
         assert file.execute("SELECT count(*) FROM journal").fetchone() == (0,)
 
 
 @POSIX_ONLY
-def test_a_new_folder_is_the_players_own(tmp_path: Path) -> None:
+def test_a_new_folder_is_private_to_the_user(tmp_path: Path) -> None:
     played(tmp_path / "new")
     assert (tmp_path / "new").stat().st_mode & 0o077 == 0
 
 
-def test_what_is_taken_is_committed_when_take_returns(start: Start, tmp_path: Path) -> None:
+def test_sets_are_committed_when_take_returns(start: Start, tmp_path: Path) -> None:
     game, other = start(tmp_path), start(tmp_path)
     for percent in range(1, 50):
         game.play(10, reach(percent, AT_US))
@@ -162,13 +162,13 @@ def test_each_commit_is_synchronized_with_the_disk(
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,), "FULL: nothing less syncs the log each time"
 
 
-def test_ok_is_said_after_the_commit(tmp_path: Path) -> None:
+def test_ok_is_reported_only_after_the_commit(tmp_path: Path) -> None:
     definitions = (CatalogueEntry(Achievement(1, 10, "Name", "What to do"), None, None),)
     with AchievementManager(1, achievements=Catalogue(1, definitions, "a test"), data_dir=tmp_path) as manager:
         seen: list[tuple[Result, dict[int, Progress]]] = []
 
         def look(result: Result) -> None:
-            with closing(Database(tmp_path / CACHE)) as on_disk:
+            with closing(Database(tmp_path / DATABASE)) as on_disk:
                 seen.append((result, on_disk.pending(Players(on_disk).of_owner(owners.LOCAL, b"").id)))
 
         for percent in (1, 50, 99):
@@ -177,7 +177,7 @@ def test_ok_is_said_after_the_commit(tmp_path: Path) -> None:
             assert seen.pop() == (Result.OK, {10: Progress(percent, None)})
 
 
-def test_saying_the_same_in_every_frame_writes_nothing(start: Start, tmp_path: Path) -> None:
+def test_setting_the_same_in_every_frame_writes_nothing(start: Start, tmp_path: Path) -> None:
     game, other = start(tmp_path), start(tmp_path)
     game.play(10)
     other.storage.database.changed_elsewhere()
@@ -200,34 +200,34 @@ def test_many_sets_are_taken_at_once(start: Start, tmp_path: Path) -> None:
 # Crashes
 
 
-def test_what_the_worker_had_not_stored_yet_is_folded_in(start: Start, tmp_path: Path) -> None:
+def test_what_the_worker_had_not_stored_is_recovered_from_the_journal(start: Start, tmp_path: Path) -> None:
     game = start(tmp_path / "before")
     game.play(10)
     for number in range(11, 11 + 3 * SLICE_ROWS):
-        game.say(number)
-    game.say(10, DONE)
+        game.write(number)
+    game.write(10, DONE)
     folder = left_by_crash(game, tmp_path / "after")
     after = start(folder)
     assert after.pending() == {10: DONE} | dict.fromkeys(range(11, 11 + 3 * SLICE_ROWS), HALF)
     assert after.storage.error is None
     after.storage.close()
-    assert [path.name for path in folder.iterdir()] == [CACHE]
+    assert [path.name for path in folder.iterdir()] == [DATABASE]
 
 
-def test_the_next_start_tidies_up_after_a_crash(start: Start, tmp_path: Path) -> None:
+def test_the_next_start_cleans_up_after_a_crash(start: Start, tmp_path: Path) -> None:
     game = start(tmp_path / "before")
     game.play(10)
     folder = left_by_crash(game, tmp_path / "after")
     start(folder).storage.close()
-    with closing(sqlite3.connect(folder / CACHE)) as file:
+    with closing(sqlite3.connect(folder / DATABASE)) as file:
         assert file.execute("SELECT count(*) FROM journal").fetchone() == (0,)
 
 
-def test_each_player_gets_their_own_out_of_a_journal(start: Start, tmp_path: Path) -> None:
+def test_each_player_gets_their_own_progress_from_a_journal(start: Start, tmp_path: Path) -> None:
     game = start(tmp_path / "before")
-    game.say(10)
+    game.write(10)
     game.owner = BERT
-    game.say(20)
+    game.write(20)
     folder = left_by_crash(game, tmp_path / "after")
     assert start(folder, ANNA).pending() == {10: HALF}
     assert start(folder, BERT).pending() == {20: HALF}
@@ -235,8 +235,8 @@ def test_each_player_gets_their_own_out_of_a_journal(start: Start, tmp_path: Pat
 
 def test_an_unlock_in_the_journal_keeps_its_first_time(start: Start, tmp_path: Path) -> None:
     game = start(tmp_path / "before")
-    game.say(10, reach(100, AT_US))
-    game.say(10, reach(100, AT_US - 1_000_000))
+    game.write(10, reach(100, AT_US))
+    game.write(10, reach(100, AT_US - 1_000_000))
     assert start(left_by_crash(game, tmp_path / "after")).pending() == {10: DONE}
 
 
@@ -250,7 +250,7 @@ def dropped(state: State) -> State:
     "change", [dropped, lambda state: reported(dropped(state), NO_PROGRESS, 9)], ids=["no", "reset"]
 )
 @pytest.mark.parametrize("said_again", [0, 1, 3])
-def test_what_the_service_took_back_is_not_in_the_journal_any_more(
+def test_a_value_reset_by_the_service_does_not_return_from_the_journal(
     start: Start, tmp_path: Path, change: Callable[[State], State], said_again: int
 ) -> None:
     game = start(tmp_path / "before")
@@ -261,36 +261,36 @@ def test_what_the_service_took_back_is_not_in_the_journal_any_more(
     assert start(left_by_crash(game, tmp_path / "after")).pending() == {}
 
 
-def test_what_was_said_after_a_refusal_counts(start: Start, tmp_path: Path) -> None:
+def test_a_set_after_a_refusal_counts(start: Start, tmp_path: Path) -> None:
     game = start(tmp_path / "before")
     game.play(10)
     game.apply(10, dropped)
-    game.say(10, DONE)
+    game.write(10, DONE)
     assert start(left_by_crash(game, tmp_path / "after")).pending() == {10: DONE}
 
 
-def test_the_journal_of_a_game_that_runs_is_left_alone(start: Start, tmp_path: Path) -> None:
+def test_the_journal_of_a_running_game_is_left_alone(start: Start, tmp_path: Path) -> None:
     first = start(tmp_path)
-    first.say(10)
+    first.write(10)
     assert start(tmp_path).pending() == {}
     first.take(10)
     assert start(tmp_path).pending() == {10: HALF}
 
 
-def test_a_journal_that_is_not_wholly_stored_survives_a_close(start: Start, tmp_path: Path) -> None:
+def test_a_journal_that_is_not_completely_stored_survives_a_close(start: Start, tmp_path: Path) -> None:
     game = DrivenStorage(tmp_path)
     game.play(10)
-    game.say(20)
+    game.write(20)
     game.storage.close()
     assert len(list(paths(tmp_path))) == 1
     assert start(tmp_path).pending() == {10: HALF, 20: HALF}
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_a_damaged_journal_gives_what_it_can_and_goes(start: Start, tmp_path: Path, seed: int) -> None:
+def test_a_damaged_journals_intact_records_are_recovered(start: Start, tmp_path: Path, seed: int) -> None:
     game = start(tmp_path / "before")
     for number in range(1, 9):
-        game.say(number)
+        game.write(number)
     folder = left_by_crash(game, tmp_path / "after")
     (journal,) = paths(folder)
     damaged = bytearray(journal.read_bytes())
@@ -324,7 +324,7 @@ for line in sys.stdin:
 
 @pytest.fixture
 def processes() -> Iterator[Callable[[Path], None]]:
-    """Two processes; each call has both start at once on a folder, and play achievement 101 or 102."""
+    """Two processes; each call starts both at once on a folder, where they play achievement 101 or 102."""
     children = [
         subprocess.Popen(
             [sys.executable, "-W", "error", "-c", START_AND_PLAY],
@@ -355,7 +355,7 @@ def processes() -> Iterator[Callable[[Path], None]]:
         assert child.returncode == 0
 
 
-def test_two_processes_that_start_at_once_lose_nothing_of_what_a_crash_left(
+def test_two_processes_that_start_at_once_recover_everything_from_a_crash(
     start: Start, tmp_path: Path, processes: Callable[[Path], None]
 ) -> None:
     for round_ in range(10):
@@ -363,27 +363,27 @@ def test_two_processes_that_start_at_once_lose_nothing_of_what_a_crash_left(
         folder.mkdir()
         for number in range(1, 11):
             game = DrivenStorage(folder)
-            game.say(number)
+            game.write(number)
             game.storage.close()
         processes(folder)
         assert start(folder).pending().keys() == {*range(1, 11), 101, 102}
         start(folder).storage.close()
 
 
-def test_two_processes_that_start_at_once_on_a_damaged_cache_set_aside_that_one_only(
+def test_two_processes_that_start_at_once_set_a_damaged_database_aside_once(
     start: Start, tmp_path: Path, processes: Callable[[Path], None]
 ) -> None:
     for round_ in range(10):
         folder = tmp_path / str(round_)
         folder.mkdir()
-        (folder / CACHE).write_bytes(b"no cache" * 1000)
+        (folder / DATABASE).write_bytes(b"no database" * 1000)
         processes(folder)
         assert start(folder).pending().keys() == {101, 102}
         asides = {path.name: path.read_bytes() for path in folder.glob("*corrupt*")}
-        assert asides == {f"{CACHE}.corrupt-1": b"no cache" * 1000}
+        assert asides == {f"{DATABASE}.corrupt-1": b"no database" * 1000}
 
 
-# A damaged cache
+# A damaged database
 
 
 @pytest.mark.parametrize(
@@ -402,14 +402,14 @@ def test_two_processes_that_start_at_once_on_a_damaged_cache_set_aside_that_one_
     ],
     ids=["text", "garbage", "zeros", "half", "first_bytes", "zero_page", "garbage_pages", "turned", "schema", "column"],
 )
-def test_a_damaged_cache_is_set_aside_and_a_new_one_begun(
+def test_a_damaged_database_is_set_aside_and_a_new_one_created(
     start: Start, tmp_path: Path, damage: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
     path = played(tmp_path, *range(1, 200))
     damaged = damage(path.read_bytes())
     path.write_bytes(damaged)
     game = start(tmp_path)
-    aside = tmp_path / f"{CACHE}.corrupt-1"
+    aside = tmp_path / f"{DATABASE}.corrupt-1"
     assert aside.read_bytes() == damaged
     assert game.storage.error is not None
     assert aside.name in game.storage.error
@@ -422,24 +422,24 @@ def test_a_damaged_cache_is_set_aside_and_a_new_one_begun(
     assert again.pending() == {10: DONE}
 
 
-def test_every_damaged_cache_is_kept(start: Start, tmp_path: Path) -> None:
+def test_every_damaged_database_is_kept(start: Start, tmp_path: Path) -> None:
     for number in range(1, 4):
-        (tmp_path / CACHE).write_text(f"damaged {number}")
+        (tmp_path / DATABASE).write_text(f"damaged {number}")
         start(tmp_path).storage.close()
     kept = {path.name: path.read_text() for path in tmp_path.glob("*corrupt*")}
-    assert kept == {f"{CACHE}.corrupt-{number}": f"damaged {number}" for number in range(1, 4)}
+    assert kept == {f"{DATABASE}.corrupt-{number}": f"damaged {number}" for number in range(1, 4)}
 
 
-def test_what_the_journal_holds_outlives_a_damaged_cache(start: Start, tmp_path: Path) -> None:
+def test_the_journal_survives_a_damaged_database(start: Start, tmp_path: Path) -> None:
     game = start(tmp_path / "before")
-    game.say(10)
+    game.write(10)
     folder = left_by_crash(game, tmp_path / "after")
-    (folder / CACHE).write_bytes(b"damaged")
+    (folder / DATABASE).write_bytes(b"damaged")
     assert start(folder).pending() == {10: HALF}
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_whatever_is_damaged_the_game_goes_on_and_no_byte_is_deleted(start: Start, tmp_path: Path, seed: int) -> None:
+def test_with_any_damage_the_game_continues_and_no_byte_is_deleted(start: Start, tmp_path: Path, seed: int) -> None:
     path = played(tmp_path, *range(1, 200))
     rng = random.Random(seed)
     damaged = bytearray(path.read_bytes())
@@ -452,21 +452,21 @@ def test_whatever_is_damaged_the_game_goes_on_and_no_byte_is_deleted(start: Star
         assert slices
     assert game.pending()[500] == DONE
     if game.storage.error is not None and game.storage.durable:
-        assert (tmp_path / f"{CACHE}.corrupt-1").read_bytes() == damaged
+        assert (tmp_path / f"{DATABASE}.corrupt-1").read_bytes() == damaged
     game.storage.close()
     assert start(tmp_path).pending()[500] == DONE
 
 
 @pytest.mark.parametrize("side", ["-wal", "-shm"])
 @pytest.mark.parametrize("seed", range(5))
-def test_garbage_beside_the_cache_costs_at_most_what_stood_there(
+def test_garbage_in_side_files_loses_nothing_of_the_database_file(
     start: Start, tmp_path: Path, side: str, seed: int
 ) -> None:
     played(tmp_path / "before", 10)
     game = start(tmp_path / "before")
     game.play(20)
     folder = left_by_crash(game, tmp_path / "after")
-    file = folder / f"{CACHE}{side}"
+    file = folder / f"{DATABASE}{side}"
     rng = random.Random(seed)
     data = bytearray(file.read_bytes())
     begin = rng.randrange(len(data))
@@ -477,7 +477,7 @@ def test_garbage_beside_the_cache_costs_at_most_what_stood_there(
     assert after.play(30).pending == HALF
 
 
-def test_a_cache_of_a_later_version_is_neither_used_nor_touched(start: Start, tmp_path: Path) -> None:
+def test_a_database_of_a_later_version_is_neither_used_nor_changed(start: Start, tmp_path: Path) -> None:
     path = played(tmp_path, 10)
     for version in (SCHEMA_VERSION + 1, SCHEMA_VERSION):
         with closing(sqlite3.connect(path)) as file:
@@ -499,7 +499,7 @@ def test_a_cache_of_a_later_version_is_neither_used_nor_touched(start: Start, tm
 
 
 @pytest.mark.parametrize("below", ["a_file", "a_file/folder", "a_file/a/b"])
-def test_where_there_can_be_no_folder_the_game_goes_on_in_memory(
+def test_without_a_folder_the_game_continues_in_memory(
     start: Start, tmp_path: Path, below: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "a_file").touch()
@@ -513,22 +513,22 @@ def test_where_there_can_be_no_folder_the_game_goes_on_in_memory(
     game.storage.close()
 
 
-def test_where_there_can_be_no_cache_the_journal_keeps_everything(start: Start, tmp_path: Path) -> None:
-    (tmp_path / CACHE).mkdir()
+def test_without_a_database_the_journal_keeps_everything(start: Start, tmp_path: Path) -> None:
+    (tmp_path / DATABASE).mkdir()
     for number in (10, 20):
         game = start(tmp_path)
         assert game.storage.error is not None
         game.play(number)
         assert number in game.pending()
         game.storage.close()
-    (tmp_path / CACHE).rmdir()
+    (tmp_path / DATABASE).rmdir()
     game = start(tmp_path)
     assert game.storage.error is None
     assert game.pending() == {10: HALF, 20: HALF}
 
 
-def test_a_full_journal_is_told_for_as_long_as_nothing_can_be_stored(start: Start, tmp_path: Path) -> None:
-    (tmp_path / CACHE).mkdir()
+def test_a_full_journal_is_reported_as_long_as_nothing_can_be_stored(start: Start, tmp_path: Path) -> None:
+    (tmp_path / DATABASE).mkdir()
     game = start(tmp_path)
     before = game.storage.error
     assert game.storage.journal is not None
@@ -577,7 +577,7 @@ def public() -> Iterator[Path]:
 
 
 def play_as_nobody(folder: Path, *achievement_ids: int) -> tuple[list[int], str, list[str]]:
-    """Return what the game has then, its `error`, and what it logged."""
+    """Return the game's state, its `error`, and what it logged."""
     ended = run(PLAY_AS_NOBODY, folder, *achievement_ids)
     assert ended.returncode == 0, ended.stderr
     pending, error = ended.stdout.splitlines()
@@ -585,7 +585,7 @@ def play_as_nobody(folder: Path, *achievement_ids: int) -> tuple[list[int], str,
 
 
 @POSIX_ONLY
-def test_in_a_read_only_folder_the_game_goes_on_with_what_is_there(start: Start, public: Path) -> None:
+def test_in_a_read_only_folder_the_game_continues_with_the_stored_progress(start: Start, public: Path) -> None:
     folder = public / "data"
     path = played(folder, 10)
     path.chmod(0o444)
@@ -601,7 +601,7 @@ def test_in_a_read_only_folder_the_game_goes_on_with_what_is_there(start: Start,
 
 
 @POSIX_ONLY
-def test_where_no_folder_can_be_made_the_game_goes_on(public: Path) -> None:
+def test_the_game_continues_if_no_folder_can_be_created(public: Path) -> None:
     public.chmod(0o555)
     pending, error, log = play_as_nobody(public / "data", 20)
     assert pending == [20]
@@ -610,7 +610,7 @@ def test_where_no_folder_can_be_made_the_game_goes_on(public: Path) -> None:
 
 
 @POSIX_ONLY
-def test_a_cache_that_can_only_be_read_is_shown_and_the_journal_keeps_the_rest(start: Start, public: Path) -> None:
+def test_a_read_only_database_is_shown_and_the_journal_keeps_the_rest(start: Start, public: Path) -> None:
     folder = public / "data"
     path = played(folder, 10)
     path.chmod(0o444)
@@ -622,12 +622,12 @@ def test_a_cache_that_can_only_be_read_is_shown_and_the_journal_keeps_the_rest(s
     assert start(folder).pending().keys() == {10, 20, 30}
 
 
-def test_a_journal_that_cannot_be_taken_over_hinders_no_other(start: Start, tmp_path: Path) -> None:
+def test_a_journal_that_cannot_be_taken_over_does_not_affect_others(start: Start, tmp_path: Path) -> None:
     odd = tmp_path / f"journal-{bytes(16).hex()}.bin"
     odd.mkdir()
     for number in (10, 20):
         game = DrivenStorage(tmp_path)
-        game.say(number)
+        game.write(number)
         game.storage.close()
     game = start(tmp_path)
     assert game.pending() == {10: HALF, 20: HALF}
@@ -649,22 +649,22 @@ if os.getuid() == 0:
     os.setuid(65534)
 for _ in range(2):
     storage = Storage(Path(sys.argv[1]))
-    cache = storage.database
+    database = storage.database
     player = storage.change(lambda: storage.players.of_owner(owners.of_user(1), storage.run))
-    states = cache.states(player.id)
-    print(*cache.pending(player.id))
+    states = database.states(player.id)
+    print(*database.pending(player.id))
     dropped = {number: refused(one, one.pending) for number, one in states.items()}
-    storage.change(lambda: cache.write_states(player.id, dropped))
+    storage.change(lambda: database.write_states(player.id, dropped))
     storage.close()
 """
 
 
 @POSIX_ONLY
-def test_a_journal_that_cannot_be_removed_is_folded_once(start: Start, public: Path) -> None:
+def test_a_journal_that_cannot_be_removed_is_recovered_once(start: Start, public: Path) -> None:
     folder = public / "data"
-    start(folder)  # keeps the cache's side files there, which nobody can make then
+    start(folder)  # keeps the database's side files there, which cannot be created in that folder
     game = DrivenStorage(folder)
-    game.say(10)
+    game.write(10)
     game.storage.close()
     for path in folder.iterdir():
         path.chmod(0o666)
@@ -718,10 +718,10 @@ os._exit(0)
 
 
 @POSIX_ONLY
-def test_on_a_full_disk_the_game_goes_on_and_loses_nothing(start: Start, tmp_path: Path) -> None:
+def test_on_a_full_disk_the_game_continues_and_loses_nothing(start: Start, tmp_path: Path) -> None:
     ended = run(PLAY_ON_A_FULL_DISK, tmp_path, "small")
     assert ended.returncode == 0, ended.stderr
-    assert str(tmp_path / CACHE) in ended.stdout
+    assert str(tmp_path / DATABASE) in ended.stdout
     assert ended.stderr.splitlines() == ended.stdout.splitlines(), "it says so once"
     game = start(tmp_path)
     assert game.storage.error is None
@@ -729,7 +729,7 @@ def test_on_a_full_disk_the_game_goes_on_and_loses_nothing(start: Start, tmp_pat
 
 
 @POSIX_ONLY
-def test_on_a_disk_without_room_for_a_journal_the_game_goes_on(tmp_path: Path) -> None:
+def test_without_room_for_a_journal_the_game_continues(tmp_path: Path) -> None:
     ended = run(PLAY_ON_A_FULL_DISK, tmp_path, "small from the start")
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("no journal") == 1
@@ -751,10 +751,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @POSIX_ONLY
-def test_on_a_small_disk_that_is_full_the_game_goes_on_and_loses_nothing(start: Start, small_disk: Path) -> None:
+def test_on_a_small_full_disk_the_game_continues_and_loses_nothing(start: Start, small_disk: Path) -> None:
     ended = run(PLAY_ON_A_FULL_DISK, small_disk, "full")
     assert ended.returncode == 0, ended.stderr
-    assert str(small_disk / CACHE) in ended.stdout
+    assert str(small_disk / DATABASE) in ended.stdout
     while_full = DrivenStorage(small_disk)
     assert while_full.pending() == dict.fromkeys(range(1, 101), HALF)
     assert while_full.storage.error is not None
@@ -766,7 +766,7 @@ def test_on_a_small_disk_that_is_full_the_game_goes_on_and_loses_nothing(start: 
     again.storage.close()
 
 
-# A cache that another process holds
+# A database that another process has locked
 
 
 HOLD = """
@@ -782,7 +782,7 @@ database.close()
 
 
 class Holder:
-    """Another program that holds the cache until `release`."""
+    """Another program that locks the database until `release`."""
 
     def __init__(self, path: Path) -> None:
         self._process = subprocess.Popen(
@@ -795,10 +795,10 @@ class Holder:
         self._process.communicate("\n", timeout=30)
 
 
-def test_a_cache_that_is_held_in_play_costs_nothing(start: Start, tmp_path: Path) -> None:
+def test_a_database_locked_during_play_loses_nothing(start: Start, tmp_path: Path) -> None:
     game = start(tmp_path)
     game.play(10)
-    holder = Holder(tmp_path / CACHE)
+    holder = Holder(tmp_path / DATABASE)
     try:
         game.play(20)
         game.play(30)
@@ -814,10 +814,10 @@ def test_a_cache_that_is_held_in_play_costs_nothing(start: Start, tmp_path: Path
 
 
 @pytest.mark.parametrize("is_new", [True, False])
-def test_a_cache_that_is_held_at_the_start_costs_nothing(start: Start, tmp_path: Path, is_new: bool) -> None:
+def test_a_database_locked_at_the_start_loses_nothing(start: Start, tmp_path: Path, is_new: bool) -> None:
     if not is_new:
         played(tmp_path, 10)
-    holder = Holder(tmp_path / CACHE)
+    holder = Holder(tmp_path / DATABASE)
     try:
         game = start(tmp_path)
         game.play(20)
@@ -832,9 +832,9 @@ def test_a_cache_that_is_held_at_the_start_costs_nothing(start: Start, tmp_path:
     assert again.pending().keys() == ({20} if is_new else {10, 20})
 
 
-def test_a_cache_that_is_held_for_a_moment_is_waited_for(start: Start, tmp_path: Path) -> None:
+def test_a_database_locked_for_a_moment_is_waited_for(start: Start, tmp_path: Path) -> None:
     game = start(tmp_path)
-    holder = Holder(tmp_path / CACHE)
+    holder = Holder(tmp_path / DATABASE)
     taking = threading.Thread(target=game.play, args=(10,))
     taking.start()
     holder.release()
@@ -862,7 +862,7 @@ def test_the_catalogues_definitions_are_the_only_ones(start: Start, tmp_path: Pa
     assert game.pending() == {10: HALF}
 
 
-def test_definitions_that_are_there_already_are_not_written(start: Start, tmp_path: Path) -> None:
+def test_unchanged_definitions_are_not_written(start: Start, tmp_path: Path) -> None:
     game, other = start(tmp_path), start(tmp_path)
     game.storage.define([definition(10), definition(20)])
     other.storage.database.changed_elsewhere()
@@ -870,14 +870,14 @@ def test_definitions_that_are_there_already_are_not_written(start: Start, tmp_pa
     assert not other.storage.database.changed_elsewhere()
 
 
-def test_the_first_service_is_told_what_local_mode_has_recorded(start: Start, tmp_path: Path) -> None:
+def test_progress_of_local_mode_is_pending_for_the_first_service(start: Start, tmp_path: Path) -> None:
     played(tmp_path, 10)
     game = start(tmp_path)
     game.storage.use_service("https://one.example/api/v10")
     assert game.pending() == {10: HALF}
 
 
-def test_another_service_is_told_what_the_first_had_confirmed(start: Start, tmp_path: Path) -> None:
+def test_progress_confirmed_by_one_service_is_pending_for_another(start: Start, tmp_path: Path) -> None:
     game = start(tmp_path)
     game.storage.define([definition(10)])
     game.storage.use_service("https://one.example/api/v10")
@@ -892,7 +892,7 @@ def test_another_service_is_told_what_the_first_had_confirmed(start: Start, tmp_
     assert (game.storage.answered, game.pending()) == (False, {10: HALF})
 
 
-def test_the_runs_of_games_that_go_on_are_known(start: Start, tmp_path: Path) -> None:
+def test_the_runs_of_running_games_are_known(start: Start, tmp_path: Path) -> None:
     first, second = start(tmp_path), start(tmp_path)
     third = DrivenStorage(tmp_path)
     third.storage.close()

@@ -14,7 +14,7 @@ def fresh() -> StreamOrPoll:
 
 
 def streaming() -> StreamOrPoll:
-    """A feed whose stream is up, and whose list has been read since."""
+    """A decision whose stream is open, and whose list has been read since."""
     feed = fresh()
     feed.opening()
     feed.opened(NOW)
@@ -57,7 +57,7 @@ def test_with_an_id_the_stream_closes_the_gap_itself() -> None:
     assert feed.poll_at > NOW + 105
 
 
-def test_what_was_to_be_asked_for_is_asked_for_although_the_stream_has_come_back() -> None:
+def test_a_due_list_is_requested_even_if_the_stream_is_open_again() -> None:
     feed = streaming()
     feed.last_event_id = "7"
     feed.ended(NOW + 100, 5.0)
@@ -87,7 +87,7 @@ def test_a_stream_that_is_down_is_opened_again_and_meanwhile_the_list_is_polled(
     assert feed.poll_at == NOW + 160 + POLL_S
 
 
-def test_a_stream_out_of_reach_is_tried_less_and_less_often() -> None:
+def test_an_unreachable_stream_is_tried_less_and_less_often() -> None:
     feed = streaming()
     waits_s = []
     for _ in range(9):
@@ -114,7 +114,7 @@ def up_for(feed: StreamOrPoll, seconds: float, now: float) -> float:
     return now + seconds
 
 
-def test_one_that_is_cut_again_and_again_is_left_alone_for_ten_minutes() -> None:
+def test_a_stream_cut_again_and_again_is_left_alone_for_ten_minutes() -> None:
     feed, now = fresh(), NOW
     for _ in range(2):
         now = up_for(feed, 1.0, now)
@@ -122,17 +122,17 @@ def test_one_that_is_cut_again_and_again_is_left_alone_for_ten_minutes() -> None
     now = up_for(feed, 1.0, now)
     assert feed.stream_at == now + RETRY_REFUSED_S
     now = up_for(feed, 1.0, now + RETRY_REFUSED_S)
-    assert feed.stream_at == now + 5  # and then it has its chances again
+    assert feed.stream_at == now + 5  # and then it is tried again
 
 
-def test_one_that_lasts_between_two_cuts_is_not_left_alone() -> None:
+def test_a_stream_that_lasts_between_two_cuts_is_not_left_alone() -> None:
     feed, now = fresh(), NOW
     for seconds in (1.0, 1.0, 60.0, 1.0, 1.0):
         now = up_for(feed, seconds, now)
         assert feed.stream_at == now + 5
 
 
-def test_a_poll_in_vain_is_repeated_after_a_minute() -> None:
+def test_a_failed_poll_is_repeated_after_a_minute() -> None:
     feed = fresh()
     feed.poll_later(NOW)
     assert feed.poll_at == NOW + POLL_S

@@ -1,4 +1,4 @@
-"""Which toast is shown when."""
+"""Which toasts are shown, in which order and for how long."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_five_at_once_are_shown_one_after_the_other(queue: ToastQueue) -> None:
     assert [seconds for _, _, seconds in times] == pytest.approx([2.5, 2.5, 2.5, 2.5, 4.5], abs=0.1)
 
 
-def test_a_toast_that_has_stayed_long_leaves_when_another_comes(queue: ToastQueue) -> None:
+def test_a_toast_shown_for_long_leaves_when_another_is_added(queue: ToastQueue) -> None:
     queue.push(unlock(1), 0)
     shown(queue, 3.0)
     queue.push(unlock(2), 0)
@@ -82,7 +82,7 @@ def test_a_waiting_burst_is_one_toast_with_the_last_value(queue: ToastQueue) -> 
     assert queue.showing is None
 
 
-def test_a_burst_does_not_keep_others_from_being_shown(queue: ToastQueue) -> None:
+def test_a_burst_does_not_block_other_toasts(queue: ToastQueue) -> None:
     queue.push(progress(1, 1), 0)
     shown(queue, 0.1)
     queue.push(unlock(2), 0)

@@ -36,7 +36,7 @@ SAMPLES: dict[str, Any] = json.loads((DATA / "wire_samples.json").read_text(enco
 APPLICATION_ID = 461618159171141643
 USER_ID = 53908232506183680
 
-# What Discord's page prints, as a reader understands it.
+# What Discord's page prints, as our reader understands it.
 WIN = Achievement(
     application_id=APPLICATION_ID,
     id=580159119969878046,
@@ -97,7 +97,7 @@ def test_sample_of_an_achievement(sample: object, achievement: Achievement) -> N
     assert encode_achievement(achievement, Shape.OBJECTS) == sample
 
 
-def test_sample_of_a_players_list_has_definitions_only() -> None:
+def test_the_sample_of_a_players_list_has_only_definitions() -> None:
     (sample,) = SAMPLES["get_user_achievements"]["response"]
     assert decode_record(sample) == Record(WIN.id, None, None, None, WIN)
 
@@ -108,7 +108,7 @@ def test_sample_of_an_update() -> None:
     assert decode_update(sample) == (25, 0)
 
 
-def test_the_samples_are_all_that_the_page_prints() -> None:
+def test_every_sample_of_the_page_is_tested() -> None:
     assert set(SAMPLES) == {
         "source",
         "get_achievements",
@@ -159,7 +159,7 @@ def test_translated(shape: Shape, document: dict[str, Any]) -> None:
     assert decode_achievement(document) == TRANSLATED
 
 
-def test_v10_says_null_where_there_is_no_translation() -> None:
+def test_v10_has_null_if_there_is_no_translation() -> None:
     document = encode_achievement(WIN, Shape.STRINGS)
     assert document["name"] == "Win the Game"
     assert document["name_localizations"] is None
@@ -188,7 +188,7 @@ def test_locked_has_no_time() -> None:
     assert document["unlocked_at"] is None
 
 
-# Reading is tolerant
+# Reading tolerates other forms
 
 
 @pytest.mark.parametrize("document", [OBJECTS, STRINGS])
@@ -261,7 +261,7 @@ def test_event_of_a_reset() -> None:
     }
 
 
-# What is no Achievement and no record
+# What is neither an achievement nor a record
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_not_an_achievement(document: dict[str, Any], changes: dict[str, Any], n
 
 @pytest.mark.parametrize("missing", ["id", "application_id", "name", "description"])
 @pytest.mark.parametrize("document", [OBJECTS, STRINGS])
-def test_an_achievement_needs_these(document: dict[str, Any], missing: str) -> None:
+def test_required_fields_of_an_achievement(document: dict[str, Any], missing: str) -> None:
     fewer = {name: value for name, value in document.items() if name != missing}
     with pytest.raises(WireError, match=missing):
         decode_achievement(fewer)
@@ -325,7 +325,7 @@ def test_an_achievement_needs_these(document: dict[str, Any], missing: str) -> N
 def test_not_a_record(changes: dict[str, Any], named: str) -> None:
     for wrong in (RECORD | changes, OBJECTS | RECORD | changes):
         if wrong.get("name") and named == "achievement_id":
-            continue  # the definition has an id of its own
+            continue  # the definition has its own id
         with pytest.raises(WireError, match=named):
             decode_record(wrong)
 
@@ -337,14 +337,14 @@ def test_not_an_object(data: object) -> None:
             decode(data)
 
 
-# What a service must not get into a file name, a URL or a database
+# What must not get from a service into a file name, a URL or a database
 
 
 @pytest.mark.parametrize(
     "icon_hash",
     ["../../../evil", "a/b", "a\\b", "C:evil", "..", "x\0", "x\r\n", "x?y#z", "%2e%2e", "x" * 10_000],
 )
-def test_an_icon_hash_is_a_hash_or_nothing(icon_hash: str) -> None:
+def test_an_icon_hash_is_a_hash_or_null(icon_hash: str) -> None:
     try:
         achievement = decode_achievement(STRINGS | {"icon_hash": icon_hash})
     except WireError:
@@ -446,7 +446,7 @@ def test_update(percent: int, seconds: int | None, body: dict[str, Any]) -> None
     "seconds",
     [-1, "90", None, True, [], float("nan"), float("inf"), float("-inf"), 1e300, 10**400, -(10**400)],
 )
-def test_an_odd_age_is_never_refused(seconds: object) -> None:
+def test_an_unusable_age_is_never_refused(seconds: object) -> None:
     percent, age_s = decode_update({"percent_complete": 100, "seconds_since_unlock": seconds})
     assert percent == 100
     assert 0 <= age_s < float("inf")
@@ -531,7 +531,7 @@ def test_body_of_a_429(is_global: bool) -> None:
         {"message": "no", "code": True},
     ],
 )
-def test_a_strangers_error_has_no_code(data: object) -> None:
+def test_an_error_of_another_server_has_no_code(data: object) -> None:
     error = decode_error(502, data, retry_after_s=3.0)
     assert (error.status, error.code, error.retry_after_s) == (502, None, 3.0)
 
@@ -604,7 +604,7 @@ OTHER_VALUES = st.tuples(st.sampled_from([OBJECTS | RECORD, STRINGS | RECORD, RE
 
 
 @given(JSON | SOME_FIELDS | OTHER_VALUES)
-def test_no_answer_does_worse_than_wire_error(data: object) -> None:
+def test_any_answer_is_read_or_raises_wire_error(data: object) -> None:
     for decode in (decode_achievement, decode_record):
         try:
             decode(data)
@@ -616,7 +616,7 @@ def test_no_answer_does_worse_than_wire_error(data: object) -> None:
 
 
 @given(JSON | st.fixed_dictionaries({}, optional={"percent_complete": JSON, "seconds_since_unlock": JSON}))
-def test_no_update_does_worse_than_a_400(data: object) -> None:
+def test_any_update_is_read_or_refused_with_400(data: object) -> None:
     try:
         percent, age_s = decode_update(data)
     except ApiError as exc:
