@@ -144,7 +144,9 @@ def checked_base_url(
             f" got scheme {parts.scheme!r:.20} and host {host!r:.80}"
         )
     if parts.username is not None or parts.password is not None:
-        raise ConfigurationError(f"{name} for {host} contains a user name or password; pass the token as token=")
+        raise ConfigurationError(
+            f"{name} for {host} contains a user name or password; remove them, the token is passed separately"
+        )
     if parts.query or parts.fragment:
         raise ConfigurationError(f"{name} for {host} has a query or fragment; it must end as in /api/v10")
     if " " in value or not value.isprintable():

@@ -6,8 +6,10 @@ import io
 import json
 import os
 import re
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +22,6 @@ from PIL import Image
 import discord_achievements
 from discord_achievements.cli.main import cli
 from discord_achievements.server.icons import default_icon
-from discord_achievements.server.stores.sqlite import SqliteStore
 from tests.support.running import Client, RunningService, command, definitions_path, environment, mine_path, running
 
 
@@ -208,10 +209,12 @@ def test_failures_are_one_line_and_1(game: Application, tmp_path: Path) -> None:
     fails(run("token", "create", "--application", "5", "--user", "1", database=game.database), "no application 5")
     fails(run("app", "list", database="mysql://user:hunter2@host/x"), "DATABASE", "postgresql://")
     assert "hunter2" not in run("app", "list", database="mysql://user:hunter2@host/x").err
-    fails(run("app", "list", database=f"postgresql://postgres@/x?host={tmp_path}"), "database cannot be opened")
+    unreachable = f"postgresql://postgres:hunter2@/x?host={tmp_path}"
+    fails(run("app", "list", database=unreachable), f"database postgresql://postgres:***@/x?host={tmp_path} cannot")
     (tmp_path / "file").write_text("not a database" * 100)
     file = f"sqlite:///{tmp_path.as_posix()}/file"
-    fails(run("app", "list", database=file), "Error: the database cannot be used", "not a database")
+    says = f"Error: the database {tmp_path.as_posix()}/file cannot be used: file is not a database"
+    fails(run("app", "list", database=file), says)
     fails(run("app", "list", database=f"{file}/x"), "Error: cannot create the folder", str(tmp_path))
     fails(run("serve", "--workers", "2", database=game.database), "REDIS")
     fails(run("serve", port="x", database=game.database), "DISCORD_ACHIEVEMENTS_PORT")
@@ -221,6 +224,9 @@ def test_failures_are_one_line_and_1(game: Application, tmp_path: Path) -> None:
     assert "secret-nonsense" not in run(*listing, url=game.service.url, bot_token="secret-nonsense").err
     fails(run(*listing, url=game.service.url, bot_token="secret\nnonsense"), "BOT_TOKEN contains", "line break")
     assert "secret" not in run(*listing, url=game.service.url, bot_token="secret\nnonsense").err
+    in_url = run(*listing, url="http://user:hunter2@host/api/v10", bot_token="x")
+    fails(in_url, "--url", "user name or password; remove them")
+    assert "hunter2" not in in_url.err
     fails(run(*listing, url="http://127.0.0.1:9/api/v10", bot_token="x"), "127.0.0.1:9", "`serve`", "--url")
     fails(run(*listing, url="http://example.com/api/v10", bot_token="x"), "https", "--allow-insecure-http", "--url")
     root = game.service.url.removesuffix("/api/v10")
@@ -394,18 +400,22 @@ def test_a_catalogue_makes_an_application_and_brings_it_up_to_date(game: Applica
 
 
 @pytest.mark.parametrize(
-    ("arguments", "look", "sees"),
-    [(["create", "X", "--catalogue"], "application", None), (["import"], "achievements", [])],
+    ("arguments", "table"), [(["create", "X", "--catalogue"], "applications"), (["import"], "achievements")]
 )
 def test_another_process_that_is_faster_is_reported_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], look: str, sees: object
+    tmp_path: Path, arguments: list[str], table: str
 ) -> None:
-    """Between the check and the change, another process creates the same."""
+    """Between the check and the change, another process creates the same; here, a trigger does."""
     database = f"sqlite:///{tmp_path.as_posix()}/service.sqlite3"
     file = tmp_path / "achievements.toml"
     file.write_text(CATALOGUE.replace('icon = "icons/win.png"', ""))
     value("app", "create", "X", "--catalogue", str(file), database=database)
-    monkeypatch.setattr(SqliteStore, look, lambda *_: sees)
+    with closing(sqlite3.connect(tmp_path / "service.sqlite3")) as connection, connection:
+        columns = ", ".join(f"NEW.{name}" for _, name, *_ in connection.execute(f"PRAGMA table_info({table})"))
+        connection.execute(f"DELETE FROM {table}")
+        connection.execute(
+            f"CREATE TRIGGER faster BEFORE INSERT ON {table} BEGIN INSERT INTO {table} VALUES ({columns}); END"
+        )
     done = CliRunner().invoke(cli, ["app", *arguments, str(file), "--database", database])
     assert done.exit_code == 1
     assert re.fullmatch(r"Error: .+ already exists.*\n", done.stderr)
