@@ -19,8 +19,8 @@ The life of one set, from the call to the other device
     1. manager.set_user_achievement checks it, writes a record into the journal (from now on it survives a crash), and
        puts a Set into the outbox and, if it is news, a UserAchievement into its own inbox.
     2. run_callbacks: callbacks shows the new value and calls on_user_achievement_update, online or not.
-    3. worker.engine stores it in one transaction (from now on it survives a power cut) and tells worker.schedule that
-       it is pending. Local mode ends here, with OK.
+    3. worker.engine stores it in one transaction (from now on it survives a power cut) and adds it to what is pending
+       in worker.schedule. Local mode ends here, with OK.
     4. worker.schedule decides when to send; the courier sends; what comes back is a message to the worker.
     5. worker.answers stores what the service holds, in one transaction; worker.news and worker.waiting send the game
        the value and the Result of its call.
@@ -52,14 +52,14 @@ worker/ (the worker's thread)
     stream          the event stream: open, take, leave
     answers         what the service says goes into the database
     waiting         the game's calls that have no answer yet
-    news            what the game hears of its list
+    news            what the game receives of its list
 
 disk/ (this machine)
     storage         the data folder: opens the files, sets a damaged database aside, recovers what a crash left,
                     continues in memory if files fail
     database        the SQLite file: definitions, players and their progress
-    players         who is who in it, and who takes over what was set in local mode
-    owner           whose progress a record is, before anybody knows the player
+    players         identifies the players in it; which of them takes over what was set in local mode
+    owner           whose progress a record is, before the player is known
     journal         makes a set crash-safe before the call returns
     filelock        an exclusive lock on an open file
     icons           PNG files, fetched once and kept

@@ -3,7 +3,7 @@
     dabot_4f1c09d27a3b_64 hexadecimal digits        an application's bot
     dauser_4f1c09d27a3b_64 hexadecimal digits       a player
 
-The first part tells scanners for leaked secrets what they have found, `da(bot|user|client)_[0-9a-f]{12}_[0-9a-f]{64}`.
+By the first part, scanners for leaked secrets recognise `da(bot|user|client)_[0-9a-f]{12}_[0-9a-f]{64}`.
 The second is the key by which the token is looked up, and not secret. The third is 256 bits of randomness. The store
 keeps the SHA-256 of the whole token: with that much randomness, a slower hash would add nothing.
 """

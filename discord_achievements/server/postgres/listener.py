@@ -22,8 +22,8 @@ class Listener:
     """Calls `on_message` with the payload of each NOTIFY on `channel`, on its own thread.
 
     A broken connection is replaced. Since messages sent in between are lost, `on_gap` is called each time a connection
-    is up, also the first time. `listening` tells whether it is up. A connection that has gone silent is noticed within
-    `2 * quiet_s` seconds.
+    is up, including the first time. `listening` is whether it is up. A connection that has fallen silent is noticed
+    within `2 * quiet_s` seconds.
     """
 
     def __init__(
