@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
-from typing import TypeVar
 
 import psycopg
 import pytest
@@ -17,7 +16,6 @@ from discord_achievements.server.postgres.broker import NotifyBroker, payloads
 from discord_achievements.server.redis.broker import RedisBroker
 from tests.support.databases import Line, Postgres, RedisServer, by_line
 
-T = TypeVar("T")
 ME, YOU = Player(1, 10), Player(1, 11)
 MakeBroker = Callable[[], Broker]
 
@@ -29,39 +27,45 @@ class Process:
         self.broker = broker
         self.received: list[Notice] = []
         self.gaps = 0
+        self._changed = asyncio.Event()
 
     async def start(self) -> None:
         await self.broker.start(self._deliver, self._on_gap)
 
     def _deliver(self, notices: Sequence[Notice]) -> None:
         self.received += notices
+        self._changed.set()
 
     def _on_gap(self) -> None:
         self.gaps += 1
+        self._changed.set()
 
-
-async def eventually(condition: Callable[[], T], what: str) -> T:
-    deadline = asyncio.get_running_loop().time() + 20
-    while not (value := condition()):
-        assert asyncio.get_running_loop().time() < deadline, f"did not happen in time: {what}"
-        await asyncio.sleep(0.01)
-    return value
+    async def until(self, condition: Callable[[Process], object]) -> None:
+        """Wait until what has been delivered fulfils `condition`."""
+        async with asyncio.timeout(20):
+            while not condition(self):
+                self._changed.clear()
+                await self._changed.wait()
 
 
 @asynccontextmanager
 async def processes(make: MakeBroker, count: int) -> AsyncIterator[list[Process]]:
+    """Start brokers, wait until they are connected, and close them afterwards."""
     started = [Process(make()) for _ in range(count)]
     try:
         for process in started:
             await process.start()
+            if not isinstance(process.broker, ProcessBroker):
+                await process.until(lambda process: process.gaps == 1)
         yield started
     finally:
         for process in started:
             await process.broker.close()
 
 
-@pytest.fixture(params=["process", "notify", "redis"])
+@pytest.fixture
 def make(request: pytest.FixtureRequest) -> MakeBroker:
+    """Make brokers of the kind in the test's parameter, on one server."""
     if request.param == "notify":
         postgres: Postgres = request.getfixturevalue("postgres")
         url = postgres.new_database()
@@ -72,17 +76,12 @@ def make(request: pytest.FixtureRequest) -> MakeBroker:
     return ProcessBroker
 
 
-@pytest.fixture(params=["notify", "redis"])
-def make_shared(request: pytest.FixtureRequest) -> MakeBroker:
-    """Make brokers that reach other processes."""
-    if request.param == "notify":
-        postgres: Postgres = request.getfixturevalue("postgres")
-        url = postgres.new_database()
-        return lambda: NotifyBroker(url)
-    redis: RedisServer = request.getfixturevalue("redis_server")
-    return lambda: RedisBroker(Redis.from_url(redis.url))
+SHARED = ["notify", "redis"]
+every_broker = pytest.mark.parametrize("make", ["process", *SHARED], indirect=True)
+every_shared_broker = pytest.mark.parametrize("make", SHARED, indirect=True)
 
 
+@every_broker
 def test_a_process_receives_its_own_events_at_once_and_only_once(make: MakeBroker) -> None:
     async def scene() -> None:
         async with processes(make, 1) as (here,):
@@ -95,22 +94,23 @@ def test_a_process_receives_its_own_events_at_once_and_only_once(make: MakeBroke
     asyncio.run(scene())
 
 
-def test_other_processes_receive_events_in_order(make_shared: MakeBroker) -> None:
+@every_shared_broker
+def test_other_processes_receive_events_in_order(make: MakeBroker) -> None:
     async def scene() -> None:
-        async with processes(make_shared, 2) as (here, there):
-            await eventually(lambda: here.gaps and there.gaps, "both are connected")
+        async with processes(make, 2) as (here, there):
             await there.broker.subscribe(ME)
             sent = [Notice(ME, b"event %d \xc3\xa4 %s" % (number, b"x" * 300)) for number in range(200)]
             for notice in sent[:100]:
                 here.broker.publish([notice])
             here.broker.publish(sent[100:])
-            await eventually(lambda: len(there.received) >= 200, "the other process receives all events")
+            await there.until(lambda there: len(there.received) >= 200)
             assert there.received == sent
             await there.broker.unsubscribe(ME)
 
     asyncio.run(scene())
 
 
+@every_broker
 def test_subscribing_twice_is_harmless(make: MakeBroker) -> None:
     async def scene() -> None:
         async with processes(make, 1) as (here,):
@@ -124,10 +124,9 @@ def test_subscribing_twice_is_harmless(make: MakeBroker) -> None:
 def test_redis_sends_a_process_only_the_events_of_its_players(redis_server: RedisServer) -> None:
     async def scene() -> None:
         async with processes(lambda: RedisBroker(Redis.from_url(redis_server.url)), 2) as (here, there):
-            await eventually(lambda: here.gaps and there.gaps, "both are connected")
             await there.broker.subscribe(ME)
             here.broker.publish([Notice(YOU, b"not for there"), Notice(ME, b"for there")])
-            await eventually(lambda: there.received, "the other process receives the event")
+            await there.until(lambda there: there.received)
             assert there.received == [Notice(ME, b"for there")]
 
     asyncio.run(scene())
@@ -136,16 +135,16 @@ def test_redis_sends_a_process_only_the_events_of_its_players(redis_server: Redi
 def test_an_outage_of_redis_is_a_gap_after_which_events_arrive(redis_server: RedisServer) -> None:
     async def scene() -> None:
         async with processes(lambda: RedisBroker(Redis.from_url(redis_server.url)), 2) as (here, there):
-            await eventually(lambda: here.gaps == 1 and there.gaps == 1, "both are connected")
             await there.broker.subscribe(ME)
             await asyncio.to_thread(redis_server.stop)
             here.broker.publish([Notice(ME, b"lost for there")])
             assert here.received == [Notice(ME, b"lost for there")]
             await there.broker.subscribe(YOU)
             await asyncio.to_thread(redis_server.start)
-            await eventually(lambda: here.gaps == 2 and there.gaps == 2, "both have reconnected and reported the gap")
+            for process in (here, there):
+                await process.until(lambda process: process.gaps == 2)
             here.broker.publish([Notice(ME, b"again"), Notice(YOU, b"you too")])
-            await eventually(lambda: len(there.received) == 2, "the other process receives events again")
+            await there.until(lambda there: len(there.received) == 2)
             assert there.received == [Notice(ME, b"again"), Notice(YOU, b"you too")]
 
     asyncio.run(scene())
@@ -156,17 +155,13 @@ def test_an_outage_of_postgres_is_a_gap_after_which_events_arrive(postgres: Post
 
     async def scene() -> None:
         async with processes(lambda: NotifyBroker(url), 2) as (here, there):
-            await eventually(lambda: here.gaps == 1 and there.gaps == 1, "both are connected")
             here.broker.publish([Notice(ME, b"one")])
-            await eventually(lambda: there.received, "the other process receives the event")
+            await there.until(lambda there: there.received)
             await asyncio.to_thread(postgres.restart)
-            await eventually(lambda: here.gaps >= 2 and there.gaps >= 2, "both have reconnected and reported the gap")
-
-            def receives_again() -> bool:
-                here.broker.publish([Notice(ME, b"again")])
-                return there.received[-1].event == b"again"
-
-            await eventually(receives_again, "the other process receives events again")
+            for process in (here, there):
+                await process.until(lambda process: process.gaps >= 2)
+            here.broker.publish([Notice(ME, b"again")])
+            await there.until(lambda there: there.received[-1].event == b"again")
 
     asyncio.run(scene())
 
@@ -176,9 +171,8 @@ def test_a_closed_connection_for_notify_loses_nothing(postgres: Postgres) -> Non
 
     async def scene() -> None:
         async with processes(lambda: NotifyBroker(url), 2) as (here, there):
-            await eventually(lambda: here.gaps and there.gaps, "both are connected")
             here.broker.publish([Notice(ME, b"one")])
-            await eventually(lambda: there.received, "the other process receives the event")
+            await there.until(lambda there: there.received)
             with psycopg.connect(url, autocommit=True) as connection:
                 killed = connection.execute(
                     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
@@ -186,7 +180,7 @@ def test_a_closed_connection_for_notify_loses_nothing(postgres: Postgres) -> Non
                 ).fetchall()
             assert killed == [(True,)]
             here.broker.publish([Notice(ME, b"two")])
-            await eventually(lambda: Notice(ME, b"two") in there.received, "the other process receives the next event")
+            await there.until(lambda there: Notice(ME, b"two") in there.received)
             assert there.gaps == 1
 
     asyncio.run(scene())
@@ -197,13 +191,12 @@ def test_a_connection_for_listen_that_falls_silent_is_a_gap(postgres: Postgres) 
 
     async def scene(line: Line) -> None:
         async with processes(lambda: NotifyBroker(by_line(url, line), quiet_s=0.5), 1) as (silent,):
-            await eventually(lambda: silent.gaps == 1, "it is connected")
             line.fall_silent()
             line.heal()
-            await eventually(lambda: silent.gaps == 2, "it has noticed and reconnected")
+            await silent.until(lambda silent: silent.gaps == 2)
             async with processes(lambda: NotifyBroker(url), 1) as (other,):
                 other.broker.publish([Notice(ME, b"again")])
-                await eventually(lambda: silent.received, "it receives events again")
+                await silent.until(lambda silent: silent.received)
 
     with closing(postgres.line()) as line:
         asyncio.run(scene(line))
@@ -217,14 +210,13 @@ def test_a_connection_for_notify_that_falls_silent_is_replaced(postgres: Postgre
             processes(lambda: NotifyBroker(url), 1) as (there,),
             processes(lambda: NotifyBroker(by_line(url, line), answer_within_s=0.5), 1) as (here,),
         ):
-            await eventually(lambda: there.gaps, "it is connected")
             here.broker.publish([Notice(ME, b"one")])
-            await eventually(lambda: there.received, "the other process receives the event")
+            await there.until(lambda there: there.received)
             line.fall_silent()
             line.heal()
             here.broker.publish([Notice(ME, b"two")])
             # The first event is sent again if only the answer to its NOTIFY was lost.
-            await eventually(lambda: Notice(ME, b"two") in there.received, "the other process receives that event too")
+            await there.until(lambda there: Notice(ME, b"two") in there.received)
 
     with closing(postgres.line()) as line:
         asyncio.run(scene(line))
@@ -233,7 +225,6 @@ def test_a_connection_for_notify_that_falls_silent_is_replaced(postgres: Postgre
 def test_a_database_that_is_silent_does_not_keep_the_broker_from_closing(postgres: Postgres) -> None:
     async def scene(line: Line) -> None:
         async with processes(lambda: NotifyBroker(by_line(url, line)), 1) as (here,):
-            await eventually(lambda: here.gaps, "it is connected")
             here.broker.publish([Notice(ME, b"one")])
             line.fall_silent()
             here.broker.publish([Notice(ME, b"two")])
@@ -251,19 +242,18 @@ def test_redis_that_falls_silent_is_a_gap(redis_server: RedisServer) -> None:
             return RedisBroker(Redis.from_url(by_line(redis_server.url, line), socket_timeout=0.5), quiet_s=0.3)
 
         async with processes(by_way, 1) as (silent,):
-            await eventually(lambda: silent.gaps == 1, "it is connected")
             await silent.broker.subscribe(ME)
-            async with Redis.from_url(redis_server.url) as client:
-                before = await pings(client)
-                while await pings(client) < before + 4:
-                    await asyncio.sleep(0.01)
+            async with Redis.from_url(redis_server.url) as client, client.monitor() as monitor:
+                for _ in range(4):
+                    while (await monitor.next_command())["command"] != "PING":
+                        pass
             assert silent.gaps == 1, "quiet is not silent"
             line.fall_silent()
             line.heal()
-            await eventually(lambda: silent.gaps == 2, "it has noticed and reconnected")
+            await silent.until(lambda silent: silent.gaps == 2)
             async with processes(lambda: RedisBroker(Redis.from_url(redis_server.url)), 1) as (other,):
                 other.broker.publish([Notice(ME, b"again")])
-                await eventually(lambda: silent.received, "it receives events again")
+                await silent.until(lambda silent: silent.received)
 
     with closing(Line(redis_server.port)) as line:
         asyncio.run(asyncio.wait_for(scene(line), 60))
@@ -272,16 +262,10 @@ def test_redis_that_falls_silent_is_a_gap(redis_server: RedisServer) -> None:
 def test_streams_of_one_player_that_open_together_do_not_delay_each_other(redis_server: RedisServer) -> None:
     async def scene() -> None:
         async with processes(lambda: RedisBroker(Redis.from_url(redis_server.url)), 1) as (here,):
-            await eventually(lambda: here.gaps, "it is connected")
             async with asyncio.timeout(0.9):  # less than the wait for a confirmation that does not come
                 await asyncio.gather(*(here.broker.subscribe(ME) for _ in range(4)))
 
     asyncio.run(scene())
-
-
-async def pings(client: Redis) -> int:
-    statistics = await client.info("commandstats")
-    return int(statistics.get("cmdstat_ping", {}).get("calls", 0))
 
 
 def test_a_connection_that_redis_closes_is_a_gap(redis_server: RedisServer) -> None:
@@ -290,9 +274,8 @@ def test_a_connection_that_redis_closes_is_a_gap(redis_server: RedisServer) -> N
             processes(lambda: RedisBroker(Redis.from_url(redis_server.url)), 1) as (here,),
             Redis.from_url(redis_server.url) as client,
         ):
-            await eventually(lambda: here.gaps == 1, "it is connected")
             await client.client_kill_filter(_type="pubsub")
-            await eventually(lambda: here.gaps == 2, "it has reconnected and reported the gap")
+            await here.until(lambda here: here.gaps == 2)
 
     asyncio.run(scene())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 from redis.asyncio import Redis
@@ -19,28 +19,44 @@ from tests.support.databases import RedisServer
 names = (f"test:{number}" for number in itertools.count())
 
 
-@pytest.fixture(params=["process", "redis"])
-def make(request: pytest.FixtureRequest) -> Callable[[], Limiter]:
-    if request.param == "redis":
-        server: RedisServer = request.getfixturevalue("redis_server")
-        return lambda: RedisLimiter(Redis.from_url(server.url), time.monotonic)
-    return lambda: ProcessLimiter(time.monotonic)
+async def check_a_window(limiter: Limiter, name: str, its_end: Callable[[], Awaitable[object]]) -> None:
+    """Use up a window of one second, wait for its end, and use the next one."""
+    limit = Limit(3, 1)
+    hits = [await limiter.hit(name, limit) for _ in range(5)]
+    assert [hit.allowed for hit in hits] == [True, True, True, False, False]
+    assert [hit.state.remaining for hit in hits] == [2, 1, 0, 0, 0]
+    assert all(hit.state.limit == 3 and 0 < hit.state.reset_after_s <= 1 for hit in hits)
+    assert (await limiter.hit(next(names), limit)).allowed, "each name is counted separately"
+    await its_end()
+    again = await limiter.hit(name, limit)
+    assert (again.allowed, again.state.remaining) == (True, 2)
+    await limiter.close()
 
 
-def test_a_window_allows_its_limit_and_opens_again(make: Callable[[], Limiter]) -> None:
+def test_a_window_allows_its_limit_and_opens_again() -> None:
+    now = 0.0
+
+    async def second() -> None:
+        nonlocal now
+        now += 1.0
+
+    asyncio.run(check_a_window(ProcessLimiter(lambda: now), next(names), second))
+
+
+def test_a_window_in_redis_allows_its_limit_and_opens_again(redis_server: RedisServer) -> None:
     async def scene() -> None:
-        limiter, limit, name = make(), Limit(3, 1), next(names)
-        hits = [await limiter.hit(name, limit) for _ in range(5)]
-        assert [hit.allowed for hit in hits] == [True, True, True, False, False]
-        assert [hit.state.remaining for hit in hits] == [2, 1, 0, 0, 0]
-        assert all(hit.state.limit == 3 and 0 < hit.state.reset_after_s <= 1 for hit in hits)
-        assert (await limiter.hit(next(names), limit)).allowed, "each name is counted separately"
-        deadline = time.monotonic() + 20
-        while not (again := await limiter.hit(name, limit)).allowed:
-            assert time.monotonic() < deadline, "the window has not opened again"
-            await asyncio.sleep(0.01)
-        assert again.state.remaining == 2
-        await limiter.close()
+        name = next(names)
+        async with Redis.from_url(redis_server.url, decode_responses=True) as client, client.pubsub() as expiries:
+
+            async def expiry() -> None:
+                while (await anext(expired))["data"] != f"discord_achievements:limit:{name}":
+                    pass
+
+            await client.config_set("notify-keyspace-events", "Ex")
+            await expiries.subscribe("__keyevent@0__:expired")
+            expired = expiries.listen()
+            limiter = RedisLimiter(Redis.from_url(redis_server.url), time.monotonic)
+            await check_a_window(limiter, name, lambda: asyncio.wait_for(expiry(), 20))
 
     asyncio.run(scene())
 
@@ -97,7 +113,8 @@ def test_hundreds_at_once_are_counted_together(redis_server: RedisServer, caplog
 
 def test_without_redis_each_process_counts_for_itself(redis_server: RedisServer) -> None:
     async def scene() -> None:
-        limiter, limit, name = RedisLimiter(Redis.from_url(redis_server.url), time.monotonic), Limit(2, 30), next(names)
+        now = 0.0
+        limiter, limit, name = RedisLimiter(Redis.from_url(redis_server.url), lambda: now), Limit(2, 30), next(names)
         assert (await limiter.hit(name, limit)).allowed
         await asyncio.to_thread(redis_server.stop)
         try:
@@ -105,14 +122,10 @@ def test_without_redis_each_process_counts_for_itself(redis_server: RedisServer)
         finally:
             await asyncio.to_thread(redis_server.start)
         assert [hit.allowed for hit in hits] == [True, True, False]
-        deadline = time.monotonic() + 20
-        fresh = next(names)
+        fresh, now = next(names), 1.0  # a second later Redis is tried again
         other = RedisLimiter(Redis.from_url(redis_server.url), time.monotonic)
-        while (await limiter.hit(fresh, Limit(1000, 30))).state.remaining:  # until both count in Redis again
-            if (await other.hit(fresh, Limit(1000, 30))).state.remaining < 997:
-                break
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.05)
+        both = [await counter.hit(fresh, Limit(10, 30)) for counter in (limiter, other)]
+        assert [hit.state.remaining for hit in both] == [9, 8], "both count in Redis again"
         await limiter.close()
         await other.close()
 

@@ -29,15 +29,17 @@ TIMEOUT_S = 120
 
 # Presses the window's close button as soon as there is a window, while the demo runs.
 CLOSE_THE_WINDOW = f"""
-import runpy, sys, threading, time
+import runpy, sys
 import pygame
 
-def close() -> None:
-    while not (pygame.display.get_init() and pygame.display.get_surface()):
-        time.sleep(0.01)
-    pygame.event.post(pygame.event.Event(pygame.QUIT))
+set_mode = pygame.display.set_mode
 
-threading.Thread(target=close, daemon=True).start()
+def open_and_close(*arguments, **options):
+    surface = set_mode(*arguments, **options)
+    pygame.event.post(pygame.event.Event(pygame.QUIT))
+    return surface
+
+pygame.display.set_mode = open_and_close
 sys.argv = ["pygame_demo", *sys.argv[1:]]
 runpy.run_path({str(DEMO)!r}, run_name="__main__")
 """

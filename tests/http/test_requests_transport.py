@@ -6,6 +6,7 @@ import gc
 import gzip
 import io
 import logging
+import math
 import os
 import socket
 import ssl
@@ -20,10 +21,10 @@ from pathlib import Path
 import pytest
 
 from discord_achievements.client.net.requests_transport import RequestsTransport
-from discord_achievements.client.net.transport import MAX_BODY_BYTES, Request
+from discord_achievements.client.net.transport import MAX_BODY_BYTES, Request, Response
 from discord_achievements.domain import routes
 from discord_achievements.domain.errors import TransportError
-from discord_achievements.testing import FakeService, Fault, FaultServer
+from discord_achievements.testing import ByteStream, FakeService, Fault, FaultServer
 from tests.support.waiting import until
 
 APP = 461618159171141643
@@ -320,19 +321,25 @@ def test_an_answer_that_drips_ends_within_three_time_outs(
     assert timeout_s < time.monotonic() - began < 3 * timeout_s + 0.2
 
 
-def test_a_stream_may_take_longer_than_any_answer(server: FaultServer, transport: RequestsTransport) -> None:
-    ids = [int(each) for each in server.service.fill(1)]
+class Talkative(FakeService):
+    """Its event streams send nothing but comments, every `every_s` seconds."""
+
+    every_s = math.inf
+
+    def open_events(self, request: Request) -> ByteStream:
+        return ByteStream(Response(200), comment_every_s=self.every_s)
+
+
+def test_a_stream_may_take_longer_than_any_answer(stack: ExitStack, transport: RequestsTransport) -> None:
     timeout_s = 0.2
-    stream = transport.open_stream(get(server.base_url, EVENTS, timeout_s))
-    chunks = iter(stream)
-    next(chunks)
+    service = Talkative(APP)
+    service.every_s = timeout_s / 4
+    server = stack.enter_context(FaultServer(service))
     began = time.monotonic()
-    percent = 0
+    stream = transport.open_stream(get(server.base_url, EVENTS, timeout_s))
+    comments = iter(stream)
     while time.monotonic() - began < 4 * timeout_s:
-        percent += 1
-        server.service.grant(1, ids[0], percent)
-        assert f'"percent_complete": {percent},'.encode() in next(chunks)
-        time.sleep(timeout_s / 4)
+        assert next(comments).startswith(b":")
     stream.close()
 
 
