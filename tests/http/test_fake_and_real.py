@@ -49,8 +49,11 @@ class Both:
         self._clients: list[Client] = []
 
     def clients(self, who: str, version: str) -> list[Client]:
-        kinds = {"bot": "Bot", "other_game": "Bot", "": ""}
-        authorization = f"{kinds.get(who, 'Bearer')} {getattr(self._tokens, who)}" if who else ""
+        """Return a client of each service; `who` is the name of a token, with its kind if that is unusual."""
+        kind, _, name = who.rpartition(" ")
+        if name == who:
+            kind = {"bot": "Bot", "other_game": "Bot"}.get(name, "Bearer")
+        authorization = f"{kind} {getattr(self._tokens, name, name)}".strip() if who else ""
         made = [Client(host, authorization, version) for host in self._hosts]
         self._clients += made
         return made
@@ -177,36 +180,48 @@ def test_an_unchanged_list(both: Both) -> None:
 
 
 @pytest.mark.parametrize(
-    ("who", "method", "path", "status"),
+    ("who", "method", "path", "refusal"),
     [
-        ("", "GET", mine_path(), 401),
-        ("expired", "GET", mine_path(), 401),
-        ("client", "GET", mine_path(), 401),
-        ("bot", "GET", mine_path(), 403),
-        ("bot", "GET", mine_path(tail="/events"), 403),
-        ("player", "GET", mine_path(OTHER_APP), 403),
-        ("player", "GET", mine_path(UNKNOWN), 404),
-        ("player", "GET", mine_path("x"), 400),
-        ("other_games_player", "GET", mine_path(), 403),
-        ("other_game", "PUT", progress_path(WIN, PLAYER), 403),
-        ("bot", "PUT", progress_path(WIN), 400),
-        ("player", "PUT", progress_path(WIN, OTHER_PLAYER), 403),
-        ("player", "PUT", progress_path(SECURE), 403),
-        ("player", "PUT", progress_path(SECRET_SECURE), 403),
-        ("player", "PUT", progress_path(UNKNOWN), 404),
-        ("player", "PUT", progress_path("0"), 400),
-        ("player", "DELETE", progress_path(WIN), 401),
-        ("bot", "DELETE", progress_path(UNKNOWN, PLAYER), 404),
-        ("bot", "DELETE", progress_path(WIN, "me"), 400),
-        ("player", "POST", mine_path(), 405),
-        ("player", "PATCH", progress_path(WIN), 405),
-        ("player", "GET", definitions_path(), 401),
-        ("player", "GET", "/nowhere", 404),
+        ("", "GET", mine_path(), (401, 0)),
+        ("Bearer nonsense", "GET", mine_path(), (401, 0)),
+        ("Bot player", "GET", mine_path(), (401, 0)),
+        (" player", "GET", mine_path(), (401, 0)),
+        ("expired", "GET", mine_path(), (401, 0)),
+        ("client", "GET", mine_path(), (401, 0)),
+        ("bot", "GET", mine_path(), (403, 20001)),
+        ("bot", "GET", mine_path(tail="/events"), (403, 20001)),
+        ("player", "GET", mine_path(OTHER_APP), (403, 50025)),
+        ("player", "GET", mine_path(OTHER_APP, "/events"), (403, 50025)),
+        ("player", "PUT", progress_path(WIN, application_id=OTHER_APP), (403, 50025)),
+        ("player", "GET", mine_path(UNKNOWN), (404, 10002)),
+        ("player", "PUT", progress_path(WIN, application_id=UNKNOWN), (404, 10002)),
+        ("", "PUT", progress_path(WIN, application_id=UNKNOWN), (401, 0)),
+        ("player", "GET", mine_path("x"), (400, 50035)),
+        ("other_games_player", "GET", mine_path(), (403, 50025)),
+        ("other_game", "PUT", progress_path(WIN, PLAYER), (403, 20012)),
+        ("bot", "PUT", progress_path(WIN), (400, 50035)),
+        ("player", "PUT", progress_path(WIN, OTHER_PLAYER), (403, 50001)),
+        ("player", "PUT", progress_path(SECURE), (403, 20012)),
+        ("player", "PUT", progress_path(SECRET_SECURE), (403, 20012)),
+        ("player", "PUT", progress_path(UNKNOWN), (404, 990001)),
+        ("player", "PUT", progress_path("0"), (400, 50035)),
+        ("player", "PUT", progress_path("abc"), (400, 50035)),
+        ("player", "PUT", progress_path(WIN, "0"), (400, 50035)),
+        ("player", "DELETE", progress_path(WIN), (401, 0)),
+        ("bot", "DELETE", progress_path(UNKNOWN, PLAYER), (404, 990001)),
+        ("bot", "DELETE", progress_path(WIN, "me"), (400, 50035)),
+        ("player", "POST", mine_path(), (405, 0)),
+        ("player", "PATCH", progress_path(WIN), (405, 0)),
+        ("player", "GET", definitions_path(), (401, 0)),
+        ("player", "GET", f"/users/{PLAYER}/applications/{APP}/achievements", (401, 0)),
+        ("player", "GET", "/nowhere", (404, 0)),
     ],
 )
-def test_refusals(both: Both, who: str, method: str, path: str, status: int) -> None:
+def test_refusals(both: Both, who: str, method: str, path: str, refusal: tuple[int, int]) -> None:
     json = {"percent_complete": 10} if method in ("PUT", "POST", "PATCH") else None
-    assert both.call(who, method, path, json).status_code == status
+    answer = both.call(who, method, path, json)
+    assert (answer.status_code, answer.json()["code"]) == refusal
+    assert not any(entry["percent_complete"] for entry in both.call("player", "GET", mine_path()).json())
 
 
 @pytest.mark.parametrize("version", ["v3", "v5", "v11", "v010"])

@@ -1,4 +1,7 @@
-"""The fake service speaks the protocol of the real one, called directly and over HTTP."""
+"""What is particular to the fake service, called directly and over HTTP: its clock, limits, events, and helpers.
+
+That its answers are those of the real service is tested in `test_fake_and_real`.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,6 @@ import pytest
 from discord_achievements.client.net.requests_transport import RequestsTransport
 from discord_achievements.client.net.transport import Request, Response, Transport
 from discord_achievements.domain import ratelimit, routes, wire
-from discord_achievements.domain.models import Achievement
-from discord_achievements.domain.progress import Progress
 from discord_achievements.testing import FakeService, FaultServer, InProcessTransport, ManualClock
 
 APP = 461618159171141643
@@ -127,65 +128,11 @@ def error_of(response: Response) -> tuple[int, int]:
     return response.status, data["code"]
 
 
-def field_codes(response: Response, *path: str) -> list[str]:
-    tree = json.loads(response.body)["errors"]
-    for name in path:
-        tree = tree[name]
-    return [each["code"] for each in tree["_errors"]]
-
-
 def listed(response: Response) -> list[Any]:
     assert response.status == 200
     data = json.loads(response.body)
     assert isinstance(data, list)
     return data
-
-
-def test_the_list_in_version_10_has_strings(client: Client) -> None:
-    win = listed(client("GET", LIST))[0]
-    assert win == {
-        "application_id": str(APP),
-        "id": str(WIN),
-        "name": "Win the Game",
-        "name_localizations": {"de": "Gewinne"},
-        "description": "You won!",
-        "description_localizations": None,
-        "secret": False,
-        "secure": False,
-        "icon_hash": win["icon_hash"],
-        "user_id": str(USER),
-        "achievement_id": str(WIN),
-        "percent_complete": 0,
-        "unlocked_at": None,
-        "revision": 0,
-    }
-
-
-@pytest.mark.parametrize("version", ["", "/v6", "/v7", "/v8", "/v9"])
-def test_the_list_in_older_versions_has_objects(client: Client, version: str) -> None:
-    win = listed(client("GET", LIST.replace("/v10", version)))[0]
-    assert win["name"] == {"default": "Win the Game", "localizations": {"de": "Gewinne"}}
-    assert win["description"] == {"default": "You won!"}
-    assert "name_localizations" not in win
-
-
-def test_an_entry_reads_back_as_what_was_defined(client: Client) -> None:
-    record = wire.decode_record(listed(client("GET", LIST))[0])
-    assert isinstance(record.definition, Achievement)
-    assert (record.definition.name, record.progress) == ("Win the Game", Progress(0, None))
-
-
-def test_the_list_ascends_and_shows_a_secret_only_once_it_is_unlocked(client: Client) -> None:
-    client.service.grant(USER, SECRET, 99)
-    assert [entry["id"] for entry in listed(client("GET", LIST))] == [str(WIN), str(SECURE)]
-    client.service.grant(USER, SECRET)
-    assert [entry["id"] for entry in listed(client("GET", LIST))] == [str(WIN), str(SECRET), str(SECURE)]
-
-
-def test_started_leaves_out_what_has_no_record(client: Client) -> None:
-    assert listed(client("GET", f"{LIST}?started=true")) == []
-    client.service.grant(USER, SECURE, 5)
-    assert [entry["id"] for entry in listed(client("GET", f"{LIST}?started=true"))] == [str(SECURE)]
 
 
 def test_a_list_of_a_thousand(client: Client) -> None:
@@ -194,51 +141,6 @@ def test_a_list_of_a_thousand(client: Client) -> None:
     assert len(listed(client("GET", LIST))) == 999  # all but the secret one
     with pytest.raises(ValueError, match="1000"):
         client.service.fill(1)
-
-
-def test_an_unchanged_list_is_not_sent_again(client: Client) -> None:
-    etag = client("GET", LIST).headers["etag"]
-    again = client("GET", LIST, headers={"If-None-Match": etag})
-    assert (again.status, again.body, again.headers["etag"]) == (304, b"", etag)
-    client.service.grant(USER, WIN, 1)
-    changed = client("GET", LIST, headers={"If-None-Match": etag})
-    assert changed.status == 200
-    assert changed.headers["etag"] != etag
-
-
-def test_a_trailing_slash_is_tolerated(client: Client) -> None:
-    assert client("GET", f"{LIST}/").status == 200
-
-
-def test_an_update_of_mine_answers_with_the_record(client: Client) -> None:
-    record = json.loads(client("PUT", update_path(), {"percent_complete": 40}).body)
-    assert (record["percent_complete"], record["unlocked_at"], record["revision"]) == (40, None, 1)
-    assert (record["user_id"], record["achievement_id"], record["name"]) == (str(USER), str(WIN), "Win the Game")
-    older = json.loads(client("PUT", update_path(version="/v6"), {"percent_complete": 41}).body)
-    assert older["name"]["default"] == "Win the Game"
-
-
-@pytest.mark.parametrize("auth", ["Bearer player", "Bot ours"])
-def test_an_update_by_user_id_answers_an_empty_object(client: Client, auth: str) -> None:
-    response = client("PUT", update_path(user=USER), {"percent_complete": 40}, auth=auth)
-    assert (response.status, json.loads(response.body)) == (200, {})
-    assert client.service.progress(USER) == {WIN: Progress(40, None)}
-
-
-def test_a_bot_writes_for_anybody_secure_ones_too(client: Client) -> None:
-    assert client("PUT", update_path(SECURE, OTHER_USER), {"percent_complete": 100}, auth="Bot ours").status == 200
-    assert client.service.progress(OTHER_USER)[SECURE].percent == 100
-
-
-def test_progress_only_rises_and_the_revision_with_it(client: Client) -> None:
-    def revision_after(percent: int) -> int:
-        data = json.loads(client("PUT", update_path(), {"percent_complete": percent}).body)
-        revision = data["revision"]
-        assert isinstance(revision, int)
-        return revision
-
-    assert [revision_after(percent) for percent in (50, 50, 30, 60, 100, 100, 0)] == [1, 1, 1, 2, 3, 3, 3]
-    assert client.service.progress(USER)[WIN].percent == 100
 
 
 @pytest.mark.parametrize(
@@ -258,13 +160,6 @@ def test_the_first_unlock_time_stays(client: Client) -> None:
     assert json.loads(client("PUT", update_path(), {"percent_complete": 100}).body)["unlocked_at"] == first
 
 
-def test_a_reset_sets_progress_to_0_and_the_revision_keeps_rising(client: Client) -> None:
-    client.service.grant(USER, WIN)
-    assert client("DELETE", update_path(user=USER), auth="Bot ours").status == 204
-    record = listed(client("GET", LIST))[0]
-    assert (record["percent_complete"], record["unlocked_at"], record["revision"]) == (0, None, 2)
-
-
 def test_an_icon_is_public(client: Client) -> None:
     icon_hash = listed(client("GET", LIST))[0]["icon_hash"]
     response = client("GET", routes.icon_path(APP, WIN, icon_hash), auth=None)
@@ -277,93 +172,9 @@ def test_an_achievement_without_an_icon_of_its_own_has_a_png(client: Client) -> 
     assert client("GET", routes.icon_path(APP, SECURE, icon_hash), auth=None).body.startswith(b"\x89PNG\r\n\x1a\n")
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "auth", "expected"),
-    [
-        ("GET", LIST, None, (401, 0)),
-        ("GET", LIST, "player", (401, 0)),
-        ("GET", LIST, "Bearer nobody", (401, 0)),
-        ("GET", LIST, "Bot player", (401, 0)),
-        ("GET", LIST, "Bot ours", (403, 20001)),
-        ("GET", EVENTS, "Bot ours", (403, 20001)),
-        ("GET", LIST, "Bearer stranger", (403, 50025)),
-        ("GET", EVENTS, "Bearer stranger", (403, 50025)),
-        ("PUT", update_path(user=USER), "Bot theirs", (403, 20012)),
-        ("PUT", update_path(), "Bearer stranger", (403, 50025)),
-        ("PUT", update_path(user=OTHER_USER), "Bearer player", (403, 50001)),
-        ("PUT", update_path(SECURE), "Bearer player", (403, 20012)),
-        ("PUT", update_path(WIN + 1), "Bearer player", (404, 990001)),
-        ("PUT", update_path(app=APP + 5), "Bearer player", (404, 10002)),
-        ("PUT", update_path(app=APP + 5), None, (401, 0)),
-        ("PUT", update_path(user="@me"), "Bot ours", (400, 50035)),
-        ("PUT", update_path("abc"), "Bearer player", (400, 50035)),
-        ("PUT", update_path(user="0"), "Bearer player", (400, 50035)),
-        ("DELETE", update_path(user=USER), "Bearer player", (401, 0)),
-        ("DELETE", update_path(WIN + 1, USER), "Bot ours", (404, 990001)),
-        ("GET", LIST.replace("/v10", "/v5"), "Bearer player", (400, 50041)),
-        ("GET", LIST.replace("/v10", "/v11"), "Bearer player", (400, 50041)),
-        ("GET", "/api/v10/nowhere", "Bearer player", (404, 0)),
-        ("GET", "/nowhere", "Bearer player", (404, 0)),
-        ("POST", LIST, "Bearer player", (405, 0)),
-    ],
-)
-def test_refusals(client: Client, method: str, path: str, auth: str | None, expected: tuple[int, int]) -> None:
-    data = {"percent_complete": 100} if method == "PUT" else None
-    assert error_of(client(method, path, data, auth=auth)) == expected
-    assert client.service.progress(USER) == {}
-
-
-def test_a_wrong_verb_gets_the_allowed_ones(client: Client) -> None:
-    assert client("POST", update_path()).headers["allow"] == "DELETE, PUT"
-
-
 def test_a_revoked_token_is_refused(client: Client) -> None:
     client.service.revoke("player")
     assert error_of(client("GET", LIST)) == (401, 0)
-
-
-@pytest.mark.parametrize(
-    ("percent", "code"),
-    [
-        (-1, "NUMBER_TYPE_MIN"),
-        (101, "NUMBER_TYPE_MAX"),
-        (True, "NUMBER_TYPE_COERCE"),
-        (5.0, "NUMBER_TYPE_COERCE"),
-        ("5", "NUMBER_TYPE_COERCE"),
-        (None, "NUMBER_TYPE_COERCE"),
-    ],
-)
-def test_a_wrong_percent_is_named(client: Client, percent: object, code: str) -> None:
-    response = client("PUT", update_path(), {"percent_complete": percent})
-    assert error_of(response) == (400, 50035)
-    assert field_codes(response, "percent_complete") == [code]
-
-
-def test_a_missing_percent_is_named(client: Client) -> None:
-    assert field_codes(client("PUT", update_path(), {}), "percent_complete") == ["BASE_TYPE_REQUIRED"]
-
-
-def test_a_wrong_id_is_named(client: Client) -> None:
-    response = client("PUT", update_path("abc"), {"percent_complete": 1})
-    assert field_codes(response, "achievement_id") == ["NUMBER_TYPE_COERCE"]
-
-
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000])
-def test_a_body_that_is_not_json(client: Client, body: bytes) -> None:
-    assert error_of(client("PUT", update_path(), body=body)) == (400, 50109)
-
-
-def test_a_body_that_is_not_an_object(client: Client) -> None:
-    assert error_of(client("PUT", update_path(), [1])) == (400, 50035)
-
-
-def test_a_body_of_another_type(client: Client) -> None:
-    response = client("PUT", update_path(), body=b"{}", headers={"Content-Type": "text/plain"})
-    assert error_of(response) == (400, 50035)
-
-
-def test_a_body_that_is_too_large(client: Client) -> None:
-    assert error_of(client("PUT", update_path(), body=b" " * (1024 * 1024))) == (413, 40005)
 
 
 def test_without_limits_nothing_is_counted(client: Client) -> None:
@@ -434,22 +245,6 @@ def test_a_player_has_five_streams(make: Make) -> None:
         stream.close()
 
 
-def test_a_change_is_an_event(client: Client) -> None:
-    events = client.events()
-    assert next(events) == {"retry": "5000"}
-    client.service.grant(USER, WIN, 25)
-    event = next(events)
-    assert event["event"] == "USER_ACHIEVEMENT_UPDATE"
-    assert json.loads(event["data"]) == {
-        "application_id": str(APP),
-        "user_id": str(USER),
-        "achievement_id": str(WIN),
-        "percent_complete": 25,
-        "unlocked_at": None,
-        "revision": 1,
-    }
-
-
 def changes(events: Iterator[dict[str, str]], count: int) -> list[tuple[str, int]]:
     found: list[tuple[str, int]] = []
     while len(found) < count:
@@ -458,20 +253,6 @@ def changes(events: Iterator[dict[str, str]], count: int) -> list[tuple[str, int
             data = json.loads(event["data"])
             found.append((data["achievement_id"], data["percent_complete"]))
     return found
-
-
-def test_only_changes_of_ones_own_value_are_events(client: Client) -> None:
-    events = client.events()
-    next(events)
-    client.service.grant(OTHER_USER, WIN, 10)
-    client("PUT", update_path(), {"percent_complete": 20})
-    client("PUT", update_path(), {"percent_complete": 20})
-    client("PUT", update_path(), {"percent_complete": 5})
-    client.service.grant(USER, SECRET, 50)
-    client.service.grant(USER, SECRET, 100)
-    client.service.grant(USER, SECURE, 100)
-    client.service.reset(USER, WIN)
-    assert changes(events, 4) == [(str(WIN), 20), (str(SECRET), 100), (str(SECURE), 100), (str(WIN), 0)]
 
 
 def test_a_client_that_resumes_gets_what_it_missed(client: Client) -> None:
