@@ -8,7 +8,8 @@ the streams make their clients refetch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -47,6 +48,33 @@ class Broker(Protocol):
 
     async def close(self) -> None:
         """Release all resources."""
+
+
+class Outgoing:
+    """Events on their way to other processes: while `send` sends one batch, further events form the next."""
+
+    def __init__(self, send: Callable[[Sequence[Notice]], Awaitable[None]]) -> None:
+        self._send = send
+        self._waiting: list[Notice] = []
+        self._sender: asyncio.Task[None] | None = None
+
+    def add(self, notices: Sequence[Notice]) -> None:
+        self._waiting += notices
+        if self._sender is None:
+            self._sender = asyncio.create_task(self._send_all())
+
+    async def sent(self, timeout_s: float | None = None) -> None:
+        """Return when everything is sent, or after `timeout_s`."""
+        if self._sender is not None:
+            await asyncio.wait([self._sender], timeout=timeout_s)
+
+    async def _send_all(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                await self._send(batch)
+        finally:
+            self._sender = None
 
 
 class ProcessBroker:

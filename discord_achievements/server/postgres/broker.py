@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 
-from ..broker import Deliver, Notice, OnGap, Player
+from ..broker import Deliver, Notice, OnGap, Outgoing, Player
 from .connection import Bounds, PostgresConnection
 from .listener import QUIET_S, Listener
 
@@ -37,8 +37,7 @@ class NotifyBroker:
         self._bounds = Bounds(answer_s=answer_within_s)
         self._quiet_s = quiet_s
         self._origin = secrets.token_hex(8)
-        self._outgoing: list[Notice] = []
-        self._sender: asyncio.Task[None] | None = None
+        self._outgoing = Outgoing(self._send)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="NOTIFY")
         self._connection: PostgresConnection | None = None
         self._listener: Listener | None = None
@@ -61,9 +60,7 @@ class NotifyBroker:
 
     def publish(self, notices: Sequence[Notice]) -> None:
         self._deliver(notices)
-        self._outgoing += notices
-        if self._sender is None:
-            self._sender = asyncio.create_task(self._send())
+        self._outgoing.add(notices)
 
     async def subscribe(self, player: Player) -> None:
         pass
@@ -73,21 +70,14 @@ class NotifyBroker:
 
     async def close(self) -> None:
         """Return when all events are sent, or after two seconds if the database does not answer."""
-        if self._sender is not None:
-            await asyncio.wait([self._sender], timeout=_CLOSE_WITHIN_S)
+        await self._outgoing.sent(_CLOSE_WITHIN_S)
         if self._listener is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._listener.stop)
         self._thread.submit(self._disconnect)
         self._thread.shutdown(wait=False)
 
-    async def _send(self) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            while self._outgoing:
-                outgoing, self._outgoing = self._outgoing, []
-                await loop.run_in_executor(self._thread, self._notify, outgoing)
-        finally:
-            self._sender = None
+    async def _send(self, notices: Sequence[Notice]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._notify, notices)
 
     def _notify(self, notices: Sequence[Notice]) -> None:
         # Only this connection may be broken or silent, so there is a second try. Sending an event twice is harmless.

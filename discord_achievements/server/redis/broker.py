@@ -13,7 +13,7 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from ..broker import Deliver, Notice, OnGap, Player
+from ..broker import Deliver, Notice, OnGap, Outgoing, Player
 
 _log = logging.getLogger(__name__)
 _EVERYBODY = b"discord_achievements:everybody"  # keeps the subscription alive while no player is connected
@@ -32,8 +32,7 @@ class RedisBroker:
         self._redis = redis
         self._quiet_s = quiet_s
         self._origin = secrets.token_bytes(_ORIGIN_BYTES)
-        self._outgoing: list[Notice] = []
-        self._sender: asyncio.Task[None] | None = None
+        self._outgoing = Outgoing(self._send)
         self._listener: asyncio.Task[None] | None = None
         self._pubsub: PubSub | None = None
         self._players: dict[bytes, Player] = {}
@@ -46,9 +45,7 @@ class RedisBroker:
 
     def publish(self, notices: Sequence[Notice]) -> None:
         self._deliver(notices)
-        self._outgoing += notices
-        if self._sender is None:
-            self._sender = asyncio.create_task(self._send())
+        self._outgoing.add(notices)
 
     async def subscribe(self, player: Player) -> None:
         channel = _channel(player)
@@ -70,27 +67,21 @@ class RedisBroker:
                 await self._pubsub.unsubscribe(channel)
 
     async def close(self) -> None:
-        if self._sender is not None:
-            await asyncio.wait([self._sender])
+        await self._outgoing.sent()
         if self._listener is not None:
             self._listener.cancel()
             with suppress(asyncio.CancelledError):
                 await self._listener
         await self._redis.aclose()
 
-    async def _send(self) -> None:
+    async def _send(self, notices: Sequence[Notice]) -> None:
         try:
-            while self._outgoing:
-                outgoing, self._outgoing = self._outgoing, []
-                try:
-                    pipeline = self._redis.pipeline(transaction=False)
-                    for player, event in outgoing:
-                        pipeline.publish(_channel(player), self._origin + event)
-                    await pipeline.execute()
-                except (RedisError, OSError) as exc:
-                    _log.warning("%d events were not sent to other processes: %s", len(outgoing), exc)
-        finally:
-            self._sender = None
+            pipeline = self._redis.pipeline(transaction=False)
+            for player, event in notices:
+                pipeline.publish(_channel(player), self._origin + event)
+            await pipeline.execute()
+        except (RedisError, OSError) as exc:
+            _log.warning("%d events were not sent to other processes: %s", len(notices), exc)
 
     async def _listen(self) -> None:
         """Listen until cancelled; after a break or a silence, subscribe to all channels again and report the gap."""
