@@ -40,6 +40,7 @@ from .base import (
 DELETED_AT_ONCE = 20_000
 """Records that a deletion goes through in one transaction."""
 
+_TRANSLATIONS = ("name_localizations", "description_localizations")  # columns of JSON text
 _ATTEMPTS = 20  # at a batch whose records other processes keep changing; each settles at least the records it locked
 
 
@@ -318,48 +319,14 @@ def _token_row(token: Token) -> dict[str, Any]:
 
 
 def _token(row: Row[Any]) -> Token:
-    return Token(
-        key=row.key,
-        sha256=bytes(row.sha256),
-        kind=TokenKind(row.kind),
-        application_id=row.application_id,
-        user_id=row.user_id,
-        created_at_us=row.created_at_us,
-        expires_at_us=row.expires_at_us,
-    )
+    return Token(**dict(row._mapping) | {"sha256": bytes(row.sha256), "kind": TokenKind(row.kind)})
 
 
 def _achievement_row(achievement: Achievement) -> dict[str, Any]:
-    return {
-        "application_id": achievement.application_id,
-        "id": achievement.id,
-        "name": achievement.name,
-        "name_localizations": _dump(achievement.name_localizations),
-        "description": achievement.description,
-        "description_localizations": _dump(achievement.description_localizations),
-        "secret": achievement.secret,
-        "secure": achievement.secure,
-        "icon_hash": achievement.icon_hash,
-    }
+    fields = {field: getattr(achievement, field) for field in Achievement.__slots__}
+    return fields | {field: json.dumps(dict(fields[field])) if fields[field] else None for field in _TRANSLATIONS}
 
 
 def _achievement(row: Row[Any]) -> Achievement:
-    return Achievement(
-        application_id=row.application_id,
-        id=row.id,
-        name=row.name,
-        name_localizations=_load(row.name_localizations),
-        description=row.description,
-        description_localizations=_load(row.description_localizations),
-        secret=row.secret,
-        secure=row.secure,
-        icon_hash=row.icon_hash,
-    )
-
-
-def _dump(texts: Mapping[str, str] | None) -> str | None:
-    return json.dumps(dict(texts)) if texts else None
-
-
-def _load(text: str | None) -> dict[str, str] | None:
-    return json.loads(text) if text else None
+    fields = dict(row._mapping)
+    return Achievement(**fields | {field: json.loads(fields[field] or "null") for field in _TRANSLATIONS})
