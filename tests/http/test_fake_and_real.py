@@ -29,7 +29,6 @@ from tests.support.running import (
     Tokens,
     definitions_path,
     mine_path,
-    prepare,
     progress_path,
     running,
 )
@@ -89,9 +88,7 @@ def without_moments(text: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[tuple[str, str], Tokens]]:
-    database = f"sqlite:///{tmp_path_factory.mktemp('both').as_posix()}/service.sqlite3"
-    tokens = prepare(database)
+def hosts(database: str, tokens: Tokens) -> Iterator[tuple[str, str]]:
     fake = FakeService(APP, bot_token=tokens.bot)
     for definition in DEFINITIONS:
         fake.add_achievement(
@@ -108,13 +105,13 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[tuple[s
     fake.add_player(tokens.other_games_player, PLAYER, application_id=OTHER_APP)
     fake.add_bot(tokens.other_game, OTHER_APP)
     with running(database) as real, FaultServer(fake) as server:
-        yield (real.host, routes.asset_root(server.base_url)), tokens
+        yield real.host, routes.asset_root(server.base_url)
 
 
 @pytest.fixture
-def both(services: tuple[tuple[str, str], Tokens]) -> Iterator[Both]:
+def both(hosts: tuple[str, str], tokens: Tokens) -> Iterator[Both]:
     """Both services, without any progress; revisions keep rising, equally on both."""
-    pair = Both(*services)
+    pair = Both(hosts, tokens)
     for definition in DEFINITIONS:
         pair.reset(definition.id)
     yield pair

@@ -27,7 +27,6 @@ from tests.support.running import (
     Tokens,
     definitions_path,
     mine_path,
-    prepare,
     progress_path,
     running,
 )
@@ -65,9 +64,7 @@ class Callers:
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callers]:
-    database = f"sqlite:///{tmp_path_factory.mktemp('http').as_posix()}/service.sqlite3"
-    tokens = prepare(database)
+def started(database: str, tokens: Tokens) -> Iterator[Callers]:
     with running(database) as service:
         yield Callers(service, tokens)
         assert service.log == [], "none of these requests is worth a warning"

@@ -33,17 +33,6 @@ from tests.support.running import (
 )
 from tests.support.waiting import until
 
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('bounds').as_posix()}/service.sqlite3"
-
-
-@pytest.fixture(scope="module")
-def tokens(database: str) -> Tokens:
-    return prepare(database)
-
-
 # Rate limits
 
 

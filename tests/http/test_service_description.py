@@ -24,7 +24,6 @@ from tests.support.running import (
     Tokens,
     definitions_path,
     mine_path,
-    prepare,
     progress_path,
     running,
 )
@@ -45,11 +44,9 @@ OPERATIONS = {route.name: route for route in routes.ROUTES}
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningService, Tokens]]:
-    database = f"sqlite:///{tmp_path_factory.mktemp('description').as_posix()}/service.sqlite3"
-    tokens = prepare(database)
+def service(database: str, tokens: Tokens) -> Iterator[RunningService]:
     with running(database) as service:
-        yield service, tokens
+        yield service
         assert service.log == []
 
 
@@ -62,8 +59,7 @@ def test_every_route_and_no_other_is_described() -> None:
     assert described == {(route.method, route.template): route.name for route in routes.ROUTES}
 
 
-def test_what_is_served_is_the_description(prepared: tuple[RunningService, Tokens]) -> None:
-    service, _ = prepared
+def test_what_is_served_is_the_description(service: RunningService) -> None:
     with Client(service.host) as public:
         assert public.site("/openapi.json").json() == DOCUMENT
 
@@ -73,8 +69,7 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 
 
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if name != "user_achievement_events"])
-def test_whatever_is_sent_the_answer_is_described(prepared: tuple[RunningService, Tokens], name: str) -> None:
-    service, tokens = prepared
+def test_whatever_is_sent_the_answer_is_described(service: RunningService, tokens: Tokens, name: str) -> None:
     route = OPERATIONS[name]
     operation = SCHEMA.find_operation_by_id(name)
     known = {
@@ -118,8 +113,7 @@ BODIES = st.dictionaries(NAMES, JSON | st.dictionaries(st.sampled_from(["default
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=BODIES | JSON, which=st.integers(0, 2))
-def test_no_body_is_a_500(prepared: tuple[RunningService, Tokens], body: Any, which: int) -> None:
-    service, tokens = prepared
+def test_no_body_is_a_500(service: RunningService, tokens: Tokens, body: Any, which: int) -> None:
     with Client(service.host, f"Bot {tokens.bot}") as bot:
         method, path = [
             ("POST", definitions_path()),
@@ -138,8 +132,7 @@ def test_no_body_is_a_500(prepared: tuple[RunningService, Tokens], body: Any, wh
                                                           str(WIN), "events", "%00", "..", "%ff"])).map("/".join),
     last=st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=30),
 )  # fmt: skip
-def test_no_path_or_header_is_a_500(prepared: tuple[RunningService, Tokens], path: str, last: str) -> None:
-    service, tokens = prepared
+def test_no_path_or_header_is_a_500(service: RunningService, tokens: Tokens, path: str, last: str) -> None:
     with Client(service.host, f"Bearer {tokens.player}") as player:
         headers = {"If-None-Match": last.strip().encode("latin-1"), "Last-Event-ID": last.strip().encode("latin-1")}
         for where in (f"/{path}", mine_path(tail=f"?{path}")):
