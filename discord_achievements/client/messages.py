@@ -36,7 +36,7 @@ class Fetch(NamedTuple):
 
 
 class SignIn(NamedTuple):
-    """Another token is in use from here on."""
+    """Another token is in use from now on."""
 
     credentials: Credentials
 

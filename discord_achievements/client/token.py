@@ -16,9 +16,9 @@ _MAX_CHARACTERS = 4096
 class TokenProvider(Protocol):
     """An object that a game passes instead of a token: it knows how to get one and how to renew it.
 
-    Both methods return a bearer token or raise. It may also have `user_id: int`, if that is known beforehand.
-    **Thread**: a background thread, one call at a time. **Blocks**: for as long as it likes; the game goes on, and
-    updates are stored meanwhile.
+    Both methods return a bearer token or raise. It may also have `user_id: int`, if that is already known.
+    **Thread**: a background thread, one call at a time. **Blocks**: for as long as it likes; in the meantime
+    the game continues and updates are stored.
     """
 
     def get_token(self) -> str:

@@ -81,7 +81,7 @@ class Events:
         return stream
 
     async def close(self, stream: Stream) -> None:
-        """Forget a stream whose client has gone."""
+        """Forget a stream whose client has disconnected."""
         if self._streams.close(stream):
             await self._broker.unsubscribe(stream.player)
 

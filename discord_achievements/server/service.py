@@ -229,7 +229,7 @@ class Service:
         )
 
     async def close_stream(self, stream: Stream) -> None:
-        """Forget a stream whose client has gone."""
+        """Forget a stream whose client has disconnected."""
         await self._events.close(stream)
 
 

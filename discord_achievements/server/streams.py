@@ -50,7 +50,7 @@ class Stream:
             self._wake()
 
     def close(self) -> None:
-        """Drop the buffered data: the client has gone."""
+        """Drop the buffered data: the client has disconnected."""
         self._ending = True
         if self._sender is not None:
             self._sender.cancel()
@@ -122,7 +122,7 @@ class Streams:
         return stream
 
     def close(self, stream: Stream) -> bool:
-        """Forget a stream whose client has gone; return whether it was the player's last."""
+        """Forget a stream whose client has disconnected; return whether it was the player's last."""
         stream.close()
         self._last_sent.pop(stream, None)
         self._last_resync.pop(stream, None)

@@ -39,7 +39,7 @@ class EventLog:
             stream.push(encoded)
 
     def open(self, user_id: int, last_event_id: str | None, timeout_s: float) -> ByteStream:
-        """Return a new stream; it begins with the events after `last_event_id`, or `RESYNC` if they are gone."""
+        """Return a new stream; it begins with the events after `last_event_id`, or `RESYNC` if they were dropped."""
         stream = ByteStream(Response(200, _HEADERS), timeout_s=timeout_s, comment_every_s=COMMENT_EVERY_S)
         stream.push(f"retry: {RETRY_MS}\n\n".encode())
         if last_event_id:

@@ -152,7 +152,7 @@ def results_met() -> list[str]:
     return [heading for level, heading in headings(RESULTS) if level == 3]
 
 
-def test_what_becomes_of_an_update_is_what_the_readme_says() -> None:
+def test_the_readmes_table_of_refusals_matches_the_code() -> None:
     says = {
         name: when
         for names, when in table(ROOT / "README.md", "The callback gets")
@@ -170,7 +170,7 @@ def test_what_becomes_of_an_update_is_what_the_readme_says() -> None:
         assert ("the update is kept" in says[name]) == (those != {Verdict.REFUSED}), name
 
 
-def test_what_becomes_of_an_update_is_what_the_page_of_results_says() -> None:
+def test_the_table_of_refusals_in_results_matches_the_code() -> None:
     documented = [row[:4] for row in table(RESULTS, "status", "code", "result")]
     verdicts = {
         Verdict.REFUSED: "refused",

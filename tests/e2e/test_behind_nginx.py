@@ -41,7 +41,7 @@ class Front(NamedTuple):
     device: Callable[[str], GameProcess]
 
     def two_games(self) -> tuple[GameProcess, GameProcess]:
-        """Return two games of one player, each with its stream on a process of its own."""
+        """Return two games of one player, each with its stream on a different process."""
         one = self.device("one")
         until(lambda: sum(self.streams()) == 1, "a stream is up")
         two = self.device("two")

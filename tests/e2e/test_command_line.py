@@ -1,4 +1,4 @@
-"""The command line, run as a user runs it: in this process, and in one of its own where that makes a difference."""
+"""The command line, run as a user runs it: in this process, and in a new one where that makes a difference."""
 
 from __future__ import annotations
 

@@ -239,7 +239,7 @@ if sys.platform == "linux":
 
 
 @pytest.mark.parametrize("changes", NO_DISPLAY, ids=str)
-def test_without_a_display_it_says_so_in_one_line_and_plays_on(changes: dict[str, str | None], tmp_path: Path) -> None:
+def test_without_a_display_it_says_so_in_one_line_and_continues(changes: dict[str, str | None], tmp_path: Path) -> None:
     done = play("--seed", "7", "--seconds", "20", "--data-dir", tmp_path, env=environment(**changes))
     assert (done.returncode, done.stderr) == (0, "")
     assert len(lines_after("No display", done.stdout)) == 1

@@ -199,7 +199,7 @@ def test_a_refused_update_is_dropped_and_the_list_reverts(
 
 
 @pytest.mark.parametrize("fault", KEPT_WITH | DROPPED_WITH)
-def test_a_fetch_that_fails_says_so_and_the_list_is_the_last_known(
+def test_a_failed_fetch_is_reported_and_the_list_is_the_last_known(
     fault: Fault, server: FaultServer, clock: ManualClock, tmp_path: Path
 ) -> None:
     with FastGame(server, clock, tmp_path).manager as manager:
@@ -218,7 +218,7 @@ def test_a_fetch_that_fails_says_so_and_the_list_is_the_last_known(
 
 
 @pytest.mark.parametrize("fault", OF_STREAMS)
-def test_without_a_stream_changes_are_learnt_of_all_the_same(
+def test_without_a_stream_changes_still_arrive(
     fault: Fault, server: FaultServer, clock: ManualClock, tmp_path: Path
 ) -> None:
     server.fail(fault, times=None)

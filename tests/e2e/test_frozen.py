@@ -1,6 +1,6 @@
 """A game frozen with PyInstaller, following docs/guides/shipping.md: it works without any other file of this machine.
 
-The game is shipped_game.py; it is built once (about 20 seconds), moved away, and started with an empty environment.
+The game is shipped_game.py; it is built once (about 20 seconds), moved, and started with an empty environment.
 PyInstaller needs neither hidden imports nor a hook.
 """
 

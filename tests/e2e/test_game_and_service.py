@@ -1,4 +1,4 @@
-"""The real manager, in a process of its own, against the real service."""
+"""The real manager, in its own process, against the real service."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ def test_a_killed_game_loses_nothing_that_was_set(
         game = nursery.next()
         game.begin(seed, round_, **here)
         player.reached(*game.kill_after(rng.randrange(SETS)))
-        if rng.random() < 0.7:  # otherwise the next game takes over, and may be killed meanwhile
+        if rng.random() < 0.7:  # otherwise the next game takes over, and may be killed in the meantime
             with AchievementManager(APPLICATION_ID, **here) as manager:
                 assert manager.storage_error is None
                 player.check_list(manager)

@@ -58,7 +58,7 @@ with AchievementManager(
     1, base_url="https://host/api/v10", token="t-o-k-e-n", data_dir=folder / "data", transport=Broken()
 ) as manager:
     manager.set_user_achievement(2, 100)
-    run_until(manager, lambda: len(asked) > 1, timeout_s=60)  # the worker goes on after its first mistake
+    run_until(manager, lambda: len(asked) > 1, timeout_s=60)  # the worker continues after its first error
 """
 OLDER_SPELLING = """\
 from discord_achievements.gamesdk import configure, discordsdk

@@ -45,7 +45,7 @@ class Answered(NamedTuple):
 
 
 class Load:
-    """32 connections, each raising records of its own step by step until `stop`.
+    """32 connections, each raising its own records step by step until `stop`.
 
     After a restart each continues where it was, so that a percent that was lost or lowered is noticed.
     """
@@ -170,7 +170,7 @@ def test_a_restart_of_postgres_under_load_is_503_and_then_service(postgres: Post
                 until(lambda before=before: load.successes > before + CONNECTIONS, "it is under load")  # type: ignore[misc]
                 postgres.restart()
             before = load.successes
-            until(lambda: load.successes > before + 3 * CONNECTIONS, "service goes on")
+            until(lambda: load.successes > before + 3 * CONNECTIONS, "the service continues")
             until(lambda: public.site("/ready").status_code == 200, "it says so")
         finally:
             load.stop()

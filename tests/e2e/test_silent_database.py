@@ -28,7 +28,7 @@ def test_requests_are_refused_in_time_and_the_process_recovers_and_ends(postgres
             assert put(2) == 503
             assert player.get(mine_path()).status_code == 503
             line.heal()
-            until(lambda: put(3) == 200, "it has connected anew", 40)
+            until(lambda: put(3) == 200, "it has connected again", 40)
             assert player.get(mine_path()).status_code == 200
             line.fall_silent()
             assert put(4) == 503

@@ -101,7 +101,7 @@ def test_a_manager_that_is_forgotten_leaves_no_thread(service: FakeService, tmp_
     del manager
     gc.collect()
     assert gone() is None
-    until(lambda: not workers(), "the worker is gone")
+    until(lambda: not workers(), "the worker has ended")
 
 
 @pytest.mark.parametrize("where", ["list", "update"])

@@ -229,7 +229,7 @@ def test_versions_that_do_not_exist(both: Both, version: str) -> None:
 @pytest.mark.parametrize(
     "body", [{}, [], None, {"percent_complete": None}, *({"percent_complete": p} for p in (-1, 101, True, 1.0, "1"))]
 )
-def test_updates_that_say_nothing_usable(both: Both, body: object) -> None:
+def test_unusable_updates(both: Both, body: object) -> None:
     answer = both.call("player", "PUT", progress_path(WIN), data=None if body is None else body, json=body)
     assert answer.status_code == 400
 
@@ -251,7 +251,7 @@ def test_bodies(both: Both, body: bytes, kind: str, status: int) -> None:
     assert answer.status_code == status
 
 
-def test_an_update_that_is_not_allowed_is_refused_whatever_its_body_is(both: Both) -> None:
+def test_a_forbidden_update_is_refused_with_any_body(both: Both) -> None:
     for body in (b"{", b" " * (600 * 1024)):
         headers = {"Content-Type": "application/json"}
         answer = both.call("player", "PUT", progress_path(WIN, OTHER_PLAYER), data=body, headers=headers)

@@ -183,7 +183,7 @@ def test_without_limits_nothing_is_counted(client: Client) -> None:
     assert ratelimit.read_headers(client("GET", LIST).headers) is None
 
 
-def test_updates_are_limited_and_the_headers_tell(make: Make) -> None:
+def test_updates_are_limited_and_the_headers_show_it(make: Make) -> None:
     client = make(limits=True)
     states = []
     for percent in range(1, 6):

@@ -104,7 +104,7 @@ def test_a_fault_with_an_answer(server: FaultServer, transport: RequestsTranspor
 
 
 @pytest.mark.parametrize("fault", [Fault.RATE_LIMITED, Fault.UNAVAILABLE_FOR])
-def test_a_fault_that_says_when_to_come_back(service: FakeService, transport: RequestsTransport, fault: Fault) -> None:
+def test_a_fault_with_a_retry_after(service: FakeService, transport: RequestsTransport, fault: Fault) -> None:
     with FaultServer(service, retry_after_s=7) as server:
         server.fail(fault)
         assert transport.send(put(server, 1)).headers["retry-after"] == "7"
@@ -208,7 +208,7 @@ def test_a_stream_that_breaks_at_once(server: FaultServer, transport: RequestsTr
     assert next(iter(transport.open_stream(get(server, EVENTS)))) == b"retry: 5000\n\n"
 
 
-def test_streams_break_while_requests_go_on(server: FaultServer, transport: RequestsTransport) -> None:
+def test_streams_break_while_requests_continue(server: FaultServer, transport: RequestsTransport) -> None:
     streams = [iter(transport.open_stream(get(server, EVENTS))) for _ in range(2)]
     for stream in streams:
         next(stream)

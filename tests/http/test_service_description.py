@@ -69,7 +69,7 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 
 
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if name != "user_achievement_events"])
-def test_whatever_is_sent_the_answer_is_described(service: RunningService, tokens: Tokens, name: str) -> None:
+def test_every_answer_is_described(service: RunningService, tokens: Tokens, name: str) -> None:
     route = OPERATIONS[name]
     operation = SCHEMA.find_operation_by_id(name)
     known = {

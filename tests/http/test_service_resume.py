@@ -143,7 +143,7 @@ def test_an_unlocked_secret_that_was_reset_in_the_meantime_is_a_resync(service: 
     assert service.first_event_since(me, since_us)["event"] == "RESYNC"
 
 
-def test_a_secret_that_stays_locked_is_no_resync(service: Service) -> None:
+def test_a_secret_that_stays_locked_causes_no_resync(service: Service) -> None:
     since_us = now_us() - 10 * MINUTE_US
     me = service.new_player()
     service.change(me, since_us + 1, (SECRET, 50))

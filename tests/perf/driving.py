@@ -48,7 +48,7 @@ def service_manager(folder: Path, base_url: str, token: str) -> AchievementManag
 
 
 def turn_until(manager: AchievementManager, done: Callable[[], bool], what: str) -> None:
-    """Turn a game's loop until `done`, giving the interpreter away between frames."""
+    """Turn a game's loop until `done`, releasing the interpreter between frames."""
     deadline = monotonic() + PATIENCE_S
     while not done():
         if monotonic() > deadline:

@@ -113,7 +113,7 @@ def _us_until(answers: Sequence[object], turn: Callable[[], object], act: Callab
     while not answers:
         if perf_counter() - start > PATIENCE_S:
             raise CouldNotMeasure(f"an update was not durable within {PATIENCE_S:g} s")
-        # Long enough to give the interpreter away, short enough to see the answer at once.
+        # Long enough to release the interpreter, short enough to see the answer at once.
         sleep(1e-6)
         turn()
     return (perf_counter() - start) * 1e6

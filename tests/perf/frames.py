@@ -20,7 +20,7 @@ FRAME_S = 1 / 144
 SYNC_EVERY_S = 0.06
 STALL_MS = 0.3
 WORK_ROUNDS = 4000
-# Where more frames than this are late by themselves, with no SDK, half a point cannot be told from noise.
+# If more frames than this are late without the SDK, half a point cannot be distinguished from noise.
 QUIET_STALLED_PP = 1.0
 
 
@@ -108,7 +108,7 @@ def _play_with_naive(folder: Path, service: Service, number: int, frames: int) -
 def _play(frames: int, run_callbacks: Callable[[], object], sync: Callable[[], object]) -> list[float]:
     """Return how long after its due time each frame was done, in milliseconds.
 
-    A frame computes for a while, gives the interpreter away twice (to play a sound, to flip the display),
+    A frame computes for a while, releases the interpreter twice (to play a sound, to flip the display),
     runs the callbacks and sleeps until the next is due.
     """
     native = foreign_poll()

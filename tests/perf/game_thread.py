@@ -73,7 +73,7 @@ def _polls(manager: AchievementManager, frames: int) -> Readings:
     return Readings(
         {"poll_busy_over_0_3ms": ours, "poll_busy_over_0_3ms_ctypes": foreign},
         {"poll_busy_over_0_3ms_empty": empty},
-        # An empty method waits for nobody: where it was slow, the system took the processor away.
+        # An empty method never waits: if it was slow, the system gave the processor to another program.
         ["poll_busy_over_0_3ms"] if ours and empty else [],
     )
 
@@ -81,8 +81,8 @@ def _polls(manager: AchievementManager, frames: int) -> Readings:
 def _slow_polls(poll: Callable[[], object], frames: int) -> int:
     """Count slow polls in frames of about a millisecond, which end as a game's do: with a sleep.
 
-    The busy thread has the interpreter between frames. Within a frame it only gets it from a poll that gives
-    it away, because Python takes it from nobody before 5 ms.
+    The busy thread has the interpreter between frames. Within a frame it gets it only from a poll that
+    releases it, because Python takes it from no thread before 5 ms.
     """
     slow = 0
     for _ in range(frames):

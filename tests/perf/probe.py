@@ -1,7 +1,7 @@
 """The interpreter-lock probe: a thread that asks for the lock 4000 times a second and notes each wait.
 
 A frame stalls when another thread holds the interpreter lock. The probe stands where the game would: it
-sleeps for 0.25 ms (which gives the lock away) and takes the time until it runs again. What exceeds the sleep
+sleeps for 0.25 ms (which releases the lock) and takes the time until it runs again. What exceeds the sleep
 is the wait for the lock plus the system's own lateness; the latter shows in quiet windows, in which nothing
 happens, and its median is taken off.
 """
@@ -63,7 +63,7 @@ class LockProbe:
 def _ask_for_priority() -> None:
     """Let this thread run as soon as it wakes, so that a busy processor is not taken for a wait."""
     if sys.platform == "linux":
-        with suppress(PermissionError):  # Only root may; without it the quiet windows tell how noisy it is.
+        with suppress(PermissionError):  # Only root may; without it the quiet windows show how noisy it is.
             os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
 
 

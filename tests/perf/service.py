@@ -1,6 +1,6 @@
-"""A small achievements service in a process of its own, so that its work does not hold our interpreter lock.
+"""A small achievements service in its own process, so that its work does not hold our interpreter lock.
 
-It answers the player's list and the event stream. What they bring is told to it:
+It answers the player's list and the event stream. Two requests set what they contain:
 
 * `POST /bench/answers {"token", "changes": "all" | "few" | "nothing"}`: what changes before each later answer
 * `POST /bench/event {"token", "delay_s"}`: raises one achievement after a while and says so on the stream
@@ -66,7 +66,7 @@ class Player:
         return f'"{self._revision}"', f"[{','.join(entries)}]".encode()
 
     def raise_one(self) -> None:
-        """Raise one achievement and tell the streams."""
+        """Raise one achievement and send the event on the streams."""
         with self.lock:
             (index,) = self._some(1)
             self._raise([index])
@@ -130,7 +130,7 @@ class _Server(ThreadingHTTPServer):
             return self._players.setdefault(token, Player(self._count))
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away is not worth a traceback; whatever else went wrong is."""
+        """A client that disconnects is not worth a traceback; any other failure is."""
         if not isinstance(sys.exception(), ConnectionError):
             traceback.print_exc()
 
@@ -205,7 +205,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Service:
-    """Context manager that runs the service in a subprocess, and tells it what to answer."""
+    """Context manager that runs the service in a subprocess, and sets what it answers."""
 
     def __init__(self, achievements: int = 1000) -> None:
         self._command = [sys.executable, __file__, "--achievements", str(achievements)]
@@ -249,7 +249,7 @@ class Service:
 
 
 def main() -> None:
-    """Serve until the parent goes away; print the port when ready."""
+    """Serve until the parent ends; print the port when ready."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--achievements", type=int, required=True)
     if hasattr(os, "nice"):

@@ -1,6 +1,6 @@
 """The public API as a game uses it. Nobody runs this file: a type checker reads it.
 
-`assert_type` holds what a call gives. A line that ends in `type: ignore[...]` is a mistake that has to be found: where
+`assert_type` holds what a call gives. A line that ends in `type: ignore[...]` is a mistake that must be found: where
 it is not, the comment is unused, and that is an error.
 """
 

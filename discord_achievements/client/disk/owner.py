@@ -24,7 +24,7 @@ def of_token(token: str) -> bytes:
 
 
 def of_user(user_id: int) -> bytes:
-    """Return the owner for a user id that is known beforehand."""
+    """Return the owner for a user id that the game has given."""
     return _USER + struct.pack(">7xQ", user_id)
 
 

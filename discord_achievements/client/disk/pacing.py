@@ -15,4 +15,4 @@ def pause() -> None:
 
 
 def no_pause() -> None:
-    """Go on at once: while the constructor runs, no frame is waiting."""
+    """Continue at once: while the constructor runs, no frame is waiting."""

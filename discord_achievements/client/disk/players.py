@@ -93,7 +93,7 @@ class Players:
         elif player.user_id is None and found is not None:
             player = self._join(self.get(found), player)
         elif player.user_id != user_id:
-            # The token belongs to somebody else than remembered: it leads to them from now on.
+            # The token belongs to a different player than remembered: it leads to them from now on.
             player = self.get(self._new_player(user_id) if found is None else found)
             known = self.known(owner)
             if known is not None and known.user_id is None:
@@ -104,7 +104,7 @@ class Players:
         return player
 
     def _unclaimed(self, live_journals: frozenset[bytes]) -> list[int]:
-        """Return the players to whom no token has ever led, except those of runs that still go on."""
+        """Return the players to whom no token has ever led, except those of runs that have not ended."""
         rows = self._database.execute(
             "SELECT player_id, key, journal FROM owner JOIN player ON player.id = player_id WHERE user_id IS NULL"
         ).fetchall()

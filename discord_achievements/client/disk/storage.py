@@ -110,7 +110,7 @@ class Storage:
 
         Sets that change nothing are not written, since a game may repeat one in every frame; `news` says that some
         of these do, which saves looking. That the others were seen is noted with the next change: a value that the
-        service refuses or resets meanwhile does not return after a crash.
+        service refuses or resets in the meantime does not return after a crash.
         """
         if self.journal is not None and self.journal.is_overrun and not self._overrun_logged:
             self._overrun_logged = True
@@ -132,7 +132,7 @@ class Storage:
         """Stop counting the journal as committed, since something in it cannot be stored.
 
         The next start recovers it. For what is stored that changes nothing, except that a value which the service
-        refuses or resets meanwhile is sent to it once more.
+        refuses or resets in the meantime is sent to it once more.
         """
         if not self._kept:
             self._kept = True
@@ -176,7 +176,7 @@ class Storage:
         self.change(replace)
 
     def use_service(self, base_url: str) -> None:
-        """Note whose confirmations these are; to another service all progress has to be sent again."""
+        """Note whose confirmations these are; all progress must be sent again to another service."""
 
         def move() -> None:
             if self.database.get_meta(_SERVICE) != base_url:

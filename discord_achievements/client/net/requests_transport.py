@@ -4,7 +4,7 @@ It uses `requests`' adapter without its `Session`: a session reads the environme
 cookies, and reads the body of a redirect without a limit.
 
 Nothing is tried twice here: the schedule repeats a first failure at once, which covers a kept connection that the
-service has dropped meanwhile.
+service has dropped in the meantime.
 """
 
 from __future__ import annotations

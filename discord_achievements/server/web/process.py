@@ -76,7 +76,7 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # The timer goes on after the server has ended: the interpreter waits for all threads at its exit, and one of
+        # The timer continues after the server has ended: the interpreter waits for all threads at its exit, and one of
         # them may be waiting for a database.
         last_resort = threading.Timer(self._settings.graceful_timeout_s + LAST_RESORT_S, _die)
         last_resort.daemon = True
