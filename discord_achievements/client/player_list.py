@@ -12,6 +12,7 @@ import json
 from array import array
 from bisect import insort
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from ..domain.localization import resolve
 from ..domain.models import Achievement, UserAchievement
@@ -112,7 +113,7 @@ class PlayerList:
     def put_own(self, own: UserAchievement) -> UserAchievement:
         """Show what the game has set on a known achievement; return what is shown now, with this list's player."""
         if own.user_id != self.user_id:  # it was set before it was known who plays
-            own = own._replace(user_id=self.user_id)
+            own = replace(own, user_id=self.user_id)
         is_secret = self._flags[self._index[own.achievement_id]] & _SECRET
         self.put(own, is_listed=own.unlocked or not is_secret)
         return own

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import pytest
 
 from discord_achievements import UserAchievement
@@ -10,7 +12,7 @@ from tests.support.managers import WALK, GameLoop
 
 def test_the_game_cannot_change_what_it_receives(game: GameLoop) -> None:
     game.set(WALK, 25)
-    with pytest.raises(AttributeError):
+    with pytest.raises(FrozenInstanceError):
         game.events[0].percent_complete = 100  # type: ignore[misc]
     assert not hasattr(game.events[0], "__dict__")
 
