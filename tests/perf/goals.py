@@ -30,7 +30,7 @@ GOALS = (
     Goal("sync_wait_ms_naive", None, "the same, the obvious way"),
     Goal("sync_wait_ratio", 0.1, "full sync, ours / the obvious way"),
     Goal("delta_wait_ms", 0.5, "longest wait in a sync that brings nothing or little, worst kind"),
-    Goal("stalled_pp", 0.5, "frames over 0.3 ms late at 144 fps, a full sync every 60 ms, minus no SDK"),
+    Goal("stalled_pp", 0.5, "frames over 0.3 ms late at 144 fps, one full sync after the other, minus no SDK"),
     Goal("stalled_pp_naive", None, "the same, the obvious way"),
     Goal("gen2_collections", 0, "full garbage collections in 50 syncs beside 200,000 objects"),
     Goal("cold_list_ratio", 3.0, "start to usable cached list of 1000 / import sqlite3"),
