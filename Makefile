@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+INSTALLER ?= $(BIN)/python -m pip install --quiet
 
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -56,7 +57,7 @@ clean:
 # One stamp for each extra: installing again waits until the requirements change.
 $(VENV)/%.installed: setup.cfg pyproject.toml | $(BIN)/python
 	@echo "Installing discord_achievements[$*] into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	@$(INSTALLER) --editable '.[$*]'
 	@touch $@
 
 $(BIN)/python:

@@ -14,6 +14,9 @@ from tests.docs.pages import DOCS
 from tests.docs.screenshots import CHANGING, PICTURES
 from tests.pictures.compare import BLOCK_MAX, MEAN_MAX, differences
 
+# SDL paints them, whichever Python calls it.
+pytestmark = pytest.mark.any_python
+
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_the_stored_picture_is_current(name: str, tmp_path: Path) -> None:

@@ -24,6 +24,9 @@ from tests.docs.pages import DOCS, ROOT, Block, blocks
 from tests.docs.programs import PLAYER, environment
 from tests.support.waiting import until
 
+# It tests the page; what the page's commands do is tested with each Python elsewhere.
+pytestmark = pytest.mark.any_python
+
 PAGE = DOCS / "tutorial.md"
 SECOND_TERMINAL = "Second terminal"
 PORT = "8000"

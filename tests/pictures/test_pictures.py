@@ -14,6 +14,9 @@ import pytest
 from tests.pictures.compare import BLOCK_MAX, MEAN_MAX, differences
 from tests.pictures.scenes import FOLDER, LOCALES, PAINTERS, SIZES, THEMES, name_of
 
+# SDL paints them, whichever Python calls it.
+pytestmark = pytest.mark.any_python
+
 
 @pytest.mark.parametrize("locale", LOCALES)
 @pytest.mark.parametrize("theme", THEMES)
