@@ -1,11 +1,12 @@
-"""A game that reports each set on standard output once the call has returned, until it is killed."""
+"""A game that reports each set once the call has returned, until it is killed."""
 
 from __future__ import annotations
 
-import json
 import random
-import sys
+import threading
+import warnings
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 
 from discord_achievements import AchievementManager
 
@@ -22,19 +23,14 @@ def sets(seed: int, round_: int) -> Iterator[tuple[int, int]]:
         yield rng.choice(IDS), min(100, 2 * round_ + rng.randrange(1, 4))
 
 
-def play(seed: int, round_: int, **arguments: str) -> None:
-    """Set and report, with a frame now and then."""
+def play(reports: Connection[bytes, bytes], seed: int, round_: int, arguments: dict[str, str]) -> None:
+    """Report the beginning, then set and report, with a frame now and then."""
+    warnings.simplefilter("error")
+    reports.send_bytes(b"playing")
     manager = AchievementManager(APPLICATION_ID, **arguments)  # type: ignore[arg-type]
     for number, (achievement_id, percent) in enumerate(sets(seed, round_), 1):
         manager.set_user_achievement(achievement_id, percent)
-        print(number, flush=True)
+        reports.send_bytes(b"set")
         if number % 7 == 0:
             manager.run_callbacks()
-
-
-if __name__ == "__main__":
-    if "service" in sys.argv:
-        import discord_achievements.client.net.requests_transport  # noqa: F401
-    print("ready", flush=True)
-    play(**json.loads(sys.stdin.readline()))
-    sys.stdin.readline()  # the game is killed here at the latest
+    threading.Event().wait()  # the game is killed here at the latest

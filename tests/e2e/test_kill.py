@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import random
 import signal
-import subprocess
 import sys
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,74 +18,50 @@ import pytest
 
 from discord_achievements import AchievementManager, UserAchievement
 from discord_achievements.testing import FakeService, FaultServer, run_until
-from tests.e2e.doomed_game import APPLICATION_ID, IDS, ROUNDS, SETS, sets
+from tests.e2e.doomed_game import APPLICATION_ID, IDS, ROUNDS, SETS, play, sets
+from tests.support.forked import CONTEXT
 
-ROOT = Path(__file__).parents[2]
-KILLED = 1 if sys.platform == "win32" else -signal.SIGKILL
+KILLED = -signal.SIGTERM if sys.platform == "win32" else -signal.SIGKILL
 USER, TOKEN = 53908232506183680, "a-token"
 PATIENCE_S = 60.0
 
 
 class DoomedGame:
-    """A process that has imported everything and waits for the order to begin."""
+    """A game in its own process that plays until it is killed."""
 
-    def __init__(self, mode: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "tests.e2e.doomed_game", mode],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._plan = (0, 0)
-
-    def begin(self, seed: int, round_: int, **arguments: object) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "ready\n"
+    def __init__(self, seed: int, round_: int, **arguments: object) -> None:
         self._plan = (seed, round_)
-        self._process.stdin.write(json.dumps({"seed": seed, "round_": round_, **arguments}, default=str) + "\n")
-        self._process.stdin.flush()
+        self._reports, theirs = CONTEXT.Pipe(duplex=False)
+        given = {name: str(value) for name, value in arguments.items()}
+        self._process = CONTEXT.Process(target=play, args=(theirs, seed, round_, given), daemon=True)
+        self._process.start()
+        theirs.close()
+        assert self._reports.recv_bytes() == b"playing"
 
     def kill_after(self, count: int) -> tuple[dict[int, int], dict[int, int]]:
         """Kill it after `count` reports; return the sets reported, and those plus the set under way: percent by id."""
-        assert self._process.stdout is not None
-        said = list(islice(self._process.stdout, count))
-        said += self.end()
+        for _ in range(count):
+            self._reports.recv_bytes()
+        said = count + self._kill()
         certain: dict[int, int] = {}
-        for achievement_id, percent in islice(sets(*self._plan), len(said)):
+        for achievement_id, percent in islice(sets(*self._plan), said):
             certain[achievement_id] = max(percent, certain.get(achievement_id, 0))
         possible = dict(certain)
-        for achievement_id, percent in islice(sets(*self._plan), len(said), len(said) + 1):
+        for achievement_id, percent in islice(sets(*self._plan), said, said + 1):
             possible[achievement_id] = max(percent, certain.get(achievement_id, 0))
         return certain, possible
 
-    def end(self) -> list[str]:
-        """Kill it, and return the reports that have not been read."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+    def _kill(self) -> int:
+        """Kill it, and return the number of reports that have not been read."""
         self._process.kill()
-        self._process.stdin.close()
-        assert self._process.wait(PATIENCE_S) == KILLED, "it ended on its own"
-        with self._process.stdout as output:
-            return output.read().splitlines()
-
-
-class Nursery:
-    """Starts the next processes while one plays, because starting Python takes most of the time."""
-
-    def __init__(self, mode: str) -> None:
-        self._mode = mode
-        self._waiting: deque[DoomedGame] = deque()
-
-    def next(self) -> DoomedGame:
-        while len(self._waiting) < 2:
-            self._waiting.append(DoomedGame(self._mode))
-        return self._waiting.popleft()
-
-    def close(self) -> None:
-        for game in self._waiting:
-            game.end()
+        self._process.join(PATIENCE_S)
+        assert self._process.exitcode == KILLED, "it ended on its own"
+        unread = 0
+        with self._reports, suppress(EOFError):
+            while True:
+                self._reports.recv_bytes()
+                unread += 1
+        return unread
 
 
 class Player:
@@ -131,28 +107,17 @@ def catalogue(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def nursery(request: pytest.FixtureRequest) -> Iterator[Nursery]:
-    nursery = Nursery(request.param)
-    yield nursery
-    nursery.close()
-
-
-@pytest.fixture
 def rng() -> random.Random:
     seed = random.randrange(2**32)
     print(f"seed {seed}")  # shown when a test fails
     return random.Random(seed)
 
 
-@pytest.mark.parametrize("nursery", ["local"], indirect=True)
-def test_a_killed_game_loses_nothing_that_was_set(
-    tmp_path: Path, catalogue: Path, nursery: Nursery, rng: random.Random
-) -> None:
+def test_a_killed_game_loses_nothing_that_was_set(tmp_path: Path, catalogue: Path, rng: random.Random) -> None:
     player, seed = Player(), rng.randrange(2**32)
     here: dict[str, Any] = {"achievements": catalogue, "data_dir": tmp_path / "data"}
     for round_ in range(ROUNDS):
-        game = nursery.next()
-        game.begin(seed, round_, **here)
+        game = DoomedGame(seed, round_, **here)
         player.reached(*game.kill_after(rng.randrange(SETS)))
         if rng.random() < 0.7:  # otherwise the next game takes over, and may be killed in the meantime
             with AchievementManager(APPLICATION_ID, **here) as manager:
@@ -162,19 +127,16 @@ def test_a_killed_game_loses_nothing_that_was_set(
         player.check_list(manager)
 
 
-@pytest.mark.parametrize("nursery", ["local"], indirect=True)
 def test_games_that_are_killed_while_they_start_lose_nothing(
-    tmp_path: Path, catalogue: Path, nursery: Nursery, rng: random.Random
+    tmp_path: Path, catalogue: Path, rng: random.Random
 ) -> None:
     player, seed = Player(), rng.randrange(2**32)
     here: dict[str, Any] = {"achievements": catalogue, "data_dir": tmp_path / "data"}
     for round_ in range(0, ROUNDS, 8):
-        game = nursery.next()
-        game.begin(seed, round_, **here)
+        game = DoomedGame(seed, round_, **here)
         player.reached(*game.kill_after(50))
         for _ in range(2):
-            game = nursery.next()
-            game.begin(seed, round_ + 1, **here)
+            game = DoomedGame(seed, round_ + 1, **here)
             time.sleep(rng.uniform(0, 0.02))  # not waiting for anything: any moment of the start will do
             player.reached(*game.kill_after(0))
         with AchievementManager(APPLICATION_ID, **here) as manager:
@@ -182,16 +144,13 @@ def test_games_that_are_killed_while_they_start_lose_nothing(
             player.check_list(manager)
 
 
-@pytest.mark.parametrize("nursery", ["local"], indirect=True)
 def test_two_games_at_once_that_are_both_killed_lose_nothing(
-    tmp_path: Path, catalogue: Path, nursery: Nursery, rng: random.Random
+    tmp_path: Path, catalogue: Path, rng: random.Random
 ) -> None:
     player, seed = Player(), rng.randrange(2**32)
     here: dict[str, Any] = {"achievements": catalogue, "data_dir": tmp_path / "data"}
     for round_ in range(0, ROUNDS, 6):
-        games = [nursery.next(), nursery.next()]
-        for number, game in enumerate(games):
-            game.begin(seed + number, round_, **here)
+        games = [DoomedGame(seed + number, round_, **here) for number in range(2)]
         for game in games:
             player.reached(*game.kill_after(rng.randrange(1, SETS)))
         with AchievementManager(APPLICATION_ID, **here) as manager:
@@ -199,9 +158,8 @@ def test_two_games_at_once_that_are_both_killed_lose_nothing(
             player.check_list(manager)
 
 
-@pytest.mark.parametrize("nursery", ["service"], indirect=True)
 def test_what_killed_games_set_offline_arrives_once_the_service_is_back(
-    tmp_path: Path, catalogue: Path, nursery: Nursery, rng: random.Random
+    tmp_path: Path, catalogue: Path, rng: random.Random
 ) -> None:
     player, seed = Player(), rng.randrange(2**32)
     service = FakeService(APPLICATION_ID)
@@ -217,8 +175,7 @@ def test_what_killed_games_set_offline_arrives_once_the_service_is_back(
         }
         server.go_down()
         for round_ in range(ROUNDS):
-            game = nursery.next()
-            game.begin(seed, round_, **here)
+            game = DoomedGame(seed, round_, **here)
             player.reached(*game.kill_after(rng.randrange(SETS)))
         assert server.requests.total() == 0
 
@@ -239,9 +196,8 @@ def test_what_killed_games_set_offline_arrives_once_the_service_is_back(
         assert sum(count for (method, _), count in server.requests.items() if method == "PUT") == updates.total()
 
 
-@pytest.mark.parametrize("nursery", ["service"], indirect=True)
 def test_games_that_are_killed_while_they_deliver_lose_nothing(
-    tmp_path: Path, catalogue: Path, nursery: Nursery, rng: random.Random
+    tmp_path: Path, catalogue: Path, rng: random.Random
 ) -> None:
     player, seed = Player(), rng.randrange(2**32)
     service = FakeService(APPLICATION_ID)
@@ -256,8 +212,7 @@ def test_games_that_are_killed_while_they_deliver_lose_nothing(
             "data_dir": tmp_path / "data",
         }
         for round_ in range(0, ROUNDS, 5):
-            game = nursery.next()
-            game.begin(seed, round_, **here)
+            game = DoomedGame(seed, round_, **here)
             player.reached(*game.kill_after(rng.randrange(SETS)))
         with AchievementManager(APPLICATION_ID, **here) as manager:
             player.check_list(manager)
