@@ -7,6 +7,7 @@
     ├── TransportError       no answer came: connection, time-out, TLS, or a body that broke off
     ├── WireError            an answer is not what the protocol says
     ├── ApiError             the service answered with an error; carries status, code, message, errors
+    ├── ClockError           domain.snowflake: the clock cannot be right, so no id is made
     ├── NotSignedInError     client.worker.session: there is no token to ask the service with
     ├── DiscordException     gamesdk.results: the old spellings' exceptions, one subclass for each `Result`
     ├── NotOfferedError      gamesdk.absent: a part of the GameSDK other than achievements (also NotImplementedError)

@@ -8,6 +8,7 @@ the same look-ups, so that they take the same time.
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable
@@ -22,7 +23,7 @@ from ..domain.errors import ApiError, ErrorCode
 from ..domain.models import Achievement
 from ..domain.ratelimit import LimitState
 from ..domain.routes import Route, path_id
-from ..domain.snowflake import make_snowflake
+from ..domain.snowflake import ClockError, make_snowflake
 from ..domain.wire import Shape
 from .auth import Authenticator
 from .broker import Broker, Player
@@ -38,6 +39,8 @@ from .writer import Writer
 
 _ICON_HASH = re.compile("[0-9a-f]{32}")
 _STREAM_FULL_RETRY_S = 5.0
+_CLOCK_RETRY_S = 60.0  # a clock that is wrong after booting is usually set by then
+_log = logging.getLogger(__name__)
 
 
 class Admission(NamedTuple):
@@ -108,7 +111,7 @@ class Service:
         icon = await self._verified(change)
         created = Achievement(
             application_id=admission.definitions.application_id,
-            id=make_snowflake(self._at_us(), secrets.randbits(22)),
+            id=self._new_id(),
             icon_hash=(icon or default_icon()).icon_hash,
             **change.fields,
         )
@@ -117,6 +120,13 @@ class Service:
         except TooManyAchievements as exc:
             raise ApiError.of(ErrorCode.TOO_MANY_ACHIEVEMENTS) from exc
         return admission.definitions.one(created, shape)
+
+    def _new_id(self) -> int:
+        try:
+            return make_snowflake(self._at_us(), secrets.randbits(22))
+        except ClockError as exc:
+            _log.error("no achievement can be created: %s", exc)
+            raise ApiError(503, 0, f"The id cannot be made: {exc}", retry_after_s=_CLOCK_RETRY_S) from exc
 
     async def update_achievement(self, admission: Admission, data: object, shape: Shape) -> bytes:
         """Change the given fields of a definition and return it as JSON."""

@@ -8,6 +8,7 @@ import os
 import re
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -397,6 +398,17 @@ def test_a_catalogue_makes_an_application_and_brings_it_up_to_date(game: Applica
     with Client(game.service.host) as anyone:
         address = f"/app-assets/{made['application_id']}/achievements/{win}/icons/{listed[win]['icon_hash']}.png"
         assert anyone.site(address).content == default_icon().content
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(3600, "1970-01-01 01:00:00"), (6_000_000_000, "2160-02-18 10:40:00")])
+@pytest.mark.parametrize("arguments", [("serve", "--port", "0"), ("app", "create", "My Game")])
+def test_a_clock_that_must_be_wrong_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], seconds: int, shown: str
+) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: seconds * 10**9)
+    done = run(*arguments, database=f"sqlite:///{tmp_path.as_posix()}/service.sqlite3")
+    fails(done, f"the clock says {shown} UTC", "2015 to 2150", "set the clock")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ from discord_achievements.domain.definition import (
 )
 from discord_achievements.domain.errors import ApiError
 from discord_achievements.domain.progress import Progress, receive
-from discord_achievements.domain.snowflake import make_snowflake
 from discord_achievements.domain.wire import format_event, matches_etag
 
 BOTH_FORMS = [
@@ -78,12 +77,6 @@ def test_any_body_is_read_or_raises_api_error(body: object) -> None:
         with suppress(ApiError):
             fields = decode(body).fields
             assert all(1 <= len(fields[name]) <= 200 for name in ("name", "description") if name in fields)
-
-
-def test_ids_are_made_from_the_time() -> None:
-    assert make_snowflake(1_462_015_105_796_000, 7 << 5 | 7) >> 22 == 41_944_705_796, "Discord's own example"
-    assert make_snowflake(1_462_015_105_796_000, 2**64 - 1) & (2**22 - 1) == 2**22 - 1
-    assert make_snowflake(2_000_000, 1) < 0 < make_snowflake(1_500_000_000_000_000, 0) < 2**63
 
 
 def test_an_update_without_an_age_does_not_change_a_known_unlock_time() -> None:

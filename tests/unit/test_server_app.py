@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
@@ -41,9 +42,11 @@ class Answer(NamedTuple):
 class Service:
     """The ASGI application and the tokens of a bot and a player; `store` may misbehave."""
 
-    def __init__(self, store: MemoryStore, **settings: Any) -> None:
+    def __init__(
+        self, store: MemoryStore, *, at_us: Callable[[], int] = lambda: time.time_ns() // 1000, **settings: Any
+    ) -> None:
         self.store = store
-        self.app = App(store, Settings(**settings))
+        self.app = App(store, Settings(**settings), at_us=at_us)
         bot, player = mint(TokenKind.BOT, APP, None, 0), mint(TokenKind.BEARER, APP, PLAYER, 0)
         store.add_application(Application(APP, "A Game", 0), bot.token)
         store.add_token(player.token)
@@ -51,7 +54,13 @@ class Service:
         self.bot, self.player = f"Bot {bot.text}", f"Bearer {player.text}"
 
     async def call(
-        self, method: str, path: str, authorization: str, lines: Sequence[tuple[str, str]] = (), **headers: str
+        self,
+        method: str,
+        path: str,
+        authorization: str,
+        lines: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+        **headers: str,
     ) -> Answer:
         """Return the whole answer; `lines` are headers whose names may repeat."""
         given = [("authorization", authorization), *headers.items(), *lines]
@@ -59,7 +68,7 @@ class Service:
             "type": "http", "method": method, "path": path, "query_string": b"",
             "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in given],
         }  # fmt: skip
-        received = [{"type": "http.request", "body": b"", "more_body": False}]
+        received = [{"type": "http.request", "body": body, "more_body": False}]
         sent: list[Message] = []
 
         async def receive() -> Message:
@@ -225,3 +234,29 @@ def test_a_body_that_is_still_awaited_when_the_server_ends_is_503(caplog: pytest
 
     play(scene)
     assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_a_clock_that_must_be_wrong_is_named_until_it_is_set(caplog: pytest.LogCaptureFixture) -> None:
+    """A board without a battery boots in 1970."""
+    now_us = [0]
+
+    async def scene() -> None:
+        service = Service(MemoryStore(), at_us=lambda: now_us[0])
+        path = f"/api/v10/applications/{APP}/achievements"
+        body = json.dumps({"name": "N", "description": "D"}).encode()
+
+        async def create() -> Answer:
+            return await service.call("POST", path, service.bot, body=body, content_type="application/json")
+
+        for wrong in (0, 10**16):
+            now_us[0] = wrong
+            refused = await create()
+            assert refused.status == 503
+            assert refused.headers["retry-after"] == "60"
+            assert "the clock says" in json.loads(refused.body)["message"]
+        now_us[0] = 1_800_000_000_000_000
+        assert (await create()).status == 201
+        assert len(service.store.achievements(APP)) == 2, "none was made in the meantime"
+
+    play(scene)
+    assert "the clock says 1970-01-01" in caplog.text

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from discord_achievements.domain.snowflake import (
     MAX_SNOWFLAKE,
+    ClockError,
     format_snowflake,
     is_snowflake,
+    make_snowflake,
     parse_snowflake,
 )
 
@@ -72,3 +76,44 @@ def test_a_refused_value_is_shown_shortened() -> None:
     with pytest.raises(ValueError, match="expected") as caught:
         parse_snowflake("x" * 10_000)
     assert len(str(caught.value)) < 200
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def us(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+FIRST_US, END_US = us(datetime(2015, 1, 1, tzinfo=UTC)), us(datetime(2151, 1, 1, tzinfo=UTC))
+
+
+def test_an_id_is_made_of_the_time() -> None:
+    assert make_snowflake(1_462_015_105_796_000, 7 << 5 | 7) >> 22 == 41_944_705_796, "Discord's own example"
+    assert make_snowflake(1_462_015_105_796_000, 2**64 - 1) & (2**22 - 1) == 2**22 - 1
+
+
+@given(st.integers(FIRST_US, END_US - 1), st.integers(0, 2**64))
+@example(FIRST_US, 0)
+@example(us(datetime(2084, 9, 6, 15, 47, 35, 551999, tzinfo=UTC)), 2**22 - 1)  # the last moment of 41 bits
+@example(us(datetime(2084, 9, 6, 15, 47, 35, 552000, tzinfo=UTC)), 0)
+@example(END_US - 1, 2**22 - 1)
+def test_whatever_is_made_is_an_id(at_us: int, low_bits: int) -> None:
+    assert is_snowflake(make_snowflake(at_us, low_bits))
+
+
+@pytest.mark.parametrize(
+    ("at_us", "shown"),
+    [
+        (0, "1970-01-01 00:00:00 UTC"),
+        (FIRST_US - 1, "2014-12-31 23:59:59 UTC"),
+        (END_US, "2151-01-01 00:00:00 UTC"),
+        (-(2**80), "1208925819614629174 s before 1970"),
+        (2**80, "1208925819614629174 s after 1970"),
+    ],
+)
+def test_a_clock_that_must_be_wrong_makes_no_id(at_us: int, shown: str) -> None:
+    with pytest.raises(ClockError) as caught:
+        make_snowflake(at_us, 1)
+    for words in (f"clock says {shown}", "2015 to 2150", "set the clock"):
+        assert words in str(caught.value)

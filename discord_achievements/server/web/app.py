@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -50,14 +51,21 @@ def open_store(database: str) -> Store:
     return SqliteStore(path)
 
 
-class App:
-    """The whole service as an ASGI application; takes over `store`, which it closes at its end."""
+def _at_us() -> int:
+    return time.time_ns() // 1000
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+
+class App:
+    """The whole service as an ASGI application; takes over `store`, which it closes at its end.
+
+    `at_us` returns microseconds since the epoch.
+    """
+
+    def __init__(self, store: Store, settings: Settings, *, at_us: Callable[[], int] = _at_us) -> None:
         self._store = store
         self._streams = Streams(
             time.monotonic,
-            lambda: resync_event(_at_us()),
+            lambda: resync_event(at_us()),
             per_player=settings.streams_per_user,
             total=settings.streams_total,
             comment_every_s=settings.stream_comment_s,
@@ -65,9 +73,9 @@ class App:
         )
         self._broker = _broker(settings)
         self._limiter = _limiter(settings)
-        writer = Writer(store, _at_us, batch_max=settings.write_batch_max, waiting_max=settings.writes_waiting_max)
+        writer = Writer(store, at_us, batch_max=settings.write_batch_max, waiting_max=settings.writes_waiting_max)
         self._service = Service(
-            store, self._broker, self._streams, writer, at_us=_at_us, replay_us=int(settings.replay_s * 1e6)
+            store, self._broker, self._streams, writer, at_us=at_us, replay_us=int(settings.replay_s * 1e6)
         )
         self._metrics = metrics = Metrics()
         self._api: ASGIApp = Api(
@@ -169,7 +177,3 @@ def _with_cors(application: ASGIApp, origins: list[str]) -> ASGIApp:
         expose_headers=["ETag", "Retry-After", "X-RateLimit-Scope", *write_headers(LimitState(0, 0, 0.0, ""), 0.0)],
         max_age=600,
     )
-
-
-def _at_us() -> int:
-    return time.time_ns() // 1000

@@ -8,9 +8,11 @@ import os
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 
 from ...domain.errors import ConfigurationError
+from ...domain.snowflake import check_clock
 from ..settings import Settings
 from .app import open_store
 from .logs import log_to_stderr
@@ -24,8 +26,10 @@ _log = logging.getLogger(__name__)
 def serve(settings: Settings, on_listening: Callable[[str], None]) -> int:
     """Run until SIGTERM or SIGINT and return the exit status; `on_listening` gets the URL once requests are answered.
 
-    **Blocks**. Raises `StoreUnavailable` and `ConfigurationError` if the service cannot start.
+    **Blocks**. Raises `StoreUnavailable`, `ConfigurationError` and `ClockError` if the service cannot start.
     """
+    # Unlocks would be stored with the wrong time, too, and keep it for ever.
+    check_clock(time.time_ns() // 1000)
     log_to_stderr(settings.log_level)
     _raise_open_files_limit()
     listening = _bind(settings)
