@@ -52,7 +52,7 @@ def schema_of(engine: Engine) -> dict[str, object]:
 def test_migrations_create_the_schema_that_the_code_expects(make_empty_database: Callable[[], str]) -> None:
     migrated, fresh = engine_of(make_empty_database()), engine_of(make_empty_database())
     try:
-        migrate(migrated, "a test's")
+        migrate(migrated)
         metadata.create_all(fresh)
         assert schema_of(migrated) == schema_of(fresh)
         with migrated.connect() as connection:
@@ -65,7 +65,7 @@ def test_migrations_create_the_schema_that_the_code_expects(make_empty_database:
 def test_data_of_the_first_schema_survives(make_empty_database: Callable[[], str]) -> None:
     database = make_empty_database()
     engine = engine_of(database)
-    migrate(engine, "a test's", "0001")
+    migrate(engine, "0001")
     with engine.begin() as connection:
         connection.execute(text(f"INSERT INTO applications VALUES ({APP}, 'Old Game', 5)"))
         connection.execute(
@@ -146,7 +146,7 @@ def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
-    with pytest.raises(ConfigurationError, match=r"service\.sqlite3 was written by a newer version"):
+    with pytest.raises(ConfigurationError, match="newer version"):
         open_store(database)
 
 
@@ -154,8 +154,8 @@ def test_a_migration_that_fails_leaves_no_connection_open(tmp_path: Path) -> Non
     engine = create_engine(f"sqlite:///{tmp_path.as_posix()}/service.sqlite3")
     closed: list[object] = []
     event.listen(engine, "close", lambda connection, _: closed.append(connection))
-    migrate(engine, "a test's")
+    migrate(engine)
     assert closed == []
     with pytest.raises(ConfigurationError):
-        migrate(engine, "a test's", "no such revision")
+        migrate(engine, "no such revision")
     assert len(closed) == 1

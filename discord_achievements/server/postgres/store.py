@@ -9,7 +9,6 @@ from functools import partial
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
-from ..dsn import redacted
 from ..stores.base import Held, Key, Written
 from ..stores.migrate import migrate
 from ..stores.sql import DELETED_AT_ONCE, SqlStore, held
@@ -56,7 +55,7 @@ class PostgresStore(SqlStore):
         patient = create_engine(
             "postgresql+psycopg://", creator=partial(PostgresConnection.open_patient, url), poolclass=NullPool
         )
-        migrate(patient, redacted(url))
+        migrate(patient)
         self._generation = 0
         self._listener = Listener(
             url, GENERATION_CHANNEL, on_message=lambda _: self._next_generation(), on_gap=self._next_generation

@@ -17,34 +17,32 @@ _LOCK = 0x64615F6D  # an arbitrary number that no other program uses
 HEAD = "head"
 
 
-def migrate(engine: Engine, database: str, revision: str = HEAD) -> None:
+def migrate(engine: Engine, revision: str = HEAD) -> None:
     """Create or migrate the tables in one transaction, for which other processes wait. **Blocks**.
-
-    `database` is the name of the database in messages.
 
     Raises `StoreUnavailable`, and `ConfigurationError` for a database that is not this program's; in both cases no
     connection is left open.
     """
     try:
-        _upgrade(engine, database, revision)
+        _upgrade(engine, revision)
     except BaseException:
         engine.dispose()
         raise
 
 
-def _upgrade(engine: Engine, database: str, revision: str) -> None:
+def _upgrade(engine: Engine, revision: str) -> None:
     try:
         with engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             command.upgrade(configuration(connection), revision)
     except OperationalError as exc:
-        raise StoreUnavailable(f"the database {database} cannot be opened: {_reason(exc)}") from exc
+        raise StoreUnavailable(f"the database cannot be opened: {_reason(exc)}") from exc
     except DBAPIError as exc:
-        raise ConfigurationError(f"the database {database} cannot be used: {_reason(exc)}") from exc
+        raise ConfigurationError(f"the database cannot be used: {_reason(exc)}") from exc
     except CommandError as exc:
         raise ConfigurationError(
-            f"the database {database} was written by a newer version; upgrade discord-achievements: {exc}"
+            f"the database was written by a newer version; upgrade discord-achievements: {exc}"
         ) from exc
 
 

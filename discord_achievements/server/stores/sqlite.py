@@ -72,7 +72,7 @@ class SqliteStore(SqlStore):
         event.listen(engine, "connect", self._configure)
         event.listen(engine, "begin", _begin)
         super().__init__(engine, deleted_at_once=deleted_at_once)
-        migrate(engine, path)
+        migrate(engine)
         self._generation = 0
         self._look_again_at = 0.0
         self._lock = threading.Lock()
