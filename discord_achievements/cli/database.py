@@ -7,17 +7,37 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from ..domain.errors import DiscordAchievementsError
-from ..server.settings import Settings
-from ..server.stores.base import Store
+from ..server.dsn import redacted
+from ..server.settings import PREFIX, check_names
+from ..server.stores.base import DatabaseUnusable, Store, StoreUnavailable
 from ..server.web.app import open_store
+from .options import settings
+
+_VARIABLE = f"{PREFIX}DATABASE"
 
 
 @contextmanager
 def opened(database: str | None) -> Iterator[Store]:
     """Open the store at a URL, None for the one in the settings; it is created or migrated first."""
-    settings = Settings.from_environment(os.environ, database=database)
-    with closing(open_store(settings.database)) as store:
+    check_names(os.environ)
+    chosen = settings(database=database)
+    with blaming(database), closing(open_store(chosen.database)) as store:
         yield store
+
+
+@contextmanager
+def blaming(database: str | None) -> Iterator[None]:
+    """Add to the error of a database that cannot be used where its URL comes from; `database` is the option's value."""
+    try:
+        yield
+    except (StoreUnavailable, DatabaseUnusable) as exc:
+        if database is not None:
+            source = f"--database, which is {redacted(database)!r}"
+        elif url := os.environ.get(_VARIABLE):
+            source = f"{_VARIABLE}, which is {redacted(url)!r}"
+        else:
+            source = f"the file in your data folder, or choose another with --database or {_VARIABLE}"
+        raise DiscordAchievementsError(f"{exc}; check {source}") from exc
 
 
 def unknown_application(application_id: int, advice: str = "`app list` shows all") -> DiscordAchievementsError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..domain.snowflake import parse_snowflake
-from ..server.settings import PREFIX, Settings
+from ..server.duration import FORMS, format_duration, parse_duration
+from ..server.settings import PREFIX, Settings, WrongSetting, check_names
 from .api import Api
 
 if TYPE_CHECKING:
@@ -49,8 +51,8 @@ class Number(click.IntRange):
 
     name = "integer"
 
-    def __init__(self, what: str, least: int, most: int) -> None:
-        super().__init__(least, most)
+    def __init__(self, what: str, least: float, most: float) -> None:
+        super().__init__(int(least), int(most))
         self._what = what
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -58,6 +60,26 @@ class Number(click.IntRange):
             return super().convert(value, param, ctx)
         except click.BadParameter:
             self.fail(f"expected {self._what} from {self.min} to {self.max}, got {value!r}", param, ctx)
+
+
+class Duration(click.ParamType[float]):
+    """A duration, in seconds; `least_s` and `most_s` are its bounds."""
+
+    name = "duration"
+
+    def __init__(self, least_s: float, most_s: float) -> None:
+        self._least_s = least_s
+        self._most_s = most_s
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            seconds = parse_duration(value)
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
+        if not self._least_s <= seconds <= self._most_s:
+            allowed = f"{format_duration(self._least_s)} to {format_duration(self._most_s)}"
+            self.fail(f"expected a duration from {allowed} ({FORMS}), got {value!r}", param, ctx)
+        return seconds
 
 
 class SettingOption(click.Option):
@@ -73,6 +95,19 @@ class SettingOption(click.Option):
         # The file's path differs between machines; `serve --show-settings` prints it.
         extra["default"] = str(_DEFAULTS.get(name, "a file in your data folder"))
         return extra
+
+
+def settings(**given: Any) -> Settings:
+    """Return the settings; values in `given` that are not None are those of the options with these names.
+
+    Raises `ConfigurationError` for a wrong variable, `click.BadParameter` for a wrong option.
+    """
+    try:
+        return Settings.from_environment(os.environ, **given)
+    except WrongSetting as exc:
+        if given.get(exc.setting) is None:
+            raise
+        raise click.BadParameter(exc.problem, param_hint=f"'--{exc.setting}'") from exc
 
 
 database_option = click.option(
@@ -107,6 +142,7 @@ def service_options(command: F) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def call(*, application_id: int, url: str, allow_insecure_http: bool, **given: Any) -> Any:
+        check_names(os.environ)
         return command(api=Api(application_id, url, allow_insecure_http), **given)
 
     return application_option(_url_option(_http_option(call)))

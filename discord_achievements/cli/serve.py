@@ -6,19 +6,20 @@ import os
 
 import click
 
-from ..server.settings import Settings
+from ..server.settings import check_names, range_of
 from ..server.web.run import serve as run
-from .options import Number, SettingOption, database_option
+from .database import blaming
+from .options import Number, SettingOption, database_option, settings
 
 
 @click.command()
 @click.option("--host", metavar="ADDRESS", cls=SettingOption, help="Address to listen on; 0.0.0.0 for all.")
 @click.option(
-    "--port", type=Number("a port", 0, 65535), cls=SettingOption, help="Port to listen on; 0 picks a free one."
+    "--port", type=Number("a port", *range_of("port")), cls=SettingOption, help="Port to listen on; 0 picks a free one."
 )
 @click.option(
     "--workers",
-    type=Number("a number of processes", 1, 64),
+    type=Number("a number of processes", *range_of("workers")),
     cls=SettingOption,
     help="Number of processes; more than one needs PostgreSQL or Redis.",
 )
@@ -38,8 +39,11 @@ def serve(
     The database is created or migrated first; the service's address is printed when it is ready. All other settings
     are environment variables; --show-settings lists them.
     """
-    settings = Settings.from_environment(os.environ, host=host, port=port, workers=workers, database=database)
+    chosen = settings(host=host, port=port, workers=workers, database=database)
     if show_settings:
-        click.echo(settings.show())
+        click.echo(chosen.show())
+    check_names(os.environ)
+    if show_settings:
         return
-    ctx.exit(run(settings, lambda url: click.echo(f"Listening on {url}")))
+    with blaming(database):
+        ctx.exit(run(chosen, lambda url: click.echo(f"Listening on {url}")))

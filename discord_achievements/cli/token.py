@@ -12,10 +12,10 @@ from ..domain.snowflake import format_snowflake
 from ..domain.wire import format_time
 from ..server.auth import key_of, mint
 from .database import opened, unknown_application
-from .options import ID, Number, application_option, database_option, json_option
+from .options import ID, Duration, application_option, database_option, json_option
 from .output import show
 
-_LONGEST_S = 100 * 366 * 86400
+_LONGEST_S = 36_600 * 86400.0  # a hundred years
 
 
 @click.group()
@@ -29,13 +29,13 @@ def token() -> None:
 @click.option(
     "--expires-in",
     "expires_in_s",
-    type=Number("whole seconds", 1, _LONGEST_S),
-    metavar="SECONDS",
-    help="Lifetime in seconds, such as 3600 for an hour.",
+    type=Duration(1, _LONGEST_S),
+    metavar="DURATION",
+    help="Lifetime, such as 30d, 12h, 15m or 3600 (seconds).",
 )
 @database_option
 @json_option
-def create(application_id: int, user_id: int, expires_in_s: int | None, database: str | None, as_json: bool) -> None:
+def create(application_id: int, user_id: int, expires_in_s: float | None, database: str | None, as_json: bool) -> None:
     """Create a bearer token for a player; it is shown only once.
 
     Meant for development and tests. Without --expires-in it is valid until `token revoke`.

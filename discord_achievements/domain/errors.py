@@ -2,6 +2,8 @@
 
     DiscordAchievementsError
     ├── ConfigurationError   an argument or an environment variable cannot be used (also a ValueError)
+    │   ├── WrongSetting      server.settings: the value of a setting of the service
+    │   └── DatabaseUnusable  server.stores.base: the database is not this program's, or its file cannot be created
     ├── CatalogueError       the catalogue file has mistakes, all of them listed (also a ValueError)
     ├── ResultError          a getter has nothing to return; carries the `Result`
     ├── TransportError       no answer came: connection, time-out, TLS, or a body that broke off

@@ -34,7 +34,7 @@ store's *generation* stays the same: a number that changes with every change of 
     limiter            counts requests against rate limits
     icons              verifies uploaded pictures
     catalogue_import   brings an application up to date with a catalogue
-    settings, dsn      every setting; the URLs of databases and Redis
+    settings, dsn      every setting; the URLs of databases and Redis; duration reads `30d`
     metrics            numbers for Prometheus
     stores/            what is remembered: base (the interface), memory, sql and sqlite; calls (from the event loop),
                        schema and migrate (the tables)

@@ -36,12 +36,12 @@ class Minted(NamedTuple):
 
 
 def mint(
-    kind: TokenKind, application_id: int, user_id: int | None, at_us: int, expires_in_s: int | None = None
+    kind: TokenKind, application_id: int, user_id: int | None, at_us: int, expires_in_s: float | None = None
 ) -> Minted:
     """Return a new token, which expires after `expires_in_s` seconds, or never if that is None."""
     key = secrets.token_hex(6)
     text = f"{_PREFIX[kind]}_{key}_{secrets.token_hex(32)}"
-    expires_at_us = None if expires_in_s is None else at_us + expires_in_s * 1_000_000
+    expires_at_us = None if expires_in_s is None else at_us + int(expires_in_s * 1_000_000)
     return Minted(text, Token(key, _sha256(text), kind, application_id, user_id, at_us, expires_at_us))
 
 

@@ -10,16 +10,22 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..domain.errors import ConfigurationError
 from ..domain.routes import ROUTES, Limit
 from .dsn import check_database, check_redis, is_postgresql, redacted, sqlite_url
+from .duration import FORMS, format_duration, parse_duration
 
 PREFIX = "DISCORD_ACHIEVEMENTS_"
-_LIMIT = re.compile(r"([a-z_]+)=([0-9]{1,9})/([0-9]{1,6}(?:\.[0-9]{1,3})?)")
+OTHER_VARIABLES = ("APPLICATION", "BOT_TOKEN", "URL")
+"""Variables with the same prefix that are no settings: the other commands and games read them."""
+
+_LIMIT = re.compile(r"([a-z_]+)=([0-9]{1,9})/([0-9].*)")
+_LIMIT_WINDOW_S = (0.001, 86400.0)
+_HOUR_S, _DAY_S = 3600.0, 86400.0
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@,\sA-Z]+")
 _BOOLS = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False}
 _LIMITED = {route.name: route.limit for route in ROUTES if route.limit is not None}
@@ -38,51 +44,79 @@ def default_database() -> str:
     return sqlite_url((Path(base) / "discord_achievements" / "service.sqlite3").as_posix())
 
 
+class Range(NamedTuple):
+    """The least and the greatest value that a setting may have."""
+
+    least: float
+    most: float
+
+
+class WrongSetting(ConfigurationError):
+    """A setting's value cannot be used; `problem` says what was expected, without the name of the `setting`."""
+
+    def __init__(self, setting: str, problem: str) -> None:
+        self.setting = setting
+        self.problem = problem
+        super().__init__(f"{PREFIX}{setting.upper()}: {problem}")
+
+
 def _setting(default: Any, help: str) -> Any:
     return field(default=default, metadata={"help": help})
+
+
+def _number(default: float, least: float, most: float, help: str) -> Any:
+    """Return a field for a number; a float is a duration in seconds."""
+    return field(default=default, metadata={"help": help, "range": Range(least, most)})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """How the service runs. Usually made by `from_environment`; times are in seconds, sizes in bytes.
 
-    Raises `ConfigurationError` if a value cannot be used.
+    Raises `WrongSetting` if a value cannot be used.
     """
 
     host: str = _setting("127.0.0.1", "Address to listen on.")
-    port: int = _setting(8000, "Port to listen on; 0 picks a free one.")
-    workers: int = _setting(1, "Number of processes; more than one needs PostgreSQL or Redis.")
+    port: int = _number(8000, 0, 65535, "Port to listen on; 0 picks a free one.")
+    workers: int = _number(1, 1, 64, "Number of processes; more than one needs PostgreSQL or Redis.")
     database: str = field(
         default_factory=default_database,
         metadata={"help": "sqlite:///path or postgresql://user:password@host/name."},
     )
     redis: str = _setting("", "redis://host:port/0 (or Valkey) for shared limits and events.")
-    rate_limits: str = _setting("", "off, or changed limits: route=requests/seconds, comma-separated.")
+    rate_limits: str = _setting("", "off, or changed limits: route=requests/duration, comma-separated.")
     cors_origins: str = _setting("", "Web origins allowed to call, comma-separated, or *.")
-    max_body_bytes: int = _setting(512 * 1024, "Largest request body in bytes.")
-    header_timeout_s: float = _setting(10.0, "Seconds a client may take to send a request's headers.")
-    body_timeout_s: float = _setting(15.0, "Seconds a client may take to send a request body.")
-    write_timeout_s: float = _setting(30.0, "Seconds a client may go without reading its answer before it is cut off.")
-    keep_alive_s: float = _setting(75.0, "Seconds an idle connection is kept open.")
-    max_connections: int = _setting(20_000, "Open connections per process; beyond that, the answer is 503.")
-    streams_per_user: int = _setting(5, "Event streams of one player in each process.")
-    streams_total: int = _setting(10_000, "Event streams of all players in each process.")
-    stream_comment_s: float = _setting(15.0, "Seconds between comments on an idle event stream.")
-    stream_resync_s: float = _setting(600.0, "Seconds between forced refetches, which make up for lost events.")
-    replay_s: float = _setting(7 * 86400.0, "Longest absence in seconds after which a stream can resume.")
-    graceful_timeout_s: float = _setting(10.0, "Seconds that requests may take to finish after SIGTERM.")
-    write_batch_max: int = _setting(500, "Updates in one transaction; 1 commits each on its own.")
-    writes_waiting_max: int = _setting(5000, "Updates waiting for their commit; beyond that, the answer is 503.")
+    max_body_bytes: int = _number(512 * 1024, 1024, 64 * 1024 * 1024, "Largest request body in bytes.")
+    header_timeout_s: float = _number(10.0, 0.1, _HOUR_S, "How long a client may take to send a request's headers.")
+    body_timeout_s: float = _number(15.0, 0.1, _HOUR_S, "How long a client may take to send a request body.")
+    write_timeout_s: float = _number(
+        30.0, 0.1, _HOUR_S, "How long a client may leave its answer unread before it is cut off."
+    )
+    keep_alive_s: float = _number(75.0, 1.0, _HOUR_S, "How long an idle connection is kept open.")
+    max_connections: int = _number(
+        20_000, 1, 1_000_000, "Open connections per process; beyond that, the answer is 503."
+    )
+    streams_per_user: int = _number(5, 1, 10_000, "Event streams of one player in each process.")
+    streams_total: int = _number(10_000, 1, 1_000_000, "Event streams of all players in each process.")
+    stream_comment_s: float = _number(15.0, 0.1, _HOUR_S, "Time between comments on an idle event stream.")
+    stream_resync_s: float = _number(
+        600.0, 1.0, 7 * _DAY_S, "Time between forced refetches, which make up for lost events."
+    )
+    replay_s: float = _number(7 * _DAY_S, 1.0, 365 * _DAY_S, "Longest absence after which a stream can resume.")
+    graceful_timeout_s: float = _number(10.0, 1.0, _HOUR_S, "How long requests may take to finish after SIGTERM.")
+    write_batch_max: int = _number(500, 1, 10_000, "Updates in one transaction; 1 commits each on its own.")
+    writes_waiting_max: int = _number(
+        5000, 1, 1_000_000, "Updates waiting for their commit; beyond that, the answer is 503."
+    )
     metrics: bool = _setting(True, "Whether GET /metrics answers.")
     log_level: str = _setting("info", "Lowest level logged: debug, info, warning or error.")
 
     def __post_init__(self) -> None:
         _check_choice("log_level", self.log_level, ("debug", "info", "warning", "error"))
-        _check_range("port", self.port, 0, 65535)
         for setting in fields(self):
-            value = getattr(self, setting.name)
-            if setting.name != "port" and isinstance(value, int | float) and not isinstance(value, bool):
-                _check_range(setting.name, value, 0.001 if isinstance(value, float) else 1, 10**9)
+            if "range" in setting.metadata:
+                value = getattr(self, setting.name)
+                _check_range(setting, value, str(value))
         if not self.host.strip():
             raise _wrong(
                 "host", self.host, "an address of this machine such as 127.0.0.1, or 0.0.0.0 for all its addresses"
@@ -94,9 +128,10 @@ class Settings:
             if origin != "*" and not _ORIGIN.fullmatch(origin):
                 raise _wrong("cors_origins", origin, "*, or scheme://host[:port] in lower case without a path")
         if self.workers > 1 and not is_postgresql(self.database) and not self.redis:
-            raise ConfigurationError(
-                f"{PREFIX}WORKERS: expected 1 with SQLite, got {self.workers}: the processes could not notify one"
-                f" another of changes. Use PostgreSQL, set {PREFIX}REDIS, or set it to 1"
+            raise WrongSetting(
+                "workers",
+                f"expected 1 with SQLite, got {self.workers}: the processes could not notify one another of changes;"
+                f" use PostgreSQL, set {PREFIX}REDIS, or set it to 1",
             )
         self.limits()  # raises if they are wrong
 
@@ -109,7 +144,7 @@ class Settings:
             if given.get(setting.name) is not None:
                 values[setting.name] = given[setting.name]
             elif text:
-                values[setting.name] = _parse(setting.name, str(setting.type), text)
+                values[setting.name] = _parse(setting, text)
         return cls(**values)
 
     def limits(self) -> dict[str, Limit]:
@@ -119,10 +154,18 @@ class Settings:
         limits = dict(_LIMITED)
         for part in filter(None, (part.strip() for part in self.rate_limits.split(","))):
             hit = _LIMIT.fullmatch(part)
-            if hit is None or hit[1] not in limits or not int(hit[2]) or not float(hit[3]):
-                expected = f"off, or route=requests/seconds with a route of {', '.join(limits)}"
-                raise _wrong("rate_limits", part, expected)
-            limits[hit[1]] = Limit(int(hit[2]), float(hit[3]))
+            try:
+                window_s = parse_duration(hit[3]) if hit else 0.0
+            except ValueError:
+                window_s = 0.0
+            least, most = _LIMIT_WINDOW_S
+            if hit is None or hit[1] not in limits or not int(hit[2]) or not least <= window_s <= most:
+                raise _wrong(
+                    "rate_limits",
+                    part,
+                    f"off, or route=requests/duration with a duration up to 1d and a route of {', '.join(limits)}",
+                )
+            limits[hit[1]] = Limit(int(hit[2]), window_s)
         return limits
 
     def origins(self) -> list[str]:
@@ -138,18 +181,67 @@ class Settings:
         lines = []
         for setting in fields(self):
             value = getattr(self, setting.name)
-            text = redacted(value) if setting.name in ("database", "redis") else str(value)
-            lines.append(f"{PREFIX}{setting.name.upper()}={text}  # {setting.metadata['help']}")
+            if setting.name in ("database", "redis"):
+                value = redacted(value)
+            meaning = setting.metadata["help"]
+            if allowed := shown_range(setting):
+                meaning = f"{meaning.removesuffix('.')} ({allowed})."
+            lines.append(f"{PREFIX}{setting.name.upper()}={shown_value(setting, value)}  # {meaning}")
         return "\n".join(lines)
 
 
-def _parse(name: str, kind: str, text: str) -> Any:
-    parsers: dict[str, Callable[[str], Any]] = {"str": str, "int": int, "float": float, "bool": _parse_bool}
+def shown_range(setting: Field[Any]) -> str:
+    """Return the values that a number may have, such as `1s to 7d`; "" for everything else."""
+    allowed: Range | None = setting.metadata.get("range")
+    if allowed is None:
+        return ""
+    shown = format_duration if setting.type == "float" else str
+    return f"{shown(allowed.least)} to {shown(allowed.most)}"
+
+
+def shown_value(setting: Field[Any], value: Any) -> str:
+    """Return a value as `from_environment` reads it."""
+    if setting.type == "float":
+        return format_duration(value)
+    return str(value).lower() if setting.type == "bool" else str(value)
+
+
+def range_of(name: str) -> Range:
+    """Return the least and the greatest value of the setting `name`."""
+    allowed: Range = next(setting.metadata["range"] for setting in fields(Settings) if setting.name == name)
+    return allowed
+
+
+def check_names(environment: Mapping[str, str]) -> None:
+    """Raise `ConfigurationError` for variables that have our prefix and nobody reads: they are misspelt."""
+    known = [*(setting.name.upper() for setting in fields(Settings)), *OTHER_VARIABLES]
+    problems = []
+    for variable in sorted(environment):
+        name = variable.removeprefix(PREFIX)
+        if name != variable and name not in known:
+            import difflib
+
+            close = difflib.get_close_matches(name, known, 1)
+            problems.append(variable + (f" (did you mean {PREFIX}{close[0]}?)" if close else ""))
+    if problems:
+        raise ConfigurationError(
+            f"no setting is called {' or '.join(problems)}; correct the name or unset the variable;"
+            " `serve --show-settings` lists all settings"
+        )
+
+
+def _parse(setting: Field[Any], text: str) -> Any:
+    parsers: dict[Any, Callable[[str], Any]] = {
+        "str": str, "int": int, "float": parse_duration, "bool": _parse_bool,
+    }  # fmt: skip
     try:
-        return parsers[kind](text)
+        value = parsers[setting.type](text)
     except ValueError as exc:
-        expected = {"int": "an integer", "float": "a number", "bool": "true or false"}[kind]
-        raise _wrong(name, text, expected) from exc
+        expected = {"int": "an integer", "float": FORMS, "bool": "true or false"}[str(setting.type)]
+        raise _wrong(setting.name, text, expected) from exc
+    if "range" in setting.metadata:
+        _check_range(setting, value, text)
+    return value
 
 
 def _parse_bool(text: str) -> bool:
@@ -170,10 +262,12 @@ def _check_url(name: str, url: str, check: Callable[[str], None]) -> None:
         raise _wrong(name, redacted(url), str(exc)) from None
 
 
-def _check_range(name: str, value: float, least: float, most: float) -> None:
-    if not least <= value <= most:
-        raise _wrong(name, str(value), f"a number from {least} to {most}")
+def _check_range(setting: Field[Any], value: float, text: str) -> None:
+    allowed: Range = setting.metadata["range"]
+    if not allowed.least <= value <= allowed.most:
+        kind = "a duration" if setting.type == "float" else "an integer"
+        raise _wrong(setting.name, text, f"{kind} from {shown_range(setting)}")
 
 
-def _wrong(name: str, value: str, expected: str) -> ConfigurationError:
-    return ConfigurationError(f"{PREFIX}{name.upper()}: expected {expected}, got {value!r}")
+def _wrong(name: str, value: str, expected: str) -> WrongSetting:
+    return WrongSetting(name, f"expected {expected}, got {value!r}")

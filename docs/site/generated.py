@@ -14,7 +14,7 @@ import click
 from discord_achievements.cli.main import cli
 from discord_achievements.cli.serve import serve
 from discord_achievements.gamesdk import NotOfferedError
-from discord_achievements.server.settings import PREFIX, Settings
+from discord_achievements.server.settings import PREFIX, Settings, shown_range, shown_value
 
 PACKAGE = Path(__file__).parents[2] / "discord_achievements"
 PROGRAM = "discord-achievements"
@@ -62,12 +62,14 @@ def command_line() -> str:
 def settings() -> str:
     """Return a table of the service's settings."""
     options = {parameter.name: parameter for parameter in serve.params}
-    lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
+    lines = ["| variable | default | allowed | meaning |", "| --- | --- | --- | --- |"]
     for setting in fields(Settings):
         variable = f"`{PREFIX}{setting.name.upper()}`"
         if option := options.get(setting.name):
             variable += f"<br>`serve {option.opts[0]}`"
-        lines.append(f"| {variable} | {_default(setting)} | {_cell(setting.metadata['help'])} |")
+        lines.append(
+            f"| {variable} | {_default(setting)} | {shown_range(setting)} | {_cell(setting.metadata['help'])} |"
+        )
     return "\n".join(lines)
 
 
@@ -86,9 +88,7 @@ PARTS: dict[str, Callable[[], str]] = {
 def _default(setting: Field[object]) -> str:
     if setting.default is MISSING:
         return "a file in your data folder"  # the database: its path differs on each machine
-    if isinstance(setting.default, bool):
-        return f"`{str(setting.default).lower()}`"
-    return "none" if setting.default == "" else f"`{str(setting.default).removesuffix('.0')}`"
+    return "none" if setting.default == "" else f"`{shown_value(setting, setting.default)}`"
 
 
 def _sections(command: click.Command, path: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ import os
 import re
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -180,8 +181,16 @@ def test_wrong_usage_is_2(arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["token", "create", "--application", "1", "--user", "1", "--expires-in", "1h"],
-         "'--expires-in': expected whole seconds from 1 to 3162240000, got '1h'"),
+        (["token", "create", "--application", "1", "--user", "1", "--expires-in", "1y"],
+         "'--expires-in': expected seconds, or a number with s, m, h or d, such as 30d, got '1y'"),
+        (["token", "create", "--application", "1", "--user", "1", "--expires-in", "36601d"],
+         "'--expires-in': expected a duration from 1s to 36600d"),
+        (["app", "list", "--database", "mysql://me:hunter2@host/x"],
+         "'--database': expected sqlite:///path or postgresql://user:password@host:5432/name, got 'mysql://me:***@host"),
+        (["token", "create", "--application", "1", "--user", "1", "--database", "x.db"], "'--database': expected"),
+        (["serve", "--database", ""], "'--database': expected sqlite:///path"),
+        (["serve", "--host", " "], "'--host': expected an address of this machine"),
+        (["serve", "--workers", "2", "--database", "sqlite:///x.db"], "'--workers': expected 1 with SQLite, got 2"),
         (["token", "create", "--user", "1"], "'--application' (env var: 'DISCORD_ACHIEVEMENTS_APPLICATION')"),
         (["token", "revoke", "abc"], "'KEY|TOKEN': expected a token, or its second part"),
         (["serve", "--port", "http"], "'--port': expected a port from 0 to 65535, got 'http'"),
@@ -217,7 +226,7 @@ def test_failures_are_one_line_and_1(game: Application, tmp_path: Path) -> None:
     says = f"Error: the database {tmp_path.as_posix()}/file cannot be used: file is not a database"
     fails(run("app", "list", database=file), says)
     fails(run("app", "list", database=f"{file}/x"), "Error: cannot create the folder", str(tmp_path))
-    fails(run("serve", "--workers", "2", database=game.database), "REDIS")
+    fails(run("serve", workers="2", database=game.database), "REDIS")
     fails(run("serve", port="x", database=game.database), "DISCORD_ACHIEVEMENTS_PORT")
     listing = ["achievements", "list", "--application", game.application_id]
     fails(run(*listing, url=game.service.url), "DISCORD_ACHIEVEMENTS_BOT_TOKEN")
@@ -232,7 +241,7 @@ def test_failures_are_one_line_and_1(game: Application, tmp_path: Path) -> None:
     fails(run(*listing, url="http://example.com/api/v10", bot_token="x"), "https", "--allow-insecure-http", "--url")
     root = game.service.url.removesuffix("/api/v10")
     fails(run(*listing, url=root, bot_token="x"), f"{root} is not an achievements service", "/api/v10")
-    fails(run("serve", "--host", "", database=game.database), "HOST")
+    fails(run("serve", host=" ", database=game.database), "HOST")
     for url in ("postgresql://u:p[w@h/db", "postgresql://u:hunter2@h:port/db", "sqlite:///nul%00.db", "sqlite:x.db"):
         fails(run("app", "list", database=url), "DATABASE")
     fails(run("serve", database=game.database, redis="redis://[x"), "REDIS")
@@ -244,6 +253,45 @@ def test_failures_are_one_line_and_1(game: Application, tmp_path: Path) -> None:
     assert (fails_usage.status, "DISCORD_ACHIEVEMENTS_APPLICATION" in fails_usage.err) == (2, True)
     fails(game.run("achievements", "update", "5", "--name", "x"), "Unknown Achievement")
     fails(game.run("achievements", "create", "--name", "x" * 101, "--description", "d"), "name", "100")
+
+
+@pytest.mark.parametrize("arguments", [("app", "list"), ("app", "create", "N"), ("serve", "--port", "0")])
+def test_a_database_that_cannot_be_used_is_blamed_on_where_it_was_chosen(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "file").write_text("not a database" * 100)
+    url = f"sqlite:///{tmp_path.as_posix()}/file"
+    fails(run(*arguments, "--database", url), "the database cannot be used", f"check --database, which is '{url}'")
+    fails(run(*arguments, database=url), f"check DISCORD_ACHIEVEMENTS_DATABASE, which is '{url}'")
+    (tmp_path / "discord_achievements").mkdir()
+    (tmp_path / "file").rename(tmp_path / "discord_achievements" / "service.sqlite3")
+    if sys.platform not in ("win32", "darwin"):
+        done = CliRunner().invoke(cli, arguments, env={"XDG_DATA_HOME": str(tmp_path)})
+        fails(Done(done.exit_code, done.stdout, done.stderr), "check the file in your data folder", "--database")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("serve", "--port", "0"),
+        ("app", "list"),
+        ("token", "create", "--application", "1", "--user", "1"),
+        ("achievements", "list", "--application", "1"),
+        ("user", "show", "1", "--application", "1"),
+    ],
+)
+def test_a_misspelt_variable_is_refused(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    database = f"sqlite:///{tmp_path.as_posix()}/service.sqlite3"
+    fails(run(*arguments, database=database, prot="1"), "_PROT (did you mean DISCORD_ACHIEVEMENTS_PORT?)")
+    assert run(*arguments, "--help", prot="1").status == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_show_settings_reports_a_misspelt_variable_after_all_settings() -> None:
+    done = run("serve", "--show-settings", prot="1")
+    assert done.status == 1
+    assert "DISCORD_ACHIEVEMENTS_PORT=8000" in done.out
+    assert "DISCORD_ACHIEVEMENTS_PORT?" in done.err
 
 
 def test_show_settings_prints_every_setting_and_no_password() -> None:
@@ -278,12 +326,15 @@ def test_a_bot_token_is_for_one_application_until_it_is_replaced(game: Applicati
 
 def test_tokens(game: Application) -> None:
     arguments = ("token", "create", "--application", game.application_id, "--user", "77")
-    made = value(*arguments, database=game.database)
+    made = value("token", "create", "--user", "77", database=game.database, application=game.application_id)
     assert made.pop("access_token").startswith("dauser_")
     assert made == {"application_id": game.application_id, "user_id": "77", "expires_at": None}
     short = value(*arguments, "--expires-in", "3600", database=game.database)
     left = datetime.fromisoformat(short["expires_at"]) - datetime.now(UTC)
     assert 3500 < left.total_seconds() < 3600
+    long = value(*arguments, "--expires-in", "30d", database=game.database)
+    left = datetime.fromisoformat(long["expires_at"]) - datetime.now(UTC)
+    assert 29.9 < left.total_seconds() / 86400 < 30
     with Client(game.service.host, f"Bearer {short['access_token']}") as player:
         assert player.get(mine_path(game.application_id)).status_code == 200
     text = run(*arguments, database=game.database).out

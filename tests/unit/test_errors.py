@@ -105,6 +105,7 @@ def subclasses(kind: type[Exception]) -> set[str]:
 def test_the_tree_has_every_exception_of_the_package() -> None:
     import discord_achievements.client.worker.session
     import discord_achievements.gamesdk.discord
+    import discord_achievements.server.settings
     import discord_achievements.server.stores.base  # noqa: F401
 
     drawn = set(re.findall(r"[├└]── (\w+)", errors.__doc__ or ""))

@@ -7,18 +7,23 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import discord_achievements
 from discord_achievements.domain.access import TokenKind
 from discord_achievements.domain.errors import ConfigurationError
 from discord_achievements.domain.routes import Limit
 from discord_achievements.server.auth import Authenticator, mint
 from discord_achievements.server.broker import Notice, Player
 from discord_achievements.server.dsn import sqlite_path
-from discord_achievements.server.settings import PREFIX, Settings
+from discord_achievements.server.duration import format_duration, parse_duration
+from discord_achievements.server.settings import PREFIX, Settings, WrongSetting, check_names, range_of
 from discord_achievements.server.stores.base import Key, Raise, StoreUnavailable, Token, Write, Written
 from discord_achievements.server.stores.memory import MemoryStore
 from discord_achievements.server.streams import SendBody, Streams
@@ -47,7 +52,7 @@ def test_limits() -> None:
     assert Settings(rate_limits="OFF").limits() == {}
     documented = Settings().limits()
     assert documented["get_user_achievements"] == Limit(2, 5.0)
-    changed = Settings(rate_limits="get_user_achievements=10/2.5, get_achievement=1/60").limits()
+    changed = Settings(rate_limits="get_user_achievements=10/2.5, get_achievement=1/1m").limits()
     assert changed == documented | {"get_user_achievements": Limit(10, 2.5), "get_achievement": Limit(1, 60.0)}
 
 
@@ -57,6 +62,8 @@ def test_limits() -> None:
         ("port", "x"), ("port", "70000"), ("workers", "0"), ("metrics", "maybe"), ("log_level", "loud"),
         ("database", "mysql://x"), ("redis", "http://x"), ("rate_limits", "nonsense=1/1"),
         ("rate_limits", "get_achievement=0/5"), ("rate_limits", "get_achievement=5"), ("body_timeout_s", "nan"),
+        ("rate_limits", "get_achievement=5/0"), ("rate_limits", "get_achievement=5/2d"),
+        ("rate_limits", "get_achievement=5/x"), ("replay_s", "7w"), ("replay_s", "-1d"), ("replay_s", "1d2"),
         ("max_body_bytes", "-5"), ("workers", "2"), ("host", " "),
         ("database", "sqlite:///"), ("database", "sqlite://c/two.db"), ("database", "sqlite:c/one.db"),
         ("database", "sqlite:///:memory:"), ("database", "sqlite:///x.db?mode=rw"), ("database", "sqlite:///x.db#y"),
@@ -71,6 +78,90 @@ def test_a_wrong_setting_is_named(name: str, value: str) -> None:
         Settings.from_environment({f"{PREFIX}{name.upper()}": value})
     assert value in str(caught.value)
     assert PREFIX in str(caught.value)
+
+
+NUMBERS = [setting for setting in fields(Settings) if "range" in setting.metadata]
+
+
+@pytest.mark.parametrize("setting", NUMBERS, ids=lambda setting: setting.name)
+def test_each_number_has_a_range_of_its_own(setting: Field[Any]) -> None:
+    allowed, default = range_of(setting.name), getattr(Settings(), setting.name)
+    assert allowed.least <= default <= allowed.most
+    variable, needs = f"{PREFIX}{setting.name.upper()}", {f"{PREFIX}REDIS": "redis://host"}
+    for right in allowed:
+        settings = Settings.from_environment({variable: str(right).removesuffix(".0")} | needs)
+        assert getattr(settings, setting.name) == right
+    for wrong in (str(int(allowed.most) + 1), "0" if allowed.least else "-1", "99999999999999"):
+        with pytest.raises(WrongSetting) as caught:
+            Settings.from_environment({variable: wrong} | needs)
+        if setting.type == "int":
+            assert str(caught.value) == (
+                f"{variable}: expected an integer from {allowed.least} to {allowed.most}, got '{wrong}'"
+            )
+        else:
+            assert str(caught.value).startswith(f"{variable}: expected ")
+            assert str(caught.value).endswith(f", got '{wrong}'")
+
+
+def test_a_duration_out_of_range_is_quoted_as_it_was_written() -> None:
+    with pytest.raises(WrongSetting) as caught:
+        Settings.from_environment({f"{PREFIX}STREAM_RESYNC_S": "30d"})
+    assert str(caught.value) == f"{PREFIX}STREAM_RESYNC_S: expected a duration from 1s to 7d, got '30d'"
+
+
+def test_what_is_shown_can_be_read_again() -> None:
+    settings = Settings(metrics=False, replay_s=86400.0, header_timeout_s=0.25, rate_limits="get_achievement=1/1h")
+    lines = dict(line.split("  # ")[0].split("=", 1) for line in settings.show().splitlines())
+    assert Settings.from_environment(lines) == settings
+    assert lines[f"{PREFIX}REPLAY_S"] == "1d"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("3600", 3600), ("0.5", 0.5), ("90s", 90), ("15m", 900), ("12h", 43_200), ("1.5h", 5400), ("30d", 2_592_000),
+        ("30D", 2_592_000), (" 7 d ", 604_800), ("0", 0),
+    ],
+)  # fmt: skip
+def test_durations_are_read(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "d", "1w", "1y", "-1", "1h30m", "1e3", "inf", "nan", "٣d", "1" * 400])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"such as 30d"):
+        parse_duration(text)
+
+
+@given(st.integers(1, 10**12).map(lambda millis: millis / 1000) | st.integers(1, 10**9))
+def test_a_duration_that_is_shown_can_be_read_again(seconds: float) -> None:
+    assert parse_duration(format_duration(seconds)) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("PROT", f"PROT (did you mean {PREFIX}PORT?)"),
+        ("DATABASE_URL", f"DATABASE_URL (did you mean {PREFIX}DATABASE?)"),
+        ("APLICATION", f"APLICATION (did you mean {PREFIX}APPLICATION?)"),
+        ("TOKEN", f"TOKEN (did you mean {PREFIX}BOT_TOKEN?)"),
+        ("KEEP_ALIVE", f"KEEP_ALIVE (did you mean {PREFIX}KEEP_ALIVE_S?)"),
+        ("QUUX", "QUUX;"),
+        ("", f"{PREFIX};"),
+    ],
+)
+def test_a_variable_that_nobody_reads_is_refused(name: str, says: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        check_names({"PATH": "/bin", f"{PREFIX}PORT": "1", f"{PREFIX}{name}": ""})
+    assert says in str(caught.value)
+    assert str(caught.value).startswith(f"no setting is called {PREFIX}")
+
+
+def test_every_variable_that_the_package_names_is_known() -> None:
+    sources = "".join(path.read_text("utf-8") for path in Path(discord_achievements.__file__).parent.rglob("*.py"))
+    named = set(re.findall(rf"(?<![A-Z_]){PREFIX}[A-Z_]*[A-Z]", sources))
+    assert f"{PREFIX}URL" in named
+    check_names(dict.fromkeys(named, "x"))
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from ...domain.access import TokenKind
-from ...domain.errors import DiscordAchievementsError
+from ...domain.errors import ConfigurationError, DiscordAchievementsError
 from ...domain.models import ACHIEVEMENTS_MAX, Achievement
 from ...domain.progress import NO_PROGRESS, Progress, receive
 
 
 class StoreUnavailable(DiscordAchievementsError):
     """The database cannot be reached, or took too long."""
+
+
+class DatabaseUnusable(ConfigurationError):
+    """The file cannot be created, or the database is not this program's, or a newer version's."""
 
 
 class TooManyAchievements(DiscordAchievementsError):

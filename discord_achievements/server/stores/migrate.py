@@ -10,8 +10,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from ...domain.errors import ConfigurationError
-from .base import StoreUnavailable
+from .base import DatabaseUnusable, StoreUnavailable
 
 _LOCK = 0x64615F6D  # an arbitrary number that no other program uses
 HEAD = "head"
@@ -20,7 +19,7 @@ HEAD = "head"
 def migrate(engine: Engine, revision: str = HEAD) -> None:
     """Create or migrate the tables in one transaction, for which other processes wait. **Blocks**.
 
-    Raises `StoreUnavailable`, and `ConfigurationError` for a database that is not this program's; in both cases no
+    Raises `StoreUnavailable`, and `DatabaseUnusable` for a database that is not this program's; in both cases no
     connection is left open.
     """
     try:
@@ -39,9 +38,9 @@ def _upgrade(engine: Engine, revision: str) -> None:
     except OperationalError as exc:
         raise StoreUnavailable(f"the database cannot be opened: {_reason(exc)}") from exc
     except DBAPIError as exc:
-        raise ConfigurationError(f"the database cannot be used: {_reason(exc)}") from exc
+        raise DatabaseUnusable(f"the database cannot be used: {_reason(exc)}") from exc
     except CommandError as exc:
-        raise ConfigurationError(
+        raise DatabaseUnusable(
             f"the database was written by a newer version; upgrade discord-achievements: {exc}"
         ) from exc
 

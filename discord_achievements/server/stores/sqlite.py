@@ -16,8 +16,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ...domain.access import TokenKind
-from ...domain.errors import ConfigurationError
-from .base import Held, Key, RecordsVersion, StoreUnavailable, Token, Written
+from .base import DatabaseUnusable, Held, Key, RecordsVersion, StoreUnavailable, Token, Written
 from .migrate import migrate
 from .sql import DELETED_AT_ONCE, SqlStore, held
 
@@ -183,13 +182,13 @@ def _make_private(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as exc:
-        raise ConfigurationError(f"cannot create the folder of the database {path}: {exc}") from exc
+        raise DatabaseUnusable(f"cannot create the folder of the database {path}: {exc}") from exc
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:
         pass  # do not even open it: closing it would release the locks that this process may hold on it
     except OSError as exc:
-        raise ConfigurationError(f"cannot create the database {path}: {exc.strerror}") from exc
+        raise DatabaseUnusable(f"cannot create the database {path}: {exc.strerror}") from exc
 
 
 def _begin(connection: Connection) -> None:
