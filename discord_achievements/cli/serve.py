@@ -6,7 +6,7 @@ import os
 
 import click
 
-from ..server.settings import check_names, range_of
+from ..server.settings import check_names, choices_of, range_of
 from ..server.web.run import serve as run
 from .database import blaming
 from .options import Number, SettingOption, database_option, settings
@@ -24,6 +24,12 @@ from .options import Number, SettingOption, database_option, settings
     help="Number of processes; more than one needs PostgreSQL or Redis.",
 )
 @database_option
+@click.option(
+    "--log-format",
+    type=click.Choice(choices_of("log_format")),
+    cls=SettingOption,
+    help="Form of the log: auto is text on a terminal, otherwise JSON.",
+)
 @click.option("--show-settings", is_flag=True, help="Print all settings with their variables and exit.")
 @click.pass_context
 def serve(
@@ -32,6 +38,7 @@ def serve(
     port: int | None,
     workers: int | None,
     database: str | None,
+    log_format: str | None,
     show_settings: bool,
 ) -> None:
     """Run the service until SIGTERM or Ctrl+C.
@@ -39,7 +46,7 @@ def serve(
     The database is created or migrated first; the service's address is printed when it is ready. All other settings
     are environment variables; --show-settings lists them.
     """
-    chosen = settings(host=host, port=port, workers=workers, database=database)
+    chosen = settings(host=host, port=port, workers=workers, database=database, log_format=log_format)
     if show_settings:
         click.echo(chosen.show())
     check_names(os.environ)

@@ -69,6 +69,10 @@ def _number(default: float, least: float, most: float, help: str) -> Any:
     return field(default=default, metadata={"help": help, "range": Range(least, most)})
 
 
+def _choice(default: str, choices: tuple[str, ...], help: str) -> Any:
+    return field(default=default, metadata={"help": help, "choices": choices})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """How the service runs. Usually made by `from_environment`; times are in seconds, sizes in bytes.
@@ -109,14 +113,16 @@ class Settings:
         5000, 1, 1_000_000, "Updates waiting for their commit; beyond that, the answer is 503."
     )
     metrics: bool = _setting(True, "Whether GET /metrics answers.")
-    log_level: str = _setting("info", "Lowest level logged: debug, info, warning or error.")
+    log_level: str = _choice("info", ("debug", "info", "warning", "error"), "Lowest level logged.")
+    log_format: str = _choice("auto", ("auto", "text", "json"), "auto is text on a terminal, otherwise JSON.")
 
     def __post_init__(self) -> None:
-        _check_choice("log_level", self.log_level, ("debug", "info", "warning", "error"))
         for setting in fields(self):
+            value = getattr(self, setting.name)
             if "range" in setting.metadata:
-                value = getattr(self, setting.name)
                 _check_range(setting, value, str(value))
+            elif value not in setting.metadata.get("choices", (value,)):
+                raise _wrong(setting.name, value, f"one of {allowed_values(setting)}")
         if not self.host.strip():
             raise _wrong(
                 "host", self.host, "an address of this machine such as 127.0.0.1, or 0.0.0.0 for all its addresses"
@@ -184,17 +190,17 @@ class Settings:
             if setting.name in ("database", "redis"):
                 value = redacted(value)
             meaning = setting.metadata["help"]
-            if allowed := shown_range(setting):
+            if allowed := allowed_values(setting):
                 meaning = f"{meaning.removesuffix('.')} ({allowed})."
             lines.append(f"{PREFIX}{setting.name.upper()}={shown_value(setting, value)}  # {meaning}")
         return "\n".join(lines)
 
 
-def shown_range(setting: Field[Any]) -> str:
-    """Return the values that a number may have, such as `1s to 7d`; "" for everything else."""
+def allowed_values(setting: Field[Any]) -> str:
+    """Return what a setting may be, such as `1s to 7d` or `auto, text, json`; "" if that is not so easily said."""
     allowed: Range | None = setting.metadata.get("range")
     if allowed is None:
-        return ""
+        return ", ".join(setting.metadata.get("choices", ()))
     shown = format_duration if setting.type == "float" else str
     return f"{shown(allowed.least)} to {shown(allowed.most)}"
 
@@ -208,8 +214,18 @@ def shown_value(setting: Field[Any], value: Any) -> str:
 
 def range_of(name: str) -> Range:
     """Return the least and the greatest value of the setting `name`."""
-    allowed: Range = next(setting.metadata["range"] for setting in fields(Settings) if setting.name == name)
+    allowed: Range = _metadata(name)["range"]
     return allowed
+
+
+def choices_of(name: str) -> tuple[str, ...]:
+    """Return the values that the setting `name` may have."""
+    choices: tuple[str, ...] = _metadata(name)["choices"]
+    return choices
+
+
+def _metadata(name: str) -> Mapping[str, Any]:
+    return next(setting.metadata for setting in fields(Settings) if setting.name == name)
 
 
 def check_names(environment: Mapping[str, str]) -> None:
@@ -250,11 +266,6 @@ def _parse_bool(text: str) -> bool:
     return _BOOLS[text.lower()]
 
 
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise _wrong(name, value, f"one of {', '.join(choices)}")
-
-
 def _check_url(name: str, url: str, check: Callable[[str], None]) -> None:
     try:
         check(url)
@@ -266,7 +277,7 @@ def _check_range(setting: Field[Any], value: float, text: str) -> None:
     allowed: Range = setting.metadata["range"]
     if not allowed.least <= value <= allowed.most:
         kind = "a duration" if setting.type == "float" else "an integer"
-        raise _wrong(setting.name, text, f"{kind} from {shown_range(setting)}")
+        raise _wrong(setting.name, text, f"{kind} from {allowed_values(setting)}")
 
 
 def _wrong(name: str, value: str, expected: str) -> WrongSetting:

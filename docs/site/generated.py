@@ -14,7 +14,7 @@ import click
 from discord_achievements.cli.main import cli
 from discord_achievements.cli.serve import serve
 from discord_achievements.gamesdk import NotOfferedError
-from discord_achievements.server.settings import PREFIX, Settings, shown_range, shown_value
+from discord_achievements.server.settings import PREFIX, Settings, allowed_values, shown_value
 
 PACKAGE = Path(__file__).parents[2] / "discord_achievements"
 PROGRAM = "discord-achievements"
@@ -68,7 +68,7 @@ def settings() -> str:
         if option := options.get(setting.name):
             variable += f"<br>`serve {option.opts[0]}`"
         lines.append(
-            f"| {variable} | {_default(setting)} | {shown_range(setting)} | {_cell(setting.metadata['help'])} |"
+            f"| {variable} | {_default(setting)} | {allowed_values(setting)} | {_cell(setting.metadata['help'])} |"
         )
     return "\n".join(lines)
 

@@ -123,6 +123,7 @@ def test_the_help_of_serve_shows_variables_and_defaults_of_its_settings() -> Non
         "[env var: DISCORD_ACHIEVEMENTS_PORT; default: 8000; 0<=x<=65535]",
         "[env var: DISCORD_ACHIEVEMENTS_WORKERS; default: 1; 1<=x<=64]",
         "[env var: DISCORD_ACHIEVEMENTS_DATABASE; default: a file in your data folder]",
+        "[env var: DISCORD_ACHIEVEMENTS_LOG_FORMAT; default: auto]",
     ):
         assert text in shown
 
@@ -191,6 +192,7 @@ def test_wrong_usage_is_2(arguments: list[str]) -> None:
         (["serve", "--database", ""], "'--database': expected sqlite:///path"),
         (["serve", "--host", " "], "'--host': expected an address of this machine"),
         (["serve", "--workers", "2", "--database", "sqlite:///x.db"], "'--workers': expected 1 with SQLite, got 2"),
+        (["serve", "--log-format", "xml"], "'--log-format': 'xml' is not one of 'auto', 'text', 'json'"),
         (["token", "create", "--user", "1"], "'--application' (env var: 'DISCORD_ACHIEVEMENTS_APPLICATION')"),
         (["token", "revoke", "abc"], "'KEY|TOKEN': expected a token, or its second part"),
         (["serve", "--port", "http"], "'--port': expected a port from 0 to 65535, got 'http'"),

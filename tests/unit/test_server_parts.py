@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
+import logging
 import re
 import sys
 import threading
@@ -27,6 +30,7 @@ from discord_achievements.server.settings import PREFIX, Settings, WrongSetting,
 from discord_achievements.server.stores.base import Key, Raise, StoreUnavailable, Token, Write, Written
 from discord_achievements.server.stores.memory import MemoryStore
 from discord_achievements.server.streams import SendBody, Streams
+from discord_achievements.server.web.logs import formatter
 from discord_achievements.server.writer import Writer
 
 AT_US = 1_700_000_000_000_000
@@ -60,6 +64,7 @@ def test_limits() -> None:
     ("name", "value"),
     [
         ("port", "x"), ("port", "70000"), ("workers", "0"), ("metrics", "maybe"), ("log_level", "loud"),
+        ("log_format", "xml"),
         ("database", "mysql://x"), ("redis", "http://x"), ("rate_limits", "nonsense=1/1"),
         ("rate_limits", "get_achievement=0/5"), ("rate_limits", "get_achievement=5"), ("body_timeout_s", "nan"),
         ("rate_limits", "get_achievement=5/0"), ("rate_limits", "get_achievement=5/2d"),
@@ -213,6 +218,30 @@ def test_a_password_that_is_not_escaped_is_not_shown(password: str) -> None:
             Settings.from_environment({f"{PREFIX}{name.upper()}": f"{scheme}://me:{password}@host:5/x"})
         assert "hunter" not in str(caught.value)
         assert f"{scheme}://me:***@host:5/x" in str(caught.value)
+
+
+# The log
+
+
+@pytest.mark.parametrize(
+    ("log_format", "on_terminal", "is_json"),
+    [
+        ("auto", True, False), ("auto", False, True), ("text", True, False), ("text", False, False),
+        ("json", True, True), ("json", False, True),
+    ],
+)  # fmt: skip
+def test_the_log_suits_its_reader(log_format: str, on_terminal: bool, is_json: bool) -> None:
+    class Stream(io.StringIO):
+        def isatty(self) -> bool:
+            return on_terminal
+
+    record = logging.LogRecord("discord_achievements.x", logging.WARNING, "x.py", 1, "%s is full", ("it",), None)
+    line = formatter(log_format, Stream()).format(record)
+    if is_json:
+        written = json.loads(line)
+        assert (written["level"], written["message"]) == ("warning", "it is full")
+    else:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d WARNING it is full", line)
 
 
 # Tokens

@@ -30,7 +30,7 @@ def serve(settings: Settings, on_listening: Callable[[str], None]) -> int:
     """
     # Unlocks would be stored with the wrong time, too, and keep it for ever.
     check_clock(time.time_ns() // 1000)
-    log_to_stderr(settings.log_level)
+    log_to_stderr(settings.log_level, settings.log_format)
     _raise_open_files_limit()
     listening = _bind(settings)
     host, port = listening.getsockname()[:2]

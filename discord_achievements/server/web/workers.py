@@ -124,7 +124,7 @@ def _work(environment: dict[str, str], listening: socket.socket, pipe: Pipe) -> 
         threading.Thread(target=watch, name="parent", daemon=True).start()
 
     settings = Settings.from_environment(environment)
-    log_to_stderr(settings.log_level)
+    log_to_stderr(settings.log_level, settings.log_format)
     try:
         serve_store(open_store(settings.database), settings, listening, started)
     except DiscordAchievementsError as exc:
