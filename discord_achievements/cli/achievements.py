@@ -10,9 +10,10 @@ import click
 
 from ..domain import routes
 from .api import Api
+from .confirm import confirm, yes_option
 from .icon_file import read_icon
 from .options import ID, LOCALIZATION, F, json_option, service_options
-from .output import show
+from .output import name_of, show, table
 
 
 @click.group()
@@ -58,7 +59,9 @@ def _definition_options(command: F) -> F:
 def list_(api: Api, as_json: bool) -> None:
     """List all achievements, sorted by id."""
     found = api.call(routes.GET_ACHIEVEMENTS)
-    show(found, "\n".join(map(_line, found)) or "No achievements yet.", as_json=as_json)
+    rows = [(one["id"], _yes_no(one["secret"]), _yes_no(one["secure"]), name_of(one)) for one in found]
+    text = table(("ID", "SECRET", "SECURE", "NAME"), rows) if rows else "No achievements yet."
+    show(found, text, as_json=as_json)
 
 
 @achievements.command()
@@ -70,7 +73,7 @@ def list_(api: Api, as_json: bool) -> None:
 def create(api: Api, as_json: bool, **given: Any) -> None:
     """Create an achievement."""
     made = api.call(routes.CREATE_ACHIEVEMENT, _body(**given))
-    show(made, _line(made), as_json=as_json)
+    show(made, f"Created {_shown(made)}.", as_json=as_json)
 
 
 @achievements.command()
@@ -90,15 +93,22 @@ def update(api: Api, achievement_id: int, as_json: bool, **given: Any) -> None:
     if not body:
         raise click.UsageError("There is nothing to update; pass at least one option, such as --name.")
     made = api.call(routes.UPDATE_ACHIEVEMENT, body, achievement_id=achievement_id)
-    show(made, _line(made), as_json=as_json)
+    show(made, f"Updated {_shown(made)}.", as_json=as_json)
 
 
 @achievements.command()
 @click.argument("achievement_id", metavar="ID", type=ID)
 @service_options
+@yes_option
 @json_option
-def delete(api: Api, achievement_id: int, as_json: bool) -> None:
+def delete(api: Api, achievement_id: int, yes: bool, as_json: bool) -> None:
     """Delete an achievement and all players' progress on it."""
+
+    def action() -> str:
+        found = api.call(routes.GET_ACHIEVEMENT, achievement_id=achievement_id)
+        return f"delete {_shown(found)} and all players' progress on it"
+
+    confirm(action, yes=yes)
     api.call(routes.DELETE_ACHIEVEMENT, achievement_id=achievement_id)
     show({"deleted": str(achievement_id)}, f"Deleted achievement {achievement_id}.", as_json=as_json)
 
@@ -129,8 +139,9 @@ def _data_uri(path: Path) -> str:
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 
 
-def _line(achievement: dict[str, Any]) -> str:
-    name = achievement["name"]
-    text = name if isinstance(name, str) else name["default"]
-    marks = ", ".join(mark for mark in ("secret", "secure") if achievement[mark])
-    return f"{achievement['id']}  {text}" + (f"  ({marks})" if marks else "")
+def _shown(achievement: dict[str, Any]) -> str:
+    return f"achievement {achievement['id']} ({name_of(achievement)})"
+
+
+def _yes_no(value: bool) -> str:
+    return "yes" if value else "no"

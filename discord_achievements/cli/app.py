@@ -16,9 +16,10 @@ from ..server.auth import mint
 from ..server.catalogue_import import import_catalogue
 from ..server.stores.base import Application
 from .catalogue import read_game
+from .confirm import confirm, yes_option
 from .database import opened, unknown_application
 from .options import ID, database_option, json_option
-from .output import show
+from .output import printable, short_time, show, table
 
 _NAME_MAX = 100
 
@@ -96,23 +97,29 @@ def list_(database: str | None, as_json: bool) -> None:
         }
         for application in applications
     ]
-    lines = [f"{entry['application_id']}  {entry['name']}" for entry in value]
-    show(value, "\n".join(lines) or "No applications yet.", as_json=as_json)
+    rows = [(entry["application_id"], short_time(entry["created_at"]), entry["name"]) for entry in value]
+    text = table(("ID", "CREATED (UTC)", "NAME"), rows) if rows else "No applications yet."
+    show(value, text, as_json=as_json)
 
 
 @app.command("rotate-token")
 @click.argument("application_id", metavar="ID", type=ID)
 @database_option
+@yes_option
 @json_option
-def rotate_token(application_id: int, database: str | None, as_json: bool) -> None:
+def rotate_token(application_id: int, database: str | None, yes: bool, as_json: bool) -> None:
     """Replace the bot token; the new one is shown only once.
 
     The old token stops working at once, including in running processes.
     """
-    minted = mint(TokenKind.BOT, application_id, None, time.time_ns() // 1000)
     with opened(database) as store:
         application = store.application(application_id)
-        if application is None or not store.rotate_bot_token(minted.token):
+        if application is None:
+            raise unknown_application(application_id)
+        name = printable(application.name)
+        confirm(lambda: f"replace the bot token of application {application_id} ({name}), which then ends", yes=yes)
+        minted = mint(TokenKind.BOT, application_id, None, time.time_ns() // 1000)
+        if not store.rotate_bot_token(minted.token):
             raise unknown_application(application_id)
     _show_bot_token(application_id, application.name, minted.text, as_json=as_json)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -21,6 +21,32 @@ _ADVICE = {
 def show(value: Any, text: str, *, as_json: bool) -> None:
     """Print a command's result: one JSON value, or text for people."""
     click.echo(json.dumps(value) if as_json else text)
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return rows in aligned columns under their headings.
+
+    Texts that others chose go into the last column, whose width does not matter: letters may be two columns wide.
+    """
+    lines = [tuple(headings), *(tuple(map(printable, row)) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def printable(text: str) -> str:
+    """Return a text that others chose without what could break a line or control the terminal."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def name_of(achievement: Mapping[str, Any]) -> str:
+    """Return an achievement's name from an answer of any API version."""
+    name = achievement["name"]
+    return printable(name if isinstance(name, str) else name["default"])
+
+
+def short_time(iso: str) -> str:
+    """Return a time in UTC to the second, without its zone."""
+    return iso[:19].replace("T", " ")
 
 
 def describe(error: ApiError) -> str:

@@ -11,6 +11,7 @@ from ..domain.errors import DiscordAchievementsError
 from ..domain.snowflake import format_snowflake
 from ..domain.wire import format_time
 from ..server.auth import key_of, mint
+from .confirm import confirm, yes_option
 from .database import opened, unknown_application
 from .options import ID, Duration, application_option, database_option, json_option
 from .output import show
@@ -63,8 +64,9 @@ def create(application_id: int, user_id: int, expires_in_s: float | None, databa
 @token.command()
 @click.argument("key_or_token", metavar="KEY|TOKEN")
 @database_option
+@yes_option
 @json_option
-def revoke(key_or_token: str, database: str | None, as_json: bool) -> None:
+def revoke(key_or_token: str, database: str | None, yes: bool, as_json: bool) -> None:
     """Revoke a token at once, including in running processes.
 
     KEY is the second part of the token: twelve hexadecimal digits, which are not secret. The whole token works too;
@@ -77,6 +79,10 @@ def revoke(key_or_token: str, database: str | None, as_json: bool) -> None:
             "expected a token, or its second part: twelve hexadecimal digits", param_hint="'KEY|TOKEN'"
         )
     with opened(database) as store:
-        if not store.remove_token(key):
+        found = store.token(key)
+        if found is None:
             raise DiscordAchievementsError(f"there is no token with the key {key}; it may have been revoked already")
+        whose = f"the {found.kind.value}" if found.user_id is None else f"player {found.user_id}"
+        confirm(lambda: f"revoke token {key} of {whose} in application {found.application_id}", yes=yes)
+        store.remove_token(key)
     show({"revoked": key}, f"Revoked token {key}.", as_json=as_json)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from ..domain import routes
+from ..domain.errors import ApiError, DiscordAchievementsError, ErrorCode
+from ..domain.snowflake import format_snowflake
 from ..domain.wire import encode_update
 from .api import Api
+from .confirm import confirm, yes_option
 from .options import ID, Number, json_option, service_options
-from .output import show
+from .output import describe, name_of, short_time, show, table
 
 
 @click.group()
@@ -30,23 +35,27 @@ def set_(api: Api, user_id: int, achievement_id: int, percent: int, as_json: boo
 
     PERCENT is a whole number from 0 to 100; 100 unlocks. Progress never decreases; `user reset` sets it to 0.
     """
-    api.call(
-        routes.UPDATE_USER_ACHIEVEMENT, encode_update(percent, None), user_id=user_id, achievement_id=achievement_id
-    )
-    value = {"user_id": str(user_id), "achievement_id": str(achievement_id), "percent_complete": percent}
-    show(value, f"Player {user_id} has at least {percent} % of achievement {achievement_id}.", as_json=as_json)
+    body = encode_update(percent, None)
+    api.call(routes.UPDATE_USER_ACHIEVEMENT, body, user_id=user_id, achievement_id=achievement_id)
+    _show_state(api, user_id, achievement_id, as_json=as_json)
 
 
 @user.command()
 @click.argument("user_id", metavar="USER", type=ID)
 @click.argument("achievement_id", metavar="ACHIEVEMENT", type=ID)
 @service_options
+@yes_option
 @json_option
-def reset(api: Api, user_id: int, achievement_id: int, as_json: bool) -> None:
+def reset(api: Api, user_id: int, achievement_id: int, yes: bool, as_json: bool) -> None:
     """Reset a player's progress on an achievement to 0."""
+
+    def action() -> str:
+        state = _state(api, user_id, achievement_id)
+        return f"reset player {user_id} from {state['percent_complete']} % of {_shown(state)} to 0 %"
+
+    confirm(action, yes=yes)
     api.call(routes.RESET_USER_ACHIEVEMENT, user_id=user_id, achievement_id=achievement_id)
-    value = {"user_id": str(user_id), "achievement_id": str(achievement_id), "percent_complete": 0}
-    show(value, f"Player {user_id} has 0 % of achievement {achievement_id}.", as_json=as_json)
+    _show_state(api, user_id, achievement_id, as_json=as_json)
 
 
 @user.command("show")
@@ -58,10 +67,38 @@ def show_(api: Api, user_id: int, with_all: bool, as_json: bool) -> None:
     """Show a player's progress, including on secret achievements."""
     query = "" if with_all else "?started=true"
     found = api.call(routes.GET_PLAYER_ACHIEVEMENTS, query=query, user_id=user_id)
-    lines = []
-    for entry in found:
-        name = entry["name"] if isinstance(entry["name"], str) else entry["name"]["default"]
-        unlocked_at = entry["unlocked_at"] or "locked"
-        lines.append(f"{entry['achievement_id']}  {entry['percent_complete']:3} %  {unlocked_at}  {name}")
+    rows = [
+        (entry["achievement_id"], f"{entry['percent_complete']:3} %", _unlocked(entry) or "locked", name_of(entry))
+        for entry in found
+    ]
     nothing = "No achievements yet." if with_all else f"Player {user_id} has no progress yet."
-    show(found, "\n".join(lines) or nothing, as_json=as_json)
+    text = table(("ID", "PROGRESS", "UNLOCKED (UTC)", "NAME"), rows) if rows else nothing
+    show(found, text, as_json=as_json)
+
+
+def _show_state(api: Api, user_id: int, achievement_id: int, *, as_json: bool) -> None:
+    """Show what the service holds after a change, which may be more than was set."""
+    try:
+        state = _state(api, user_id, achievement_id)
+    except ApiError as exc:
+        raise DiscordAchievementsError(f"the progress was changed, but reading it failed: {describe(exc)}") from exc
+    unlocked = f", unlocked {at} UTC" if (at := _unlocked(state)) else ""
+    text = f"Player {user_id} has {state['percent_complete']} % of {_shown(state)}{unlocked}."
+    show(state, text, as_json=as_json)
+
+
+def _state(api: Api, user_id: int, achievement_id: int) -> dict[str, Any]:
+    """Return a player's entry for one achievement."""
+    found = api.call(routes.GET_PLAYER_ACHIEVEMENTS, user_id=user_id)
+    for entry in found:
+        if entry["achievement_id"] == format_snowflake(achievement_id):
+            return dict(entry)
+    raise ApiError.of(ErrorCode.UNKNOWN_ACHIEVEMENT)
+
+
+def _shown(state: dict[str, Any]) -> str:
+    return f"achievement {state['achievement_id']} ({name_of(state)})"
+
+
+def _unlocked(entry: dict[str, Any]) -> str:
+    return short_time(entry["unlocked_at"] or "")

@@ -248,9 +248,9 @@ def test_failures_are_one_line_and_1(game: Application, tmp_path: Path) -> None:
         fails(run("app", "list", database=url), "DATABASE")
     fails(run("serve", database=game.database, redis="redis://[x"), "REDIS")
     fails(run("app", "list", database="postgresql://u:hunter@2@127.0.0.1:1/db"), "%40")
-    fails(game.run("achievements", "delete", "5"), "Unknown Achievement", "990001", "`achievements list`")
+    fails(game.run("achievements", "delete", "5", "--yes"), "Unknown Achievement", "990001", "`achievements list`")
     fails(game.run("achievements", "list", "--application", "5"), "Unknown Application", "`app list`")
-    assert "try again" not in game.run("achievements", "delete", "5").err
+    assert "try again" not in game.run("achievements", "delete", "5", "--yes").err
     fails_usage = run("achievements", "list", url=game.service.url)
     assert (fails_usage.status, "DISCORD_ACHIEVEMENTS_APPLICATION" in fails_usage.err) == (2, True)
     fails(game.run("achievements", "update", "5", "--name", "x"), "Unknown Achievement")
@@ -320,7 +320,7 @@ def test_a_bot_token_is_for_one_application_until_it_is_replaced(game: Applicati
     with Client(game.service.host, f"Bot {other['bot_token']}") as before:
         path = definitions_path(application_id=other["application_id"])
         assert before.get(path).status_code == 200
-        rotated = value("app", "rotate-token", other["application_id"], database=game.database)
+        rotated = value("app", "rotate-token", other["application_id"], "--yes", database=game.database)
         assert before.get(path).status_code == 401, "the running service knows at once"
     with Client(game.service.host, f"Bot {rotated['bot_token']}") as after:
         assert after.get(path).status_code == 200
@@ -356,9 +356,9 @@ def test_a_revoked_token_ends_at_once_and_no_other(game: Application) -> None:
 
     assert statuses() == [200, 200, 200]
     key = one.split("_")[1]
-    assert value("token", "revoke", key, database=game.database) == {"revoked": key}
+    assert value("token", "revoke", key, "--yes", database=game.database) == {"revoked": key}
     assert statuses() == [401, 200, 200], "the running service knows at once"
-    said = run("token", "revoke", two, database=game.database)
+    said = run("token", "revoke", two, "-y", database=game.database)
     assert (said.status, said.err) == (0, "")
     assert two[-64:] not in said.out
     assert statuses() == [401, 401, 200]
@@ -367,6 +367,64 @@ def test_a_revoked_token_ends_at_once_and_no_other(game: Application) -> None:
     assert "does not expire" in text
     assert "token revoke" in text
     assert "expires at" in run(*arguments, "--expires-in", "60", database=game.database).out
+
+
+def test_what_destroys_something_asks_first(game: Application) -> None:
+    """Without a terminal nobody can answer: the command refuses at once, and has changed nothing."""
+    one = game.value("achievements", "create", "--name", "Keep Me", "--description", "D")["id"]
+    before = game.value("user", "set", "81", one, "40")
+    token = value("token", "create", "--user", "81", database=game.database, application=game.application_id)
+    key = token["access_token"].split("_")[1]
+    settings = game.settings() | {"database": game.database}
+    for destroying in (
+        ("achievements", "delete", one),
+        ("user", "reset", "81", one),
+        ("token", "revoke", key),
+        ("app", "rotate-token", game.application_id),
+    ):
+        for flags in ((), ("--json",)):
+            refused = run(*destroying, *flags, **settings)
+            fails(refused, f"`{' '.join(destroying[:2])}` asks for confirmation", "--yes")
+    assert game.value("user", "show", "81") == [before], "and its bot token still works"
+    with Client(game.service.host, f"Bearer {token['access_token']}") as player:
+        assert player.get(mine_path(game.application_id)).status_code == 200
+    game.value("achievements", "delete", one, "--yes")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
+@pytest.mark.parametrize(
+    ("answer", "status", "left"), [("y\n", 0, 0), ("YES\n", 0, 0), ("n\n", 1, 40), ("\n", 1, 40), ("\x04", 1, 40)]
+)
+def test_the_answer_on_a_terminal_decides(game: Application, answer: str, status: int, left: int) -> None:
+    import pty
+
+    one = game.value("achievements", "create", "--name", "Ask\nMe", "--description", "D")["id"]
+    game.value("user", "set", "82", one, "40")
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, answer.encode())  # the terminal keeps it until it is read
+        done = subprocess.run(
+            command("user", "reset", "82", one, "--json"),
+            env=environment(**game.settings()),
+            stdin=theirs,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    question = f"Reset player 82 from 40 % of achievement {one} (Ask\N{REPLACEMENT CHARACTER}Me) to 0 %? [y/N]: "
+    assert done.stderr.startswith(question)
+    assert done.returncode == status
+    (shown,) = game.value("user", "show", "82")
+    assert shown["percent_complete"] == left
+    if status == 0:
+        assert (json.loads(done.stdout), done.stderr) == (shown, question), "the question is not in the output"
+    else:
+        assert (done.stdout, done.stderr.removeprefix(question).strip()) == ("", "Aborted!")
+    game.value("achievements", "delete", one, "--yes")
 
 
 def test_definitions_and_progress(game: Application, tmp_path: Path) -> None:
@@ -383,18 +441,34 @@ def test_definitions_and_progress(game: Application, tmp_path: Path) -> None:
     changed = game.value("achievements", "update", one, "--no-secret", "--secure")
     assert changed == made | {"secret": False, "secure": True}
     assert game.value("achievements", "list") == [changed]
-    assert f"{one}  Win  (secure)" in game.run("achievements", "list").out
+    assert game.run("achievements", "list").out == (
+        f"ID{' ' * (len(one) - 2)}  SECRET  SECURE  NAME\n{one}  no      yes     Win\n"
+    )
+    assert game.run("achievements", "update", one, "--secure").out == f"Updated achievement {one} (Win).\n"
 
-    game.value("user", "set", "77", one, "60")
+    state = game.value("user", "set", "77", one, "60")
     (shown,) = game.value("user", "show", "77")
     assert (shown["achievement_id"], shown["percent_complete"], shown["unlocked_at"]) == (one, 60, None)
-    game.value("user", "reset", "77", one)
+    assert state == shown
+    state = game.value("user", "set", "77", one, "30")
+    assert state["percent_complete"] == 60, "the state after the update, not what was sent"
+    assert game.run("user", "set", "77", one, "10").out == f"Player 77 has 60 % of achievement {one} (Win).\n"
+    assert game.value("user", "set", "79", one, "0")["percent_complete"] == 0
+    unlocked = game.run("user", "set", "77", one, "100").out
+    assert re.fullmatch(
+        rf"Player 77 has 100 % of achievement {one} \(Win\), unlocked [-0-9]+ [:0-9]+ UTC\.\n", unlocked
+    )
+    heading, row = game.run("user", "show", "77").out.splitlines()
+    for name, part in (("PROGRESS", "100 %"), ("UNLOCKED", "20"), ("NAME", "Win")):
+        assert row[heading.index(name) :].startswith(part)
+    state = game.value("user", "reset", "77", one, "--yes")
     (shown,) = game.value("user", "show", "77")
-    assert shown["percent_complete"] == 0
+    assert (shown["percent_complete"], shown) == (0, state)
     assert game.value("user", "show", "78") == []
     assert [entry["id"] for entry in game.value("user", "show", "78", "--all")] == [one]
 
-    assert game.run("achievements", "delete", one).status == 0
+    assert game.run("achievements", "delete", one, "--yes").status == 0
+    fails(game.run("user", "set", "77", one, "5"), "Unknown Achievement")
     assert game.value("achievements", "list") == []
 
 
