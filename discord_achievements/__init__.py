@@ -13,48 +13,24 @@
 
 from __future__ import annotations
 
-from .client.clock import Clock
-from .client.event import Event
-from .client.manager import AchievementManager
-from .client.net.transport import Request, Response, Stream, Transport
-from .client.options import default_data_dir
-from .client.token import TokenProvider
-from .domain.catalogue import Catalogue, CatalogueEntry
-from .domain.errors import (
-    ApiError,
-    CatalogueError,
-    ConfigurationError,
-    DiscordAchievementsError,
-    ResultError,
-    TransportError,
-    WireError,
-)
-from .domain.models import Achievement, UserAchievement
-from .domain.result import Result
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "Achievement",
-    "AchievementManager",
-    "ApiError",
-    "Catalogue",
-    "CatalogueEntry",
-    "CatalogueError",
-    "Clock",
-    "ConfigurationError",
-    "DiscordAchievementsError",
-    "Event",
-    "Request",
-    "Response",
-    "Result",
-    "ResultError",
-    "Stream",
-    "TokenProvider",
-    "Transport",
-    "TransportError",
-    "UserAchievement",
-    "WireError",
-    "__version__",
-    "default_data_dir",
-]
+if TYPE_CHECKING:
+    from .sdk import *
+else:
+
+    def __getattr__(name: str) -> object:
+        """Import the SDK when the first of its names is used: the command line starts faster without it."""
+        import discord_achievements.sdk as sdk  # noqa: PLR0402 - "from . import" would ask this function first
+
+        if name == "__all__":
+            return [*sdk.__all__, "__version__"]
+        if name not in sdk.__all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals().update({each: getattr(sdk, each) for each in sdk.__all__})
+        return globals()[name]
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__getattr__("__all__")})

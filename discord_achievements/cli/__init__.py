@@ -13,8 +13,9 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         from .main import cli
+
+        cli()
     except ModuleNotFoundError as exc:
         if (exc.name or "").startswith("discord_achievements"):
             raise
         sys.exit(f'Error: {exc.name} is missing; install it with: pip install "discord-achievements[server]"')
-    cli()

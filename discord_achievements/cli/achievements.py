@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..domain import routes
-from .api import Api
 from .confirm import confirm, yes_option
-from .icon_file import read_icon
 from .options import ID, LOCALIZATION, F, json_option, service_options
 from .output import name_of, show, table
+
+if TYPE_CHECKING:
+    from .api import Api
 
 
 @click.group()
@@ -135,6 +136,8 @@ def _body(
 
 
 def _data_uri(path: Path) -> str:
+    from .icon_file import read_icon
+
     media_type, content = read_icon(path)
     return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from pathlib import Path
 
 import click
 
-from ..domain.access import TokenKind
 from ..domain.errors import DiscordAchievementsError
-from ..domain.snowflake import format_snowflake, make_snowflake
+from ..domain.snowflake import LOW_BITS, format_snowflake, make_snowflake
 from ..domain.wire import format_time
-from ..server.auth import mint
-from ..server.catalogue_import import import_catalogue
-from ..server.stores.base import Application
-from .catalogue import read_game
 from .confirm import confirm, yes_option
-from .database import opened, unknown_application
+from .database import NO_DATABASE, opened, read_applications, unknown_application
 from .options import ID, database_option, json_option
 from .output import printable, short_time, show, table
 
@@ -44,9 +38,17 @@ def create(name: str, catalogue: Path | None, database: str | None, as_json: boo
             f"expected 1 to {_NAME_MAX} printable characters, not only spaces, got {name[: _NAME_MAX + 1]!r}",
             param_hint="'NAME'",
         )
+    import secrets
+
+    from ..domain.access import TokenKind
+    from ..server.auth import mint
+    from ..server.catalogue_import import import_catalogue
+    from ..server.stores.base import Application
+    from .catalogue import read_game
+
     at_us = time.time_ns() // 1000
     game = None if catalogue is None else read_game(catalogue)
-    application_id = game.catalogue.application_id if game else make_snowflake(at_us, secrets.randbits(22))
+    application_id = game.catalogue.application_id if game else make_snowflake(at_us, secrets.randbits(LOW_BITS))
     minted = mint(TokenKind.BOT, application_id, None, at_us)
     with opened(database) as store:
         if store.application(application_id) is not None:
@@ -69,6 +71,9 @@ def import_(catalogue: Path, database: str | None, as_json: bool) -> None:
 
     Nothing is deleted: achievements that are not in the file are listed and kept.
     """
+    from ..server.catalogue_import import import_catalogue
+    from .catalogue import read_game
+
     game = read_game(catalogue)
     application_id = game.catalogue.application_id
     with opened(database) as store:
@@ -86,19 +91,22 @@ def import_(catalogue: Path, database: str | None, as_json: bool) -> None:
 @database_option
 @json_option
 def list_(database: str | None, as_json: bool) -> None:
-    """List all applications."""
-    with opened(database) as store:
-        applications = store.applications()
+    """List all applications.
+
+    This only reads: a database that is missing is not created, and one of an older version is not migrated.
+    """
+    applications = read_applications(database)
     value = [
         {
             "application_id": format_snowflake(application.id),
             "name": application.name,
             "created_at": format_time(application.created_at_us),
         }
-        for application in applications
+        for application in applications or ()
     ]
     rows = [(entry["application_id"], short_time(entry["created_at"]), entry["name"]) for entry in value]
-    text = table(("ID", "CREATED (UTC)", "NAME"), rows) if rows else "No applications yet."
+    nothing = "No applications yet." if applications is not None else f"No applications yet: {NO_DATABASE}."
+    text = table(("ID", "CREATED (UTC)", "NAME"), rows) if rows else nothing
     show(value, text, as_json=as_json)
 
 
@@ -112,6 +120,9 @@ def rotate_token(application_id: int, database: str | None, yes: bool, as_json: 
 
     The old token stops working at once, including in running processes.
     """
+    from ..domain.access import TokenKind
+    from ..server.auth import mint
+
     with opened(database) as store:
         application = store.application(application_id)
         if application is None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
 from ..domain.errors import DiscordAchievementsError
 from ..server.dsn import redacted
 from ..server.settings import PREFIX, check_names
-from ..server.stores.base import DatabaseUnusable, Store, StoreUnavailable
-from ..server.web.app import open_store
 from .options import settings
 
+if TYPE_CHECKING:
+    from ..server.stores.base import Application, Store
+
+NO_DATABASE = "the database does not exist; `serve` and `app create` create it"
 _VARIABLE = f"{PREFIX}DATABASE"
 
 
@@ -21,13 +24,27 @@ def opened(database: str | None) -> Iterator[Store]:
     """Open the store at a URL, None for the one in the settings; it is created or migrated first."""
     check_names(os.environ)
     chosen = settings(database=database)
+    from ..server.web.app import open_store
+
     with blaming(database), closing(open_store(chosen.database)) as store:
         yield store
+
+
+def read_applications(database: str | None) -> list[Application] | None:
+    """Return the applications in the database at a URL, as it is; None if it does not exist or has no tables."""
+    check_names(os.environ)
+    chosen = settings(database=database)
+    from ..server.stores.unmigrated import read_applications
+
+    with blaming(database):
+        return read_applications(chosen.database)
 
 
 @contextmanager
 def blaming(database: str | None) -> Iterator[None]:
     """Add to the error of a database that cannot be used where its URL comes from; `database` is the option's value."""
+    from ..server.stores.base import DatabaseUnusable, StoreUnavailable
+
     try:
         yield
     except (StoreUnavailable, DatabaseUnusable) as exc:

@@ -1,4 +1,7 @@
-"""Options and argument types that several commands share."""
+"""Options and argument types that several commands share.
+
+Modules of the command line import at their top only what `--help` needs: the rest takes several times as long.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,6 @@ import click
 from ..domain.snowflake import parse_snowflake
 from ..server.duration import FORMS, format_duration, parse_duration
 from ..server.settings import PREFIX, Settings, WrongSetting, check_names
-from .api import Api
 
 if TYPE_CHECKING:
     from click.types import OptionHelpExtra
@@ -142,6 +144,8 @@ def service_options(command: F) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def call(*, application_id: int, url: str, allow_insecure_http: bool, **given: Any) -> Any:
+        from .api import Api
+
         check_names(os.environ)
         return command(api=Api(application_id, url, allow_insecure_http), **given)
 

@@ -7,7 +7,6 @@ import os
 import click
 
 from ..server.settings import check_names, choices_of, range_of
-from ..server.web.run import serve as run
 from .database import blaming
 from .options import Number, SettingOption, database_option, settings
 
@@ -52,5 +51,7 @@ def serve(
     check_names(os.environ)
     if show_settings:
         return
+    from ..server.web.run import serve as run
+
     with blaming(database):
         ctx.exit(run(chosen, lambda url: click.echo(f"Listening on {url}")))

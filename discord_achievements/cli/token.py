@@ -6,11 +6,9 @@ import time
 
 import click
 
-from ..domain.access import TokenKind
 from ..domain.errors import DiscordAchievementsError
 from ..domain.snowflake import format_snowflake
 from ..domain.wire import format_time
-from ..server.auth import key_of, mint
 from .confirm import confirm, yes_option
 from .database import opened, unknown_application
 from .options import ID, Duration, application_option, database_option, json_option
@@ -41,6 +39,9 @@ def create(application_id: int, user_id: int, expires_in_s: float | None, databa
 
     Meant for development and tests. Without --expires-in it is valid until `token revoke`.
     """
+    from ..domain.access import TokenKind
+    from ..server.auth import mint
+
     minted = mint(TokenKind.BEARER, application_id, user_id, time.time_ns() // 1000, expires_in_s)
     with opened(database) as store:
         if store.application(application_id) is None:
@@ -72,6 +73,8 @@ def revoke(key_or_token: str, database: str | None, yes: bool, as_json: bool) ->
     KEY is the second part of the token: twelve hexadecimal digits, which are not secret. The whole token works too;
     once revoked, it is no longer secret. After revoking a bot token, create a new one with `app rotate-token`.
     """
+    from ..server.auth import key_of
+
     key = key_of(key_or_token.strip())
     if key is None:
         # The value may be a token with a typing error, so it is not repeated.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,10 +10,12 @@ from ..domain import routes
 from ..domain.errors import ApiError, DiscordAchievementsError, ErrorCode
 from ..domain.snowflake import format_snowflake
 from ..domain.wire import encode_update
-from .api import Api
 from .confirm import confirm, yes_option
 from .options import ID, Number, json_option, service_options
 from .output import describe, name_of, short_time, show, table
+
+if TYPE_CHECKING:
+    from .api import Api
 
 
 @click.group()

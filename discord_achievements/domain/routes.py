@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 from .errors import ApiError, ErrorCode, field_error
@@ -90,11 +90,6 @@ ROUTES = (
     GET_PLAYER_ACHIEVEMENTS,
 )
 
-# If several templates match a path, the one with the fewest parameters wins: `@me` is not a player's id.
-_PATHS = sorted({route.template: route.pattern for route in ROUTES}.items(), key=lambda path: path[0].count("{"))
-_BY_METHOD = {
-    template: {route.method: route for route in ROUTES if route.template == template} for template, _ in _PATHS
-}
 _VERSION_PREFIX = re.compile(r"/api(?:/v([^/]*))?(?=/|$)")
 _VERSIONS = {None: DEFAULT_API_VERSION} | {str(version): version for version in API_VERSIONS}
 _ICON = "/app-assets/{application_id}/achievements/{achievement_id}/icons/{icon_hash}.{extension}"
@@ -141,10 +136,22 @@ def allowed_methods(path: str) -> list[str]:
 
 def _find(path: str) -> tuple[dict[str, Route], dict[str, str]]:
     """Return the routes of a path by their method, and the values in the path; both empty if there is no such path."""
-    for template, pattern in _PATHS:
+    for pattern, by_method in _paths():
         if hit := pattern.fullmatch(path):
-            return _BY_METHOD[template], hit.groupdict()
+            return by_method, hit.groupdict()
     return {}, {}
+
+
+@cache
+def _paths() -> list[tuple[re.Pattern[str], dict[str, Route]]]:
+    """Return all paths with their routes by method, made when first needed: clients never match a path.
+
+    If several match, the one with the fewest parameters wins: `@me` is not a player's id.
+    """
+    by_template: dict[str, dict[str, Route]] = {}
+    for route in sorted(ROUTES, key=lambda route: route.template.count("{")):
+        by_template.setdefault(route.template, {})[route.method] = route
+    return [(next(iter(routes.values())).pattern, routes) for routes in by_template.values()]
 
 
 def asset_root(base_url: str) -> str:

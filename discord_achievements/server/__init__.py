@@ -37,7 +37,7 @@ store's *generation* stays the same: a number that changes with every change of 
     settings, dsn      every setting; the URLs of databases and Redis; duration reads `30d`
     metrics            numbers for Prometheus
     stores/            what is remembered: base (the interface), memory, sql and sqlite; calls (from the event loop),
-                       schema and migrate (the tables)
+                       schema and migrate (the tables), unmigrated (reads a database as it is)
     postgres/          the store and the broker on PostgreSQL
     redis/             the broker and the limiter on Redis or Valkey
     web/               run, workers and process start it; app puts it together; api (the steps of a request, rate-limit

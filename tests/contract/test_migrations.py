@@ -21,10 +21,11 @@ from discord_achievements.domain.progress import Progress
 from discord_achievements.server.postgres.connection import Bounds
 from discord_achievements.server.postgres.store import PostgresStore
 from discord_achievements.server.stores import migrate as migrate_module
-from discord_achievements.server.stores.base import Held, Key, Raise
+from discord_achievements.server.stores.base import Application, Held, Key, Raise
 from discord_achievements.server.stores.migrate import configuration, migrate
 from discord_achievements.server.stores.schema import metadata
 from discord_achievements.server.stores.sqlite import SqliteStore
+from discord_achievements.server.stores.unmigrated import newest_revision, read_applications
 from discord_achievements.server.web.app import open_store
 from tests.support.databases import Postgres
 from tests.support.running import APP
@@ -84,12 +85,32 @@ def test_data_of_the_first_schema_survives(make_empty_database: Callable[[], str
         assert store.write([Raise(key, 100, 0)], 10**15)[key].after == Held(Progress(100, 1234567), 3, 0)
 
 
+def test_what_only_reads_neither_creates_nor_migrates(make_empty_database: Callable[[], str]) -> None:
+    database = make_empty_database()
+    assert read_applications(database) is None
+    engine = engine_of(database)
+    migrate(engine, "0001")
+    before = schema_of(engine)
+    with engine.begin() as connection:
+        connection.execute(text(f"INSERT INTO applications VALUES ({APP}, 'Old Game', 5)"))
+    with pytest.raises(ConfigurationError, match=r"older schema 0001, .* `serve` migrates it"):
+        read_applications(database)
+    assert schema_of(engine) == before
+    with closing(open_store(database)) as store:
+        assert read_applications(database) == store.applications() == [Application(APP, "Old Game", 5)]
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(ConfigurationError, match=r"newer version .*upgrade"):
+        read_applications(database)
+
+
 def test_revisions_form_one_line() -> None:
     engine = create_engine("sqlite://")
     with engine.connect() as connection:
         script = ScriptDirectory.from_config(configuration(connection))
     engine.dispose()
-    assert len(script.get_heads()) == 1
+    assert script.get_heads() == [newest_revision()]
     assert [step.revision for step in script.walk_revisions()][-1] == "0001"
 
 

@@ -116,6 +116,46 @@ def test_every_command_has_help() -> None:
         assert " ...\n" not in done.out.partition("Commands:")[2], "each command's line is shown whole"
 
 
+HEAVY = {
+    "PIL", "alembic", "msgspec", "prometheus_client", "requests", "sqlalchemy", "starlette", "urllib3", "uvicorn",
+    "discord_achievements.client",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",), ("--version",), ("serve", "--help"), ("app", "create", "--help"), ("token", "create", "--help"),
+        ("user", "--help"), ("achievements", "create", "--help"), ("serve", "--show-settings"), ("app", "list"),
+    ],
+)  # fmt: skip
+def test_a_command_that_does_little_loads_little(game: Application, arguments: tuple[str, ...]) -> None:
+    """What takes long to import is imported by the commands that use it, when they run."""
+    code = (
+        "import sys; from discord_achievements.cli import main\n"
+        f"sys.argv = ['discord-achievements', *{arguments!r}]\n"
+        "try: main()\n"
+        "finally: print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(database=game.database),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout
+    assert set(done.stderr.split()) & HEAVY == set()
+
+
+def test_the_help_of_the_program_says_what_each_command_says_of_itself() -> None:
+    shown = run("--help").out
+    for name, node in cli.commands.items():
+        summary = re.escape((node.help or "?").splitlines()[0])
+        assert re.search(rf"^  {name} +{summary}$", shown, re.MULTILINE)
+
+
 def test_the_help_of_serve_shows_variables_and_defaults_of_its_settings() -> None:
     shown = " ".join(run("serve", "--help").out.split())
     for text in (
@@ -221,13 +261,11 @@ def test_failures_are_one_line_and_1(game: Application, tmp_path: Path) -> None:
     fails(run("token", "create", "--application", "5", "--user", "1", database=game.database), "no application 5")
     fails(run("app", "list", database="mysql://user:hunter2@host/x"), "DATABASE", "postgresql://")
     assert "hunter2" not in run("app", "list", database="mysql://user:hunter2@host/x").err
-    unreachable = f"postgresql://postgres:hunter2@/x?host={tmp_path}"
-    fails(run("app", "list", database=unreachable), f"database postgresql://postgres:***@/x?host={tmp_path} cannot")
+    fails(run("app", "list", database=f"postgresql://postgres@/x?host={tmp_path}"), "database cannot be opened")
     (tmp_path / "file").write_text("not a database" * 100)
     file = f"sqlite:///{tmp_path.as_posix()}/file"
-    says = f"Error: the database {tmp_path.as_posix()}/file cannot be used: file is not a database"
-    fails(run("app", "list", database=file), says)
-    fails(run("app", "list", database=f"{file}/x"), "Error: cannot create the folder", str(tmp_path))
+    fails(run("app", "list", database=file), "Error: the database cannot be used", "not a database")
+    fails(run("app", "create", "N", database=f"{file}/x"), "Error: cannot create the folder", str(tmp_path))
     fails(run("serve", workers="2", database=game.database), "REDIS")
     fails(run("serve", port="x", database=game.database), "DISCORD_ACHIEVEMENTS_PORT")
     listing = ["achievements", "list", "--application", game.application_id]
@@ -306,12 +344,17 @@ def test_show_settings_prints_every_setting_and_no_password() -> None:
 
 
 def test_applications_are_listed(tmp_path: Path) -> None:
-    database = f"sqlite:///{tmp_path.as_posix()}/service.sqlite3"
+    database = f"sqlite:///{tmp_path.as_posix()}/folder/service.sqlite3"
     assert value("app", "list", database=database) == []
+    assert "No applications yet: the database does not exist" in run("app", "list", database=database).out
+    assert list(tmp_path.iterdir()) == [], "what only reads creates nothing"
     names = ["My Game", "Another — Spiel"]
     made = [value("app", "create", name, database=database)["application_id"] for name in names]
     listed = value("app", "list", database=database)
     assert [(entry["application_id"], entry["name"]) for entry in listed] == list(zip(made, names, strict=True))
+    heading, *rows = run("app", "list", database=database).out.splitlines()
+    assert [row[heading.index("NAME") :] for row in rows] == names
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["service.sqlite3"]
 
 
 def test_a_bot_token_is_for_one_application_until_it_is_replaced(game: Application) -> None:

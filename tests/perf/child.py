@@ -20,7 +20,7 @@ def import_sqlite3() -> dict[str, float]:
 def import_package() -> dict[str, float]:
     """Time the import of the package, as a game in local mode makes it."""
     start = perf_counter()
-    import discord_achievements  # noqa: F401
+    from discord_achievements import AchievementManager  # noqa: F401
 
     taken_ms = (perf_counter() - start) * 1e3
     return {"ms": taken_ms, "imports_requests": float("requests" in sys.modules)}
