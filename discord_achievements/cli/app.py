@@ -11,7 +11,7 @@ from ..domain.errors import DiscordAchievementsError
 from ..domain.snowflake import LOW_BITS, format_snowflake, make_snowflake
 from ..domain.wire import format_time
 from .confirm import confirm, yes_option
-from .database import NO_DATABASE, opened, read_applications, unknown_application
+from .database import no_database, opened, read_applications, unknown_application
 from .options import ID, database_option, json_option
 from .output import printable, short_time, show, table
 
@@ -50,7 +50,7 @@ def create(name: str, catalogue: Path | None, database: str | None, as_json: boo
     game = None if catalogue is None else read_game(catalogue)
     application_id = game.catalogue.application_id if game else make_snowflake(at_us, secrets.randbits(LOW_BITS))
     minted = mint(TokenKind.BOT, application_id, None, at_us)
-    with opened(database) as store:
+    with opened(database, create=True) as store:
         if store.application(application_id) is not None:
             raise DiscordAchievementsError(
                 f"there is already an application {application_id}; update its achievements with"
@@ -105,7 +105,7 @@ def list_(database: str | None, as_json: bool) -> None:
         for application in applications or ()
     ]
     rows = [(entry["application_id"], short_time(entry["created_at"]), entry["name"]) for entry in value]
-    nothing = "No applications yet." if applications is not None else f"No applications yet: {NO_DATABASE}."
+    nothing = "No applications yet." if applications is not None else f"No applications yet: {no_database(database)}."
     text = table(("ID", "CREATED (UTC)", "NAME"), rows) if rows else nothing
     show(value, text, as_json=as_json)
 

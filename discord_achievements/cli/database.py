@@ -5,29 +5,34 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..domain.errors import DiscordAchievementsError
-from ..server.dsn import redacted
+from ..server.dsn import is_postgresql, redacted, sqlite_path
 from ..server.settings import PREFIX, check_names
 from .options import settings
 
 if TYPE_CHECKING:
     from ..server.stores.base import Application, Store
 
-NO_DATABASE = "the database does not exist; `serve` and `app create` create it"
 _VARIABLE = f"{PREFIX}DATABASE"
+_CREATED_BY = "`serve` and `app create` create it"
 
 
 @contextmanager
-def opened(database: str | None) -> Iterator[Store]:
-    """Open the store at a URL, None for the one in the settings; it is created or migrated first."""
+def opened(database: str | None, *, create: bool = False) -> Iterator[Store]:
+    """Open the store at a URL, None for the one in the settings; it is migrated first, and created with `create`."""
     check_names(os.environ)
     chosen = settings(database=database)
+    from ..server.stores.base import DatabaseUnusable
     from ..server.web.app import open_store
 
-    with blaming(database), closing(open_store(chosen.database)) as store:
-        yield store
+    with blaming(database):
+        if not create and not _may_exist(chosen.database):
+            raise DatabaseUnusable(no_database(database))
+        with closing(open_store(chosen.database)) as store:
+            yield store
 
 
 def read_applications(database: str | None) -> list[Application] | None:
@@ -38,6 +43,11 @@ def read_applications(database: str | None) -> list[Application] | None:
 
     with blaming(database):
         return read_applications(chosen.database)
+
+
+def no_database(database: str | None) -> str:
+    """Return what is said of a database that does not exist."""
+    return f"there is no database at {redacted(settings(database=database).database)}; {_CREATED_BY}"
 
 
 @contextmanager
@@ -55,6 +65,10 @@ def blaming(database: str | None) -> Iterator[None]:
         else:
             source = f"the file in your data folder, or choose another with --database or {_VARIABLE}"
         raise DiscordAchievementsError(f"{exc}; check {source}") from exc
+
+
+def _may_exist(database: str) -> bool:
+    return is_postgresql(database) or Path(sqlite_path(database)).exists()
 
 
 def unknown_application(application_id: int, advice: str = "`app list` shows all") -> DiscordAchievementsError:

@@ -60,7 +60,11 @@ class _Commands(click.Group):
             raise click.ClickException(" ".join(str(exc).split())) from exc
 
 
-@click.group(cls=_Commands, commands=_Modules(), context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Commands,
+    commands=_Modules(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__)
 def cli() -> None:
     """Run the achievements service and manage what it stores.

@@ -42,8 +42,8 @@ def serve(
 ) -> None:
     """Run the service until SIGTERM or Ctrl+C.
 
-    The database is created or migrated first; the service's address is printed when it is ready. All other settings
-    are environment variables; --show-settings lists them.
+    The database is created or migrated first; the service's address is printed when it is ready. --show-settings
+    prints all other settings, which are environment variables.
     """
     chosen = settings(host=host, port=port, workers=workers, database=database, log_format=log_format)
     if show_settings:

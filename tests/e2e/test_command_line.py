@@ -295,6 +295,22 @@ def test_failures_are_one_line_and_1(game: Application, tmp_path: Path) -> None:
     fails(game.run("achievements", "create", "--name", "x" * 101, "--description", "d"), "name", "100")
 
 
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("discord-achievements us", ["user"]),
+        ("discord-achievements user s", ["set", "show"]),
+        ("discord-achievements app create --c", ["--catalogue"]),
+        ("discord-achievements serve --log-format ", ["auto", "text", "json"]),
+    ],
+)
+def test_the_shell_completes(words: str, shown: list[str]) -> None:
+    asked = {"_DISCORD_ACHIEVEMENTS_COMPLETE": "zsh_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    done = CliRunner().invoke(cli, [], prog_name="discord-achievements", env=asked)
+    kinds_names_helps = done.stdout.splitlines()
+    assert kinds_names_helps[1::3] == shown
+
+
 @pytest.mark.parametrize("arguments", [("app", "list"), ("app", "create", "N"), ("serve", "--port", "0")])
 def test_a_database_that_cannot_be_used_is_blamed_on_where_it_was_chosen(
     tmp_path: Path, arguments: tuple[str, ...]
@@ -308,6 +324,25 @@ def test_a_database_that_cannot_be_used_is_blamed_on_where_it_was_chosen(
     if sys.platform not in ("win32", "darwin"):
         done = CliRunner().invoke(cli, arguments, env={"XDG_DATA_HOME": str(tmp_path)})
         fails(Done(done.exit_code, done.stdout, done.stderr), "check the file in your data folder", "--database")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("token", "create", "--application", "1", "--user", "1"),
+        ("token", "revoke", "0123456789ab", "--yes"),
+        ("app", "rotate-token", "1", "--yes"),
+        ("app", "import"),
+    ],
+)
+def test_only_serve_and_app_create_create_a_database(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """A misspelt path is reported, rather than answered with an empty database."""
+    file = tmp_path / "achievements.toml"
+    file.write_text(CATALOGUE.replace('icon = "icons/win.png"', ""))
+    url = f"sqlite:///{tmp_path.as_posix()}/misspelt.sqlite3"
+    done = run(*arguments, *([str(file)] if arguments[-1] == "import" else []), "--database", url)
+    fails(done, f"there is no database at {url}", "`app create`", "check --database")
+    assert list(tmp_path.iterdir()) == [file]
 
 
 @pytest.mark.parametrize(
@@ -346,7 +381,9 @@ def test_show_settings_prints_every_setting_and_no_password() -> None:
 def test_applications_are_listed(tmp_path: Path) -> None:
     database = f"sqlite:///{tmp_path.as_posix()}/folder/service.sqlite3"
     assert value("app", "list", database=database) == []
-    assert "No applications yet: the database does not exist" in run("app", "list", database=database).out
+    assert run("app", "list", database=database).out == (
+        f"No applications yet: there is no database at {database}; `serve` and `app create` create it.\n"
+    )
     assert list(tmp_path.iterdir()) == [], "what only reads creates nothing"
     names = ["My Game", "Another — Spiel"]
     made = [value("app", "create", name, database=database)["application_id"] for name in names]
