@@ -82,8 +82,9 @@ def _show_state(api: Api, user_id: int, achievement_id: int, *, as_json: bool) -
     """Show what the service holds after a change, which may be more than was set."""
     try:
         state = _state(api, user_id, achievement_id)
-    except ApiError as exc:
-        raise DiscordAchievementsError(f"the progress was changed, but reading it failed: {describe(exc)}") from exc
+    except DiscordAchievementsError as exc:
+        reason = describe(exc) if isinstance(exc, ApiError) else exc
+        raise DiscordAchievementsError(f"the progress was changed, but reading it failed: {reason}") from exc
     unlocked = f", unlocked {at} UTC" if (at := _unlocked(state)) else ""
     text = f"Player {user_id} has {state['percent_complete']} % of {_shown(state)}{unlocked}."
     show(state, text, as_json=as_json)

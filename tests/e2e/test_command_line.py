@@ -552,6 +552,17 @@ def test_definitions_and_progress(game: Application, tmp_path: Path) -> None:
     assert game.value("achievements", "list") == []
 
 
+def test_a_change_whose_result_cannot_be_read_is_not_called_a_failure(game: Application) -> None:
+    one = game.value("achievements", "create", "--name", "Twice", "--description", "D")["id"]
+    with running(game.database, rate_limits="get_player_achievements=1/1h") as limited:
+        settings = game.settings() | {"url": limited.url}
+        assert value("user", "set", "90", one, "10", **settings)["percent_complete"] == 10
+        fails(run("user", "set", "90", one, "20", **settings), "the progress was changed, but reading it failed", "429")
+    (shown,) = game.value("user", "show", "90")
+    assert shown["percent_complete"] == 20
+    game.value("achievements", "delete", one, "--yes")
+
+
 CATALOGUE = """
 application_id = 461618159171141643
 
