@@ -9,7 +9,6 @@ from contextlib import closing
 from typing import Any
 
 from ..client.net.api import check, wrong_address
-from ..client.net.requests_transport import RequestsTransport
 from ..client.net.transport import Request
 from ..client.options import checked_base_url
 from ..domain.errors import ApiError, DiscordAchievementsError, TransportError
@@ -35,6 +34,8 @@ class Api:
         Raises `ApiError` for an error answer of the service, `DiscordAchievementsError` for everything else.
         **Blocks**.
         """
+        from ..client.net.requests_transport import RequestsTransport  # the other commands need no HTTP client
+
         path = route.path(application_id=self._application_id, **parameters)
         headers = {"Authorization": f"Bot {_bot_token()}", "Content-Type": "application/json"}
         content = None if body is None else json.dumps(body).encode()
