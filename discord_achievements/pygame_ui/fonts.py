@@ -61,7 +61,10 @@ def families(char: str, locale: str) -> tuple[str, ...]:
 
 
 class Face:
-    """A font file in memory, opened once per size."""
+    """A font file in memory, opened once per size.
+
+    The game may end pygame's font module at any time and start it again, which invalidates every open font.
+    """
 
     def __init__(self, data: bytes) -> None:
         self.letters = characters(data)
@@ -69,35 +72,72 @@ class Face:
         self._open = lru_cache(maxsize=24)(self._opened)
 
     def at(self, pixels: int, words: str = "") -> pygame.font.Font:
-        """Return the font at `pixels` per em, set to shape the script of `words`."""
-        return self._open(pixels, _script(words))
+        """Return the font at `pixels` per em, at least 1, set to shape the script of `words`."""
+        script = _script(words)
+        font = self._open(max(1, pixels), script)
+        if not _is_valid(font):
+            self.close()
+            font = self._open(max(1, pixels), script)
+        return font
+
+    def close(self) -> None:
+        """Forget the open fonts; `at` opens them again."""
+        self._open.cache_clear()
 
     def _opened(self, pixels: int, script: str) -> pygame.font.Font:
+        if not pygame.font.get_init():
+            pygame.font.init()
         font = pygame.font.Font(io.BytesIO(self._data), pixels)
         if script:
             try:
                 font.set_script(script)
             except (AttributeError, pygame.error) as exc:
-                _log.warning(
-                    "this pygame cannot shape the script %s (%s); its letters are drawn separately", script, exc
-                )
+                _warn_of_script(script, str(exc))
         return font
+
+
+def _is_valid(font: pygame.font.Font) -> bool:
+    try:
+        font.get_height()
+    except pygame.error:
+        return False
+    return True
+
+
+@lru_cache
+def _warn_of_script(script: str, why: str) -> None:
+    _log.warning("this pygame cannot shape the script %s (%s); its letters are drawn separately", script, why)
 
 
 class Fonts:
     """The open faces, in the order in which they are searched.
 
-    `match` returns the path of the system's font of a family, None if there is none. Raises `OSError` or `ValueError`
-    for a file in `paths` that is not a font. **Blocks**: the constructor, to read the files.
+    `match` returns the path of the system's font of a family, None if there is none. `survives_frames` is whether fonts
+    may stay open between two frames: pygame-ce reports the use of an invalid one, plain pygame crashes. Raises
+    `OSError` or `ValueError` for a file in `paths` that is not a font. **Blocks**: the constructor, to read the files.
     """
 
-    def __init__(self, paths: Sequence[str], background: Background, match: Match | None = None) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str],
+        background: Background,
+        match: Match | None = None,
+        *,
+        survives_frames: bool = getattr(pygame, "IS_CE", False),
+    ) -> None:
         pygame.font.init()
+        self._survives_frames = survives_frames
         self._background = background
         self._match = match or pygame.font.match_font
         self.faces = [*(_theme_face(path) for path in paths), _default_face()]
         self.version = 0
         self._asked: set[tuple[str, ...]] = set()
+
+    def new_frame(self) -> None:
+        """Note that the game's code has run since the fonts were last used."""
+        if not self._survives_frames:
+            for face in self.faces:
+                face.close()
 
     def face_of_all(self, words: str) -> Face | None:
         """Return the first face that has every letter of `words`, since a line in one font looks better than in two."""

@@ -95,6 +95,7 @@ class ProgressIndicator:
             except ResultError:
                 self._shown = None  # deleted on the service a moment ago
                 return None
+            self._style.writer.new_frame()
             self._picture, self._picture_key = self._paint(name, shown, icon, scale, size[0]), key
         margin = round(_MARGIN * scale)
         bounds = surface.get_rect().inflate(-2 * margin, -2 * margin)

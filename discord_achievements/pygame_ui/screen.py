@@ -154,6 +154,7 @@ class AchievementsScreen:
         """Draw the list, if it is open, over the whole of `surface`."""
         if not self._is_open:
             return
+        self._style.writer.new_frame()
         layout = self._layout_for(surface.get_size())
         rows, chrome, theme = self._rows, self._chrome, self._style.theme
         limit = layout.grid.scroll_max(len(rows.shown))

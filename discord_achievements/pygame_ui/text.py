@@ -34,6 +34,10 @@ class Writer:
         """A number that rises when a newly found font changes how texts look."""
         return self._fonts.version
 
+    def new_frame(self) -> None:
+        """Note that a widget is about to be drawn; since the last time, the game may have restarted pygame."""
+        self._fonts.new_frame()
+
     def line(self, words: str, size: int, color: Color) -> Surface:
         """Return one line at `size` pixels per em."""
         key = (words, size, color, self._fonts.version)

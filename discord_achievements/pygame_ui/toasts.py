@@ -266,6 +266,7 @@ class Toasts:
         icon = self._style.icons.get(toast.achievement, round(_ICON * scale))
         key = (toast, icon, percent, len(self._queue.waiting), scale, size[0], self._style.version)
         if self._picture is None or key != self._picture_key:
+            self._style.writer.new_frame()
             self._picture = self._paint(toast, icon, percent, scale, size[0])
             self._picture_key = key
         blur, margin = round(_BLUR * scale), round(_MARGIN * scale)
