@@ -140,7 +140,9 @@ class ProgressIndicator:
         def px(units: float) -> int:
             return round(units * scale)
 
-        size = (min(px(_WIDTH), surface_width - 2 * px(_MARGIN)), px(_HEIGHT))
+        # On a surface that is narrower than the icon, the indicator is cut off.
+        width = max(px(2 * _PADDING + _ICON), min(px(_WIDTH), surface_width - 2 * px(_MARGIN)))
+        size = (width, px(_HEIGHT))
         radius = round(px(20) * theme.roundness)
         picture = paint.panel(size, theme.panel, theme.border, radius, theme.opacity, max(1.0, scale)).copy()
         picture.blit(icon, icon.get_rect(midleft=(px(_PADDING), size[1] // 2)))

@@ -114,6 +114,7 @@ class Writer:
         # Rendered larger and scaled down, small letters are evenly spaced, whatever the font's hints say.
         k = _oversize(size)
         parts = [(face.at(size * k, part), part) for part, face in self._runs(_printable(words))]
+        parts = [(font, part) for font, part in parts if font.size(part)[0] > 0]  # pygame raises for such a text
         if not parts:
             return clear((1, self.height(size)), color)
         pictures = [(font.render(part, True, color), font.get_ascent()) for font, part in parts]

@@ -100,6 +100,7 @@ class Toasts:
         self._percents: dict[int, int] = {}
         self._reading: Iterator[None] | None = None
         self._active = False
+        self._closed = False
         self._toast: Toast | None = None
         self._picture: Surface | None = None
         self._picture_key: tuple[object, ...] = ()
@@ -118,7 +119,7 @@ class Toasts:
 
         Exceptions of `on_toast` and `on_text` are passed on.
         """
-        if self._active or self._style.background.arrived:
+        if (self._active or self._style.background.arrived) and not self._closed:
             self._step(dt_s)
 
     def draw(self, surface: Surface) -> Rect | None:
@@ -128,8 +129,9 @@ class Toasts:
         return self._draw(surface, self._queue.showing, self._toast)
 
     def close(self) -> None:
-        """Disconnect from the manager and show nothing more."""
-        if self._on_update in self._manager.on_user_achievement_update.handlers:
+        """Disconnect from the manager and show nothing more; it may be called from any hook."""
+        if not self._closed:
+            self._closed = True
             self._manager.on_user_achievement_update.disconnect(self._on_update)
         self._queue.waiting.clear()
         self._queue.showing = self._reading = None
@@ -149,7 +151,7 @@ class Toasts:
             self._push(achievement, before)
 
     def _on_fetched(self, result: Result) -> None:
-        if result is not Result.TRANSACTION_ABORTED:
+        if result is not Result.TRANSACTION_ABORTED and not self._closed:
             self._reading = self._read_list(is_complete=result is Result.OK)
             self._active = True
 
@@ -236,7 +238,7 @@ class Toasts:
         toast: Toast | None = self._describe(achievement)
         if toast is not None and self.on_toast is not None:
             toast = self.on_toast(toast)
-        if toast is None:
+        if toast is None or self._closed:
             return False
         self._queue.showing = entry
         self._toast, self._picture_key = toast, ()
@@ -285,8 +287,9 @@ class Toasts:
         def px(units: float) -> int:
             return round(units * scale)
 
-        width = min(px(_WIDTH), surface_width - 2 * px(_MARGIN))
         left = px(_PADDING + _ICON + 16)
+        # On a surface that is narrower than the icon, the toast is cut off.
+        width = max(left, min(px(_WIDTH), surface_width - 2 * px(_MARGIN)))
         room = width - left - px(_PADDING + 2)
         badge = self._badge(px)
         headline = writer.fitted(
