@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import weakref
 from collections.abc import Callable
 
 from .worker.thread import Worker
+
+_log = logging.getLogger("discord_achievements")
 
 
 class Lifetime:
@@ -24,14 +27,27 @@ class Lifetime:
         atexit.register(self._at_exit)
         self._abandon = weakref.finalize(manager, _abandon, worker)
         self._abandon.atexit = False
+        self._is_closed = False
+        self._warns_of_fork = False
         _alive.add(self)
 
     def closed(self) -> None:
         """Note that the manager is closed: nothing is left to do at exit."""
+        self._is_closed = True
         atexit.unregister(self._at_exit)
+
+    def called_after_end(self) -> None:
+        """Note that the game calls a manager that has ended: if a fork has ended it, the log says so, once."""
+        if self._warns_of_fork:
+            self._warns_of_fork = False
+            _log.warning(
+                "this process was forked from the one that created the AchievementManager, which records nothing here:"
+                " report achievements in the parent process, or create another AchievementManager in this one"
+            )
 
     def in_forked_child(self) -> None:
         """Leave the parent's files and threads to the parent."""
+        self._warns_of_fork |= not self._is_closed
         self._abandon.detach()
         self.closed()
         forget = self._forget()

@@ -33,6 +33,7 @@ from .lifetime import Lifetime
 from .messages import Fetch, Ready, Set, SignIn, WantIcon
 from .net.transport import Transport
 from .token import TokenProvider, credentials
+from .uncopied import Uncopied
 from .worker.start import new_worker
 from .worker.thread import Worker
 from .wrong_calls import WrongCalls
@@ -41,7 +42,7 @@ _log = logging.getLogger("discord_achievements")
 _FLUSH_POLL_S = 0.002
 
 
-class AchievementManager:
+class AchievementManager(Uncopied):
     """The achievements of one player in one game.
 
         manager = AchievementManager(461618159171141643, achievements="achievements.toml")
@@ -155,7 +156,7 @@ class AchievementManager:
         """
         seq = self._next_call(callback)
         if self._closed:
-            self._callbacks.answer(seq, Result.TRANSACTION_ABORTED)
+            self._abort(seq)
             return
         if not (is_snowflake(achievement_id) and is_percent(percent_complete)):
             self._wrong_calls.invalid_set(achievement_id, percent_complete)
@@ -198,7 +199,7 @@ class AchievementManager:
         """
         seq = self._next_call(callback)
         if self._closed:
-            self._callbacks.answer(seq, Result.TRANSACTION_ABORTED)
+            self._abort(seq)
             return
         self._to_worker.put(Fetch(seq))
         if not self._started:
@@ -368,6 +369,7 @@ class AchievementManager:
             raise ConfigurationError("local mode has no service, so a token is of no use; pass base_url as well")
         replaced = credentials(token)
         if self._closed:
+            self._lifetime.called_after_end()
             return
         self._owner = replaced.owner
         self._token_replaced = True
@@ -441,6 +443,10 @@ class AchievementManager:
         if callback is not None:
             self._callbacks.waiting[self._seq] = callback
         return self._seq
+
+    def _abort(self, seq: int) -> None:
+        self._lifetime.called_after_end()
+        self._callbacks.answer(seq, Result.TRANSACTION_ABORTED)
 
     def _start(self) -> None:
         if self._closed:

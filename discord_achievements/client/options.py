@@ -89,7 +89,7 @@ def resolve(
         local_credentials() if base_url is None else credentials(token),
         catalogue,
         {} if catalogue is None else png_paths(catalogue),
-        default_data_dir(application_id) if data_dir is None else checked_data_dir(data_dir),
+        _absolute(default_data_dir(application_id) if data_dir is None else checked_data_dir(data_dir)),
         locale,
         transport,
         clock or SystemClock(),
@@ -200,6 +200,16 @@ def checked_data_dir(value: object) -> Path:
     if isinstance(value, str | os.PathLike) and isinstance(path := os.fspath(value), str) and "\0" not in path:
         return Path(path)
     raise ConfigurationError(f"data_dir: expected the path of a folder, got {value!r:.60}")
+
+
+def _absolute(path: Path) -> Path:
+    """Return the path as it is meant now, since the game may change its working directory later."""
+    try:
+        return path.absolute()
+    except OSError as exc:
+        raise ConfigurationError(
+            f"data_dir: {str(path)!r:.60} is relative, and the working directory cannot be determined ({exc})"
+        ) from exc
 
 
 def from_environment(variable: str, environ: Mapping[str, str] = os.environ) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,14 @@ def configure(**options: Any) -> None:
 
     Each call replaces the options of the one before. Without options, the environment variables
     `DISCORD_ACHIEVEMENTS_URL`, `DISCORD_ACCESS_TOKEN` and `DISCORD_CURRENT_LOCALE` apply; without a service, the
-    catalogue is `achievements.toml` in the working directory. Raises `TypeError` for a name that `AchievementManager`
+    catalogue is `achievements.toml` in the working directory. Relative paths start at the working directory of this
+    call. Raises `TypeError` for a name that `AchievementManager`
     does not have; `Discord(...)` checks the values.
     """
     inspect.signature(AchievementManager).bind(0, **options)
+    for name in ("achievements", "data_dir"):
+        if isinstance(path := options.get(name), str | os.PathLike):
+            options[name] = os.path.abspath(path)  # the game may change its working directory before `Discord(...)`
     _options.clear()
     _options.update(options)
 

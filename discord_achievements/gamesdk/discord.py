@@ -18,6 +18,7 @@ from enum import Enum, IntEnum, IntFlag
 from typing import TYPE_CHECKING
 
 from ..client.manager import AchievementManager as CoreManager
+from ..client.uncopied import Uncopied
 from ..domain import models
 from ..domain.errors import ResultError
 from .absent import ABSENT_NAMES, NotOfferedError, absent
@@ -131,7 +132,7 @@ class UserAchievement:
     UnlockedAt: str
 
 
-class AchievementManager:
+class AchievementManager(Uncopied):
     """The player's achievements; `Discord` creates it, and `discord_achievements.AchievementManager` does the work.
 
     To use a subclass, assign `discord.AchievementManager = Subclass` before `Discord(...)`.
@@ -171,7 +172,7 @@ class AchievementManager:
         """Called when an achievement has changed; assign a function or override it."""
 
 
-class Discord:
+class Discord(Uncopied):
     """The entry point of the GameSDK: creates the managers and runs their callbacks.
 
     `core` is the `discord_achievements.AchievementManager` behind it, with everything that the old wrapper lacks:

@@ -17,6 +17,7 @@ from enum import Enum, IntEnum, IntFlag
 from typing import TYPE_CHECKING
 
 from ..client.manager import AchievementManager as CoreManager
+from ..client.uncopied import Uncopied
 from ..domain.errors import ResultError
 from ..domain.models import UserAchievement
 from .absent import ABSENT_NAMES, NotOfferedError, absent
@@ -117,7 +118,7 @@ def get_exception(result: Result) -> DiscordException:
     return exceptions.get(result, DiscordException)(f"result {result:d}")
 
 
-class AchievementManager:
+class AchievementManager(Uncopied):
     """The player's achievements; `Discord` creates it, and `discord_achievements.AchievementManager` does the work.
 
     To use a subclass, assign `discordsdk.AchievementManager = Subclass` before `Discord(...)`.
@@ -157,7 +158,7 @@ class AchievementManager:
         """Called when an achievement has changed; assign a function or override it."""
 
 
-class Discord:
+class Discord(Uncopied):
     """The entry point of the GameSDK: creates the managers and runs their callbacks.
 
     `core` is the `discord_achievements.AchievementManager` behind it, with everything that the old wrapper lacks:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from discord_achievements import AchievementManager
+from discord_achievements import AchievementManager, ConfigurationError
 from discord_achievements.client.disk.journal import SLOTS
 from tests.support.managers import APPLICATION_ID, OK, SECURE, WALK, WIN, GameLoop, Start, write_catalogue
 from tests.support.service_games import ServiceAndGames, eventually
@@ -76,6 +76,34 @@ def test_a_relative_xdg_folder_is_ignored(tmp_path: Path, monkeypatch: pytest.Mo
     AchievementManager(APPLICATION_ID, achievements=write_catalogue(tmp_path)).close()
     assert not (tmp_path / "relative").exists()
     assert list((tmp_path / "home").rglob(str(APPLICATION_ID)))
+
+
+def test_a_relative_data_folder_is_that_of_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    catalogue = write_catalogue(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with AchievementManager(APPLICATION_ID, achievements=catalogue, data_dir="data") as manager:
+        monkeypatch.chdir(elsewhere)
+        GameLoop(manager).set(WALK, 10)
+        assert manager.data_dir == tmp_path / "data"
+        assert manager.storage_error is None
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["achievements.sqlite3"]
+    assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows removes no working directory")
+def test_a_relative_data_folder_in_a_removed_working_directory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    catalogue = write_catalogue(tmp_path)
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ConfigurationError, match="data_dir: 'data' is relative"):
+        AchievementManager(APPLICATION_ID, achievements=catalogue, data_dir="data")
+    AchievementManager(APPLICATION_ID, achievements=catalogue, data_dir=tmp_path / "data").close()
 
 
 def test_a_set_that_finds_the_journal_full_is_logged_and_stored(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import inspect
 import json
 import logging
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -545,6 +547,25 @@ def test_configuring_again_replaces_everything(
     gamesdk.configure(locale="de")
     with pytest.raises(ConfigurationError):
         OldGame(spelling)
+
+
+def test_configured_paths_start_where_they_were_configured(
+    tmp_path: Path, spelling: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    gamesdk.configure(achievements=write_catalogue(tmp_path).name, data_dir="data")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    game = OldGame(spelling)
+    assert game.app.core.data_dir == tmp_path / "data"
+    game.app.core.close()
+
+
+@pytest.mark.parametrize("make", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_the_old_objects_are_not_copied(game: OldGame, make: Callable[[object], object]) -> None:
+    for one in (game.app, game.manager):
+        with pytest.raises(TypeError, match="cannot be copied or pickled"):
+            make(one)
 
 
 def test_without_configuration_the_error_says_what_to_do(
