@@ -112,11 +112,16 @@ class Callbacks:
             callback(result)
 
     def _call(self, event: Event[T], value: T, called: Handlers[T] = ()) -> None:
-        """Give `value` to the handlers of `event` that were not `called` yet; those behind one that raises wait."""
+        """Give `value` to the handlers of `event` that were not `called` yet; those behind one that raises wait.
+
+        One that another has disconnected is not called any more.
+        """
         handlers = event.handlers
         if called:
             handlers = tuple(handler for handler in handlers if handler not in called)
         for number, handler in enumerate(handlers, 1):
+            if handler not in event.handlers:
+                continue
             try:
                 handler(value)
             except BaseException:

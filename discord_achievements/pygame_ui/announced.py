@@ -14,6 +14,7 @@ _log = logging.getLogger("discord_achievements")
 _FILE = "announced.json"
 _MAX_CHARACTERS = 4_000_000
 _LOCAL = 0
+_RETRY_S = 5.0
 Players = dict[int, set[int]]
 
 
@@ -21,20 +22,46 @@ class Announced:
     """The achievements that have been announced, for each player on this machine.
 
     The file is read in the constructor and replaced on the background thread after each change; what another process
-    of the game has announced meanwhile is kept. Nothing about a player is written before the player is `known` or
-    `settle` is called, since with half of the list old unlocks would look new.
+    of the game has announced meanwhile is kept. A write that fails is repeated after `retry_s` seconds. Nothing about a
+    player is written before the player is `known` or `settle` is called, since with half of the list old unlocks would
+    look new.
 
     **Blocks**: the constructor, to read a small file.
     """
 
-    def __init__(self, folder: Path, background: Background) -> None:
+    def __init__(self, folder: Path, background: Background, *, retry_s: float = _RETRY_S) -> None:
         self._path = folder / _FILE
         self._background = background
         background.settle()  # an earlier manager may still be writing the file
-        self._players = self._usable()
+        self._retry_s = self._retry_in_s = retry_s
+        self._has_failed = False
+        self._failure_logged = False
+        try:
+            self._players = self._usable()
+        except OSError as exc:
+            _log.warning("%s cannot be read (%s); it is read again before it is written", self._path, exc)
+            self._players = {}
         self._unsettled: Players = {}
         self._nameless: set[int] = set()  # shown in this run before the service said who plays
         self._is_queued = False
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether everything is in the file."""
+        return not (self._is_queued or self._has_failed)
+
+    def advance(self, dt_s: float) -> None:
+        """Let time pass, and repeat a write that has failed when that is due."""
+        if self._has_failed:
+            self._retry_in_s -= dt_s
+            if self._retry_in_s <= 0:
+                self.close()
+
+    def close(self) -> None:
+        """Repeat a write that has failed, once."""
+        if self._has_failed:
+            self._retry_in_s = self._retry_s
+            self._save()
 
     def known(self, user_id: int) -> bool:
         """Return whether the file covers a player."""
@@ -76,21 +103,30 @@ class Announced:
             self._background.run("remembering which achievements were announced", self._write)
 
     def _write(self) -> None:
+        self._has_failed = True
         self._is_queued = False  # ids that are added from here on are written next time
-        merged = self._usable()
-        for user_id, ids in self._players.copy().items():
-            merged.setdefault(user_id, set()).update(ids.copy())
-        text = json.dumps({"version": 1, "players": {str(user_id): sorted(ids) for user_id, ids in merged.items()}})
-        part = self._path.with_name(f"{_FILE}.{os.getpid()}.part")
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, self._path)
+        try:
+            merged = self._usable()
+            for user_id, ids in self._players.copy().items():
+                merged.setdefault(user_id, set()).update(ids.copy())
+            text = json.dumps({"version": 1, "players": {str(user_id): sorted(ids) for user_id, ids in merged.items()}})
+            part = self._path.with_name(f"{_FILE}.{os.getpid()}.part")
+            part.write_text(text, encoding="utf-8")
+            os.replace(part, self._path)
+        except OSError as exc:
+            if not self._failure_logged:
+                self._failure_logged = True
+                _log.warning("which achievements were announced cannot be stored (%s); it will be tried again", exc)
+            return
+        self._has_failed = self._failure_logged = False
 
     def _usable(self) -> Players:
+        """Return what the file has. Raises `OSError` if that cannot be known now."""
         try:
             return _read(self._path)
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError) as exc:
+        except ValueError as exc:
             _log.warning("%s cannot be read (%s); a new one is started", self._path, exc)
             return {}
 

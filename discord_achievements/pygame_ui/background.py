@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,10 +11,11 @@ from contextlib import suppress
 from typing import TypeVar
 
 _log = logging.getLogger("discord_achievements")
-# One thread for all widgets, started by the first work. The interpreter waits for it at exit, so all submitted work is
-# done.
-_executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="achievements-ui")
 T = TypeVar("T")
+
+
+def _new_executor() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="achievements-ui")
 
 
 class Background:
@@ -21,6 +23,10 @@ class Background:
 
     `arrived` holds the values that wait for `deliver`.
     """
+
+    # One thread for all widgets, started by the first work. The interpreter waits for it at exit, so all submitted work
+    # is done.
+    _executor = _new_executor()
 
     def __init__(self) -> None:
         self.arrived: deque[Callable[[], object]] = deque()
@@ -38,16 +44,25 @@ class Background:
                 self.arrived.append(lambda: then(value))
 
         try:
-            _executor.submit(do)
+            self._executor.submit(do)
         except RuntimeError:
             do()  # the interpreter is exiting and accepts no more work; the game is over, so it may block
 
     def settle(self) -> None:
         """Wait until all submitted work is done. **Blocks**: not for use during play."""
         with suppress(RuntimeError):  # the interpreter is exiting and has waited already
-            _executor.submit(int).result()
+            self._executor.submit(int).result()
 
     def deliver(self) -> None:
         """Pass on the values that have arrived. **Thread**: the game's."""
         while self.arrived:
             self.arrived.popleft()()
+
+
+def _restart_in_fork() -> None:
+    Background._executor = _new_executor()
+
+
+if hasattr(os, "register_at_fork"):
+    # A forked child has no thread but the one that forked, so what it submits would never be done.
+    os.register_at_fork(after_in_child=_restart_in_fork)

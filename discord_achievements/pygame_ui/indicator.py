@@ -5,6 +5,7 @@ from __future__ import annotations
 from pygame import Rect, Surface
 
 from ..client.manager import AchievementManager
+from ..client.uncopied import Uncopied
 from ..domain.errors import ResultError
 from ..domain.models import UserAchievement
 from ..domain.result import Result
@@ -19,7 +20,7 @@ _BAR_PERCENT_PER_S = 60.0
 _WIDTH, _HEIGHT, _PADDING, _ICON, _MARGIN = 264, 50, 10, 32, 22
 
 
-class ProgressIndicator:
+class ProgressIndicator(Uncopied):
     """Shows the player's latest progress in a corner.
 
         indicator = ProgressIndicator(manager)

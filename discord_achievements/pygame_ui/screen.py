@@ -10,6 +10,7 @@ from pygame import Surface
 from pygame.event import Event
 
 from ..client.manager import AchievementManager
+from ..client.uncopied import Uncopied
 from ..domain.errors import ResultError
 from ..domain.models import Achievement, UserAchievement
 from ..domain.result import Result
@@ -29,7 +30,7 @@ _LONGEST_FRAME_S = 0.1
 _DEFINITIONS_KEPT = 200
 
 
-class AchievementsScreen:
+class AchievementsScreen(Uncopied):
     """Shows all achievements of the player, with filters, over the whole of the game's surface.
 
         screen = AchievementsScreen(manager)
@@ -84,7 +85,6 @@ class AchievementsScreen:
         self._shows_selection = False
         self._grabbed: int | None = None  # where on the scroll bar's handle the mouse holds it
         self._age_s = 0.0
-        manager.on_user_achievement_update.connect(self._on_update)
 
     @property
     def is_open(self) -> bool:
@@ -97,10 +97,14 @@ class AchievementsScreen:
         self._shows_selection = False
         self._controls.let_go()
         self._definitions.clear()
+        # Only while it is open, so that the manager does not keep a list that the game has dropped.
+        self._manager.on_user_achievement_update.connect(self._on_update)
         self._fetch()
 
     def close(self) -> None:
-        """Show the game again."""
+        """Show the game again; it may be called from any hook."""
+        if self._is_open:
+            self._manager.on_user_achievement_update.disconnect(self._on_update)
         self._is_open = False
         self._grabbed = None
         self._controls.let_go()
@@ -116,6 +120,8 @@ class AchievementsScreen:
         self._age_s += dt_s
         for step in self._controls.repeats(dt_s):
             self._take(step)
+            if not self.is_open:
+                return
         if self._is_stale or self._rows.total != self._manager.count_user_achievements():
             self._rows.read(self._manager)
             self._is_stale = False

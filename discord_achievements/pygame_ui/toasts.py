@@ -10,6 +10,7 @@ import pygame
 from pygame import Rect, Surface
 
 from ..client.manager import AchievementManager
+from ..client.uncopied import Uncopied
 from ..domain.errors import ResultError
 from ..domain.models import UserAchievement
 from ..domain.result import Result
@@ -31,7 +32,7 @@ _READ_PER_FRAME = 50
 _WIDTH, _PADDING, _ICON, _MARGIN, _SLIDE, _BLUR = 404, 16, 60, 22, 26, 14
 
 
-class Toasts:
+class Toasts(Uncopied):
     """Shows the player's unlocks and progress, one at a time, on the game's own surface.
 
         toasts = Toasts(manager)
@@ -133,6 +134,7 @@ class Toasts:
         if not self._closed:
             self._closed = True
             self._manager.on_user_achievement_update.disconnect(self._on_update)
+            self._announced.close()
         self._queue.waiting.clear()
         self._queue.showing = self._reading = None
         self._active = False
@@ -214,13 +216,14 @@ class Toasts:
             except StopIteration:
                 self._reading = None
         dt_s = max(0.0, min(dt_s, _LONGEST_FRAME_S))
+        self._announced.advance(dt_s)
         queue = self._queue
         is_free = queue.advance(dt_s)
         while is_free and (entry := queue.show_next()) is not None:
             is_free = not self._announce(entry)
         if (shown := queue.showing) is None:
             self._toast = self._picture = None
-            self._active = bool(queue.waiting) or self._reading is not None
+            self._active = bool(queue.waiting) or self._reading is not None or not self._announced.is_saved
         elif self._toast is not None:
             if not shown.is_unlock and self._toast.achievement is not shown.achievement:
                 percent = shown.achievement.percent_complete

@@ -17,6 +17,7 @@ from pygame import Surface
 from discord_achievements import AchievementManager, Result
 from discord_achievements.client.disk.catalogue_file import read_catalogue
 from discord_achievements.pygame_ui import AchievementsScreen, ProgressIndicator, Toast, Toasts
+from discord_achievements.pygame_ui.background import Background
 from discord_achievements.pygame_ui.texts import ENGLISH
 from discord_achievements.pygame_ui.toast_queue import ANCHORS, Anchor
 from discord_achievements.testing import FakeService, InProcessTransport, ServiceControl
@@ -452,6 +453,38 @@ def test_a_folder_that_is_not_writable_does_not_disturb_the_game(tmp_path: Path)
         game.manager.set_user_achievement(100, 100)
         game.play(8)
     assert said == ["Number 0"]
+
+
+def test_what_could_not_be_stored_once_is_stored_later(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with local_game(tmp_path) as game:
+        in_the_way = tmp_path / "data" / "announced.json"
+        toasts = started(game, Announcements())
+        game.until(in_the_way.exists)
+        in_the_way.unlink()
+        in_the_way.mkdir()
+        game.manager.set_user_achievement(100, 100)
+        game.until(lambda: toasts.is_visible)
+        game.until(lambda: caplog.messages)
+        game.play(20)
+        in_the_way.rmdir()
+        game.until(in_the_way.exists)
+    assert kept(tmp_path) == {"0": [100]}
+    (message,) = caplog.messages
+    assert message.startswith("which achievements were announced cannot be stored")
+
+
+def test_closing_toasts_stores_what_could_not_be_stored(tmp_path: Path) -> None:
+    with local_game(tmp_path) as game:
+        in_the_way = tmp_path / "data" / "announced.json"
+        in_the_way.mkdir()
+        toasts = started(game, Announcements())
+        game.manager.set_user_achievement(100, 100)
+        game.until(lambda: toasts.is_visible)
+        Background().settle()
+        in_the_way.rmdir()
+        toasts.close()
+        Background().settle()
+    assert kept(tmp_path) == {"0": [100]}
 
 
 def test_a_broken_file_of_announced_unlocks_is_replaced(tmp_path: Path) -> None:
