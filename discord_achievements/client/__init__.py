@@ -38,6 +38,7 @@ Modules of the game's thread
     token           the player's bearer token, checked; token objects
     clock           monotonic seconds and UTC microseconds
     lifetime        the end of a manager that nobody closes
+    unlock_age      how old the unlocks of this run are, whatever the wall clock does
     uncopied        objects that cannot be copied or pickled
     wrong_calls     warnings about calls of the verbs that can never succeed (options and token check the constructor's)
 

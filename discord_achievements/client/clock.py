@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol, runtime_checkable
+
+if sys.platform == "win32":
+    _now = time.monotonic
+else:
+    # On Linux and macOS time.monotonic() stands still while the machine sleeps; an unlock would look too young.
+    _now = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 @runtime_checkable
@@ -33,8 +41,8 @@ class SystemClock:
     """The machine's clocks."""
 
     def now(self) -> float:
-        """Return `time.monotonic()`."""
-        return time.monotonic()
+        """Return monotonic seconds, which also pass while the machine sleeps."""
+        return _now()
 
     def at_us(self) -> int:
         """Return the wall clock in whole microseconds."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..domain.progress import COMPLETE, NO_PROGRESS, Progress, further, is_news, merge
+from ..domain.progress import COMPLETE, EARLIEST_UNLOCK_US, NO_PROGRESS, Progress, further, is_news, merge
 
 _SAME_TIME_US = 2_000_000
+_WRONG_CLOCK_US = 60_000_000  # more than the slowest way to the service and the difference between two set clocks
 
 
 class State(NamedTuple):
@@ -51,14 +52,22 @@ def reached(state: State, new: Progress) -> State:
     return state._replace(pending=further(state.pending, new))
 
 
-def accepted(state: State, sent: Progress, held: Progress | None, revision: int | None) -> State:
-    """Return the state after the service has accepted `sent`; `held` is what it holds now, if it said so."""
+def accepted(
+    state: State, sent: Progress, held: Progress | None, revision: int | None, *, is_dated: bool = False
+) -> State:
+    """Return the state after the service has accepted `sent`; `held` is what it holds now, if it said so.
+
+    `is_dated` is whether the service has dated the unlock from an age that is certain. Then its time proves that a much
+    earlier one of ours is that of a clock which was wrong.
+    """
     if held is None:
         confirmed = merge(state.confirmed, sent)
     elif _is_older(revision, state.revision):
         confirmed = state.confirmed  # an event overtook this answer
     else:
         confirmed = _dated(held, sent, state.confirmed)
+        if is_dated and _is_earlier(confirmed, held, _WRONG_CLOCK_US):
+            confirmed = held
     pending = state.pending
     if pending is not None and not is_news(pending.percent, merge(confirmed, sent).percent):
         pending = None
@@ -94,7 +103,7 @@ def _adds(pending: Progress, held: Progress) -> bool:
     """
     if pending.percent != held.percent or pending.unlocked_at_us is None or held.unlocked_at_us is None:
         return is_news(pending.percent, held.percent)
-    return held.unlocked_at_us - pending.unlocked_at_us > _SAME_TIME_US
+    return _is_earlier(pending, held, _SAME_TIME_US) and not _is_disproved(pending.unlocked_at_us, held.unlocked_at_us)
 
 
 def combined(a: State, b: State) -> State:
@@ -125,8 +134,21 @@ def _newer(a: int | None, b: int | None) -> int | None:
 
 
 def _dated(held: Progress, *ours: Progress | None) -> Progress:
-    """Return what the service holds with the earliest time of an unlock, since the player has seen that one."""
+    """Return what the service holds with the earliest possible time of an unlock: the player has seen that one."""
     if held.percent < COMPLETE:
         return held
     times = [progress.unlocked_at_us for progress in (held, *ours) if progress is not None]
-    return Progress(held.percent, min((time for time in times if time is not None), default=None))
+    possible = [time for time in times if time is not None and not _is_disproved(time, held.unlocked_at_us)]
+    return Progress(held.percent, min(possible, default=None))
+
+
+def _is_earlier(ours: Progress, held: Progress, by_us: int) -> bool:
+    """Return whether our unlock is earlier than the one that the service holds, by more than `by_us`."""
+    if ours.unlocked_at_us is None or held.unlocked_at_us is None:
+        return False
+    return held.unlocked_at_us - ours.unlocked_at_us > by_us
+
+
+def _is_disproved(at_us: int, held_at_us: int | None) -> bool:
+    """Return whether a time is impossible; that the service has a possible one shows that ours was the wrong clock."""
+    return held_at_us is not None and at_us < EARLIEST_UNLOCK_US <= held_at_us

@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 COMPLETE = 100
 MAX_SECONDS_SINCE_UNLOCK = 14 * 24 * 3600
+EARLIEST_UNLOCK_US = 1_420_070_400_000_000
+"""The first moment of 2015, with which ids begin: an earlier time is that of a clock which had not been set."""
+
 _US = 1_000_000
 
 

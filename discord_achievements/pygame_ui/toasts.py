@@ -96,7 +96,7 @@ class Toasts(Uncopied):
         self._wants_missed = missed
         self._style = Style(manager, theme, texts, icon)
         self._announced = Announced(manager.data_dir, self._style.background)
-        self._started_at_us = manager.clock.at_us()
+        self._started_at = manager.clock.now()
         self._queue = ToastQueue(stay_s, stay_min_s, _MOVE_REDUCED_S if reduced_motion else _MOVE_S)
         self._percents: dict[int, int] = {}
         self._reading: Iterator[None] | None = None
@@ -201,7 +201,12 @@ class Toasts(Uncopied):
         self._active = True
 
     def _is_missed(self, achievement: UserAchievement) -> bool:
-        return bool(achievement.unlocked_at) and parse_time(achievement.unlocked_at) < self._started_at_us
+        if not achievement.unlocked_at:
+            return False
+        # By the wall clock as it is now, since it may have been set after the start.
+        clock = self._manager.clock
+        started_at_us = clock.at_us() - int((clock.now() - self._started_at) * 1_000_000)
+        return parse_time(achievement.unlocked_at) < started_at_us
 
     # What is shown when
 

@@ -144,6 +144,32 @@ def test_an_unlock_clearly_earlier_than_the_services_stays_pending() -> None:
     assert reported(state, Progress(100, T2 + 60_000_000), 1).pending == DONE
 
 
+DAY_US = 24 * 3600 * 1_000_000
+NOW_US = 1_700_000_000_000_000
+
+
+@pytest.mark.parametrize("years", [1, 53])
+def test_an_age_that_is_certain_proves_that_a_much_earlier_time_is_wrong(years: int) -> None:
+    ours, held = Progress(100, NOW_US - years * 365 * DAY_US), Progress(100, NOW_US)
+    state = KNOWN._replace(pending=ours)
+    assert accepted(state, ours, held, 1, is_dated=True).confirmed == held
+    kept = held if years == 53 else ours  # nothing can be earlier than 2015; anything else can
+    assert accepted(state, ours, held, 1).confirmed == kept
+
+
+@pytest.mark.parametrize("early_us", [0, 1, 59_000_000])
+def test_a_slow_way_to_the_service_proves_nothing(early_us: int) -> None:
+    ours, held = Progress(100, NOW_US - early_us), Progress(100, NOW_US)
+    assert accepted(KNOWN._replace(pending=ours), ours, held, 1, is_dated=True).confirmed == ours
+
+
+def test_whatever_the_service_says_replaces_an_impossible_time() -> None:
+    ours, held = Progress(100, 600_000_000), Progress(100, NOW_US)
+    for state in (KNOWN._replace(pending=ours), KNOWN._replace(confirmed=ours)):
+        after = reported(state, held, 1)
+        assert (after.confirmed, after.pending) == (held, None)
+
+
 def test_an_unlock_on_another_device_counts_from_then() -> None:
     for state in (KNOWN, KNOWN._replace(pending=DONE), KNOWN._replace(confirmed=DONE)):
         assert reported(state, Progress(100, T1), 1).confirmed == Progress(100, T1)

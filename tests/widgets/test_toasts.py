@@ -20,7 +20,7 @@ from discord_achievements.pygame_ui import AchievementsScreen, ProgressIndicator
 from discord_achievements.pygame_ui.background import Background
 from discord_achievements.pygame_ui.texts import ENGLISH
 from discord_achievements.pygame_ui.toast_queue import ANCHORS, Anchor
-from discord_achievements.testing import FakeService, InProcessTransport, ServiceControl
+from discord_achievements.testing import FakeService, InProcessTransport, ManualClock, ServiceControl
 from tests.widgets.stage import APPLICATION_ID, Stage, catalogue, local_game
 
 SIZE = (1280, 720)
@@ -178,6 +178,19 @@ def test_an_unlock_before_the_first_frame_is_announced_by_the_managers_clock(tmp
         said = Announcements()
         game = Stage(manager)
         game.widgets = [Toasts(manager, on_toast=said.hook)]
+        manager.set_user_achievement(100, 100)
+        game.play(6)
+    assert said == ["Number 0"]
+
+
+def test_a_clock_that_is_set_back_makes_no_unlock_an_old_one(tmp_path: Path) -> None:
+    clock, said = ManualClock(), Announcements()
+    path = catalogue(tmp_path, count=2)
+    with AchievementManager(APPLICATION_ID, achievements=path, data_dir=tmp_path / "data", clock=clock) as manager:
+        game = Stage(manager)
+        started(game, said, missed=False)
+        clock.jump_wall_clock(-365 * 24 * 3600.0)
+        clock.advance(5)
         manager.set_user_achievement(100, 100)
         game.play(6)
     assert said == ["Number 0"]

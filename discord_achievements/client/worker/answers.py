@@ -50,8 +50,11 @@ class Answers:
         self._storage = storage
         self._session = session
 
-    def update(self, achievement_id: int, sent: Progress, record: wire.Record | None) -> State:
-        """Store that the service accepted an update; `record` is what it holds now, if it said so."""
+    def update(self, achievement_id: int, sent: Progress, record: wire.Record | None, *, is_dated: bool) -> State:
+        """Store that the service accepted an update; `record` is what it holds now, if it said so.
+
+        `is_dated` is whether the unlock's age, by which the service has dated it, is certain.
+        """
         held, revision = (None, None) if record is None else (record.progress, record.revision)
 
         def commit() -> tuple[Player, State]:
@@ -61,7 +64,7 @@ class Answers:
             if record is not None and record.definition is not None:
                 self._define([record])
             before = self._storage.database.states(player.id, [achievement_id])[achievement_id]
-            after = state.accepted(before, sent, held, revision)
+            after = state.accepted(before, sent, held, revision, is_dated=is_dated)
             self._write(player, {achievement_id: Changed(before, after)})
             return player, after
 

@@ -26,6 +26,7 @@ from ..net.event_stream import StreamMessage, StreamOpened, StreamReader
 from ..net.transport import Request, Response, Transport
 from ..state import State
 from ..token import Credentials
+from ..unlock_age import UnlockAges
 from .answers import Answers
 from .courier import Courier, Returned
 from .news import News
@@ -49,8 +50,8 @@ class Service(NamedTuple):
 class Conversation:
     """One player after the other, as one manager.
 
-    `post` takes the messages of the stream's reader. `is_online` is whether the service answered last time, None before
-    the first exchange.
+    `post` takes the messages of the stream's reader. `ages` are those of the unlocks of this run. `is_online` is
+    whether the service answered last time, None before the first exchange.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Conversation:
     ) -> None:
         self.is_online: bool | None = None
         self.schedule = service.schedule
+        self.ages = UnlockAges(clock)
         self._service = service
         self._storage = storage
         self._clock = clock
@@ -128,8 +130,8 @@ class Conversation:
             self._send(action, api.fetch(token, self._session.etag()))
             self._fetches_under_way = self._waiting.last_fetch
         else:
-            update = api.update(token, action.achievement_id, action.progress, self._clock.at_us())
-            self._send(action, update)
+            at_us = self.ages.sent_at_us(action.achievement_id, action.progress)
+            self._send(action, api.update(token, action.achievement_id, action.progress, at_us))
 
     def _send(self, action: Exchange, request: Request) -> None:
         self._is_conditional = "If-None-Match" in request.headers
@@ -214,8 +216,9 @@ class Conversation:
         if not is_same_list:
             check(response, self._clock.at_us())
         if isinstance(action, SendUpdate):
-            record = read_update(response, action.achievement_id)
-            after = self._answers.update(action.achievement_id, action.progress, record)
+            id_, sent = action.achievement_id, action.progress
+            record = read_update(response, id_)
+            after = self._answers.update(id_, sent, record, is_dated=self.ages.is_measured(id_, sent))
             self._settle(action.achievement_id, after)
             if not after.known:
                 self.schedule.stream_or_poll.poll_now(self._clock.now())  # only the list has its name

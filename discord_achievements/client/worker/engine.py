@@ -161,6 +161,7 @@ class Engine:
             if self._conversation is None or pending is None:
                 self._waiting.answer(one.seq, Result.OK)
             else:
+                self._conversation.ages.note(one.achievement_id, pending, one.at_us)
                 self._conversation.schedule.wants(one.achievement_id, pending)
                 self._waiting.await_update(one.seq, one.achievement_id, one.percent)
         for achievement_id, (before, after) in taken.items():
