@@ -97,12 +97,8 @@ def list_(database: str | None, as_json: bool) -> None:
     """
     applications = read_applications(database)
     value = [
-        {
-            "application_id": format_snowflake(application.id),
-            "name": application.name,
-            "created_at": format_time(application.created_at_us),
-        }
-        for application in applications or ()
+        {"application_id": format_snowflake(id_), "name": name, "created_at": format_time(created_at_us)}
+        for id_, name, created_at_us in applications or ()
     ]
     rows = [(entry["application_id"], short_time(entry["created_at"]), entry["name"]) for entry in value]
     nothing = "No applications yet." if applications is not None else f"No applications yet: {no_database(database)}."

@@ -14,7 +14,7 @@ from ..server.settings import PREFIX, check_names
 from .options import settings
 
 if TYPE_CHECKING:
-    from ..server.stores.base import Application, Store
+    from ..server.stores.base import Store
 
 _VARIABLE = f"{PREFIX}DATABASE"
 _CREATED_BY = "`serve` and `app create` create it"
@@ -35,8 +35,8 @@ def opened(database: str | None, *, create: bool = False) -> Iterator[Store]:
             yield store
 
 
-def read_applications(database: str | None) -> list[Application] | None:
-    """Return the applications in the database at a URL, as it is; None if it does not exist or has no tables."""
+def read_applications(database: str | None) -> list[tuple[int, str, int]] | None:
+    """Return id, name and time of each application in the database as it is; None if it does not exist."""
     check_names(os.environ)
     chosen = settings(database=database)
     from ..server.stores.unmigrated import read_applications
@@ -53,11 +53,13 @@ def no_database(database: str | None) -> str:
 @contextmanager
 def blaming(database: str | None) -> Iterator[None]:
     """Add to the error of a database that cannot be used where its URL comes from; `database` is the option's value."""
-    from ..server.stores.base import DatabaseUnusable, StoreUnavailable
-
     try:
         yield
-    except (StoreUnavailable, DatabaseUnusable) as exc:
+    except DiscordAchievementsError as exc:
+        from ..server.stores.base import DatabaseUnusable, StoreUnavailable
+
+        if not isinstance(exc, StoreUnavailable | DatabaseUnusable):
+            raise
         if database is not None:
             source = f"--database, which is {redacted(database)!r}"
         elif url := os.environ.get(_VARIABLE):

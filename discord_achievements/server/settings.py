@@ -12,12 +12,14 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..domain.errors import ConfigurationError
-from ..domain.routes import ROUTES, Limit
 from .dsn import check_database, check_redis, is_postgresql, redacted, sqlite_url
 from .duration import FORMS, format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from ..domain.routes import Limit
 
 PREFIX = "DISCORD_ACHIEVEMENTS_"
 OTHER_VARIABLES = ("APPLICATION", "BOT_TOKEN", "URL")
@@ -28,7 +30,6 @@ _LIMIT_WINDOW_S = (0.001, 86400.0)
 _HOUR_S, _DAY_S = 3600.0, 86400.0
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@,\sA-Z]+")
 _BOOLS = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False}
-_LIMITED = {route.name: route.limit for route in ROUTES if route.limit is not None}
 
 
 def default_database() -> str:
@@ -139,7 +140,8 @@ class Settings:
                 f"expected 1 with SQLite, got {self.workers}: the processes could not notify one another of changes;"
                 f" use PostgreSQL, set {PREFIX}REDIS, or set it to 1",
             )
-        self.limits()  # raises if they are wrong
+        if self.rate_limits:
+            self.limits()  # raises if they are wrong
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], **given: Any) -> Settings:
@@ -157,7 +159,9 @@ class Settings:
         """Return the rate limit of each limited route by the route's name; an empty dict if limits are off."""
         if self.rate_limits.strip().lower() == "off":
             return {}
-        limits = dict(_LIMITED)
+        from ..domain.routes import ROUTES, Limit
+
+        limits = {route.name: route.limit for route in ROUTES if route.limit is not None}
         for part in filter(None, (part.strip() for part in self.rate_limits.split(","))):
             hit = _LIMIT.fullmatch(part)
             try:
