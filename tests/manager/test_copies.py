@@ -33,7 +33,9 @@ COPIES: list[Callable[[AchievementManager], object]] = [
 
 
 @pytest.mark.parametrize("make", COPIES)
-def test_a_manager_is_not_copied_and_goes_on(game: GameLoop, make: Callable[[AchievementManager], object]) -> None:
+def test_a_manager_refuses_to_be_copied_and_continues(
+    game: GameLoop, make: Callable[[AchievementManager], object]
+) -> None:
     with pytest.raises(TypeError, match=r"Manager cannot be copied or pickled: .* create another"):
         make(game.manager)
     assert game.set(WALK, 10) is OK

@@ -443,7 +443,7 @@ def test_what_lifts_a_block(what: str) -> None:
 def test_a_new_token_starts_afresh() -> None:
     schedule = listed(1)
     schedule.limited(SendUpdate(1, HALF), LimitState(5, 0, 50.0, "b"), NOW)
-    schedule.stream_or_poll.heard("7")
+    schedule.stream_or_poll.received("7")
     assert schedule.next(NOW) == Wait(NOW + 50)
     schedule.new_token(NOW)
     assert schedule.next(NOW) == FetchList()  # which identifies the player

@@ -99,7 +99,7 @@ def test_toasts_closed_before_their_list_arrives_show_nothing(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("kind", [Toasts, ProgressIndicator])
-def test_a_widget_closed_by_a_handler_of_the_same_event_hears_nothing(game: Stage, kind: Callable[..., Any]) -> None:
+def test_a_widget_closed_by_a_handler_of_the_same_event_gets_nothing(game: Stage, kind: Callable[..., Any]) -> None:
     event = game.manager.on_user_achievement_update
     widget: Any = None
     event.connect(lambda _: widget.close())

@@ -1,6 +1,6 @@
 """What the service says goes into the database: lists, answers to updates, events. Worker's thread.
 
-Each method is one transaction, and returns what the game has to hear of.
+Each method is one transaction, and returns what the game must be sent.
 """
 
 from __future__ import annotations

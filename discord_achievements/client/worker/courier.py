@@ -37,7 +37,7 @@ class Courier(Protocol):
         ...
 
     def stop(self) -> None:
-        """Begin nothing any more. **Blocks** until the thread has ended, but for a second at most."""
+        """Begin nothing any more. **Blocks** until the thread has ended, a second at most."""
         ...
 
 
@@ -81,7 +81,7 @@ class ThreadCourier:
             number, call = entry
             try:
                 returned = Returned(number, call(), None)
-            except BaseException as exc:  # whatever it is, the worker must hear of it
+            except BaseException as exc:  # whatever it is, the worker must learn of it
                 returned = Returned(number, None, exc)
             self._post(returned)
             del entry, call, returned  # they may hold a token; the next call may be hours away

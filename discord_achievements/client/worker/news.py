@@ -1,4 +1,4 @@
-"""What the game hears of its list: a whole one, one change, an icon. Worker's thread."""
+"""What the game is sent about its list: a whole one, one change, an icon. Worker's thread."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ class Schedule:
     # What the game and the player want
 
     def wants(self, achievement_id: int, progress: Progress) -> None:
-        """The service has yet to hear of `progress`."""
+        """The service has yet to receive `progress`."""
         self._pending[achievement_id] = progress
         self._pending_ids = None
 

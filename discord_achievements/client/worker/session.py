@@ -131,7 +131,7 @@ class Session:
     def etag(self) -> str | None:
         """Return the version of the stored list, which another process of the game may have changed.
 
-        None while it is uncertain whose list that is: then all of it has to be sent.
+        None while it is uncertain whose list that is: then the service must send all of it.
         """
         if self.is_uncertain:
             return None

@@ -81,7 +81,7 @@ class EventStream:
             self._reader = None
 
     def close(self) -> None:
-        """End the stream. **Blocks** until its reader has ended, but for a second at most."""
+        """End the stream. **Blocks** until its reader has ended, a second at most."""
         self.leave()
         for reader in self._leaving:
             reader.join()
@@ -115,7 +115,7 @@ class EventStream:
                 elif record.progress is not None and record.user_id in (None, user_id):
                     _keep_newest(records, record)
             # An id that we could not send back is useless; without one, the list is fetched instead.
-            self._schedule.stream_or_poll.heard(event.id if is_sendable(event.id) else "")
+            self._schedule.stream_or_poll.received(event.id if is_sendable(event.id) else "")
         return Events(records, poll)
 
     def _decoded(self, event: ServerEvent) -> wire.Record | None:

@@ -47,7 +47,7 @@ class StreamOrPoll:
         if not self.last_event_id:
             self.poll_now(now)
 
-    def heard(self, event_id: str) -> None:
+    def received(self, event_id: str) -> None:
         """An event came; after a reconnection the service replays from `event_id`, if it is not empty."""
         self.last_event_id = event_id
 
