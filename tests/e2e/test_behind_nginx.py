@@ -96,7 +96,7 @@ def front(
     port = free_port()
     host = f"https://127.0.0.1:{port}"
     with ExitStack() as stack:
-        services = [stack.enter_context(running(database, port=0, **settings)) for _ in range(2)]
+        services = [stack.enter_context(running(database, port=0, forked=True, **settings)) for _ in range(2)]
         make_nginx(documented(port, services), port)
         bot, player = (
             stack.enter_context(Client(host, authorization, trusted=CERTIFICATE))

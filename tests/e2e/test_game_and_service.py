@@ -38,7 +38,7 @@ def world(make_database: Callable[[], str], tmp_path: Path) -> Iterator[ServiceA
     database = make_database()
     tokens = prepare(database)
     with ExitStack() as stack:
-        service = stack.enter_context(running(database))
+        service = stack.enter_context(running(database, forked=True))
         bot = stack.enter_context(Client(service.host, f"Bot {tokens.bot}"))
 
         def device(name: str) -> GameProcess:
@@ -96,7 +96,7 @@ def test_what_was_done_while_the_service_was_down_is_delivered(world: ServiceAnd
     assert game.next_report("event")[:2] == [WIN, 60]
     assert game.next_report("result") == "SERVICE_UNAVAILABLE"
     with (
-        running(database, port=port) as again,
+        running(database, port=port, forked=True) as again,
         Client(again.host, f"Bearer {world.tokens.player}") as player,
     ):
         assert [game.next_report("online"), game.next_report("online")] == [False, True]

@@ -20,6 +20,7 @@ from tests.support.running import (
     WIN,
     Client,
     EventStream,
+    ForkedService,
     RunningService,
     Tokens,
     definitions_path,
@@ -54,7 +55,7 @@ def two_processes(settings: dict[str, str], postgres: Postgres) -> Iterator[Pair
     with ExitStack() as stack:
         services = []
         for _ in range(2):
-            service = RunningService(database, port=0, **settings)
+            service = ForkedService(database, port=0, **settings)
             stack.callback(service.stop)
             services.append(service)
         yield Pair(services[0], services[1], tokens)
@@ -145,7 +146,7 @@ def test_an_event_that_died_with_its_process_reaches_a_client_that_reconnects(
 ) -> None:
     service, tokens = doomed
     with (
-        running(service.database) as other,
+        running(service.database, forked=True) as other,
         Client(service.host, f"Bearer {tokens.player}") as player,
         Client(other.host, f"Bearer {tokens.player}") as elsewhere,
         Client(other.host, f"Bot {tokens.bot}") as bot,
@@ -170,7 +171,7 @@ def test_an_event_that_died_with_its_process_does_not_go_unnoticed(
     """Clients whose stream is on another process receive it too."""
     service, tokens = doomed
     with ExitStack() as stack:
-        other = stack.enter_context(running(service.database, stream_resync_s="1"))
+        other = stack.enter_context(running(service.database, forked=True, stream_resync_s="1"))
         games = []
         for name, url in (("one", service.url), ("two", other.url)):
             games.append(GameProcess(url, tokens.player, tmp_path / name))
@@ -183,7 +184,7 @@ def test_an_event_that_died_with_its_process_does_not_go_unnoticed(
         assert two.next_report("event")[:2] == [WIN, FATAL_PERCENT]
         assert other.open_streams == 1
         assert one.next_report("result") == "SERVICE_UNAVAILABLE"
-        stack.enter_context(running(service.database, port=service.port))
+        stack.enter_context(running(service.database, port=service.port, forked=True))
         assert [one.next_report("online"), one.next_report("online")] == [False, True], (
             "what was not answered is sent again"
         )
@@ -196,7 +197,7 @@ def test_limits_hold_across_processes(postgres: Postgres, redis_server: RedisSer
     with ExitStack() as stack:
         clients = []
         for _ in range(2):
-            service = RunningService(database, port=0, **settings)
+            service = ForkedService(database, port=0, **settings)
             stack.callback(service.stop)
             clients.append(stack.enter_context(Client(service.host, f"Bot {tokens.bot}")))
         answers = [clients[number % 2].get(definitions_path()) for number in range(8)]

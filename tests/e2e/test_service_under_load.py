@@ -22,7 +22,7 @@ from tests.support.running import (
     PLAYER,
     WIN,
     Client,
-    RunningService,
+    ForkedService,
     Tokens,
     add_achievement,
     definitions_path,
@@ -142,7 +142,7 @@ def prepared(database: str) -> Tokens:
 def test_sigkill_under_load_loses_nothing_that_was_answered(make_database: Callable[[], str]) -> None:
     database = make_database()
     load = Load(prepared(database).bot)
-    service = RunningService(database)
+    service = ForkedService(database)
     load.start(service.port)
     try:
         for _ in range(KILLS):
@@ -150,7 +150,7 @@ def test_sigkill_under_load_loses_nothing_that_was_answered(make_database: Calla
             until(lambda before=before: load.successes > before + CONNECTIONS, "it is under load")  # type: ignore[misc]
             with load.outage():
                 service.kill()
-                service = RunningService(database, port=service.port)
+                service = ForkedService(database, port=service.port)
     finally:
         load.stop()
         service.stop()
@@ -162,7 +162,7 @@ def test_sigkill_under_load_loses_nothing_that_was_answered(make_database: Calla
 def test_a_restart_of_postgres_under_load_is_503_and_then_service(postgres: Postgres) -> None:
     database = postgres.new_database()
     load = Load(prepared(database).bot)
-    with running(database, log_level="error") as service, Client(service.host) as public:
+    with running(database, forked=True, log_level="error") as service, Client(service.host) as public:
         load.start(service.port)
         try:
             for _ in range(2):
@@ -184,7 +184,7 @@ def test_a_restart_of_postgres_under_load_is_503_and_then_service(postgres: Post
 def test_many_updates_of_one_record_end_at_the_maximum_with_one_unlock(make_database: Callable[[], str]) -> None:
     database = make_database()
     tokens = prepare(database)
-    with running(database) as service:
+    with running(database, forked=True) as service:
 
         def update(number: int) -> dict[str, object]:
             with Client(service.host, f"Bearer {tokens.player}") as player:
@@ -210,7 +210,7 @@ def test_no_more_than_1000_achievements_by_http(make_database: Callable[[], str]
     with closing(open_store(database)) as store:
         for number in range(ACHIEVEMENTS_MAX - 4 - 5):
             add_achievement(store, Achievement(APP, 10_000 + number, "Name", "Description"))
-    with running(database) as service:
+    with running(database, forked=True) as service:
 
         def create(_: int) -> tuple[int, int]:
             with Client(service.host, f"Bot {tokens.bot}") as bot:
@@ -229,7 +229,7 @@ def test_one_record_has_one_player(make_database: Callable[[], str], write_batch
     """Many updates share a commit, and each gets its own answer."""
     database = make_database()
     tokens = prepare(database)
-    with running(database, write_batch_max=write_batch_max) as service:
+    with running(database, forked=True, write_batch_max=write_batch_max) as service:
 
         def update(user: int) -> bool:
             with Client(service.host, f"Bot {tokens.bot}") as bot:

@@ -104,7 +104,7 @@ def hosts(database: str, tokens: Tokens) -> Iterator[tuple[str, str]]:
     fake.add_player(tokens.other_player, OTHER_PLAYER)
     fake.add_player(tokens.other_games_player, PLAYER, application_id=OTHER_APP)
     fake.add_bot(tokens.other_game, OTHER_APP)
-    with running(database) as real, FaultServer(fake) as server:
+    with running(database, forked=True) as real, FaultServer(fake) as server:
         yield real.host, routes.asset_root(server.base_url)
 
 

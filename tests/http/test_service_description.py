@@ -45,7 +45,7 @@ OPERATIONS = {route.name: route for route in routes.ROUTES}
 
 @pytest.fixture(scope="module")
 def service(database: str, tokens: Tokens) -> Iterator[RunningService]:
-    with running(database) as service:
+    with running(database, forked=True) as service:
         yield service
         assert service.log == []
 

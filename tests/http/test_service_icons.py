@@ -89,7 +89,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bot(database: Path) -> Iterator[Client]:
     url = f"sqlite:///{database.as_posix()}"
     tokens = prepare(url)
-    with running(url) as service, Client(service.host, f"Bot {tokens.bot}") as bot:
+    with running(url, forked=True) as service, Client(service.host, f"Bot {tokens.bot}") as bot:
         yield bot
         assert_quiet(service)
 

@@ -79,7 +79,7 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     else:
         database = f"sqlite:///{tmp_path_factory.mktemp('resume').as_posix()}/service.sqlite3"
     tokens = prepare(database)
-    with closing(open_store(database)) as store, running(database) as process:
+    with closing(open_store(database)) as store, running(database, forked=True) as process:
         yield Service(process.host, tokens.bot, store)
         assert process.log == []
 

@@ -82,7 +82,7 @@ def tokens(database: str) -> Tokens:
 
 @pytest.fixture(scope="module")
 def secrets(database: str, tokens: Tokens) -> Iterator[Secrets]:
-    with running(database) as service, Client(service.host, f"Bearer {tokens.player}") as player:
+    with running(database, forked=True) as service, Client(service.host, f"Bearer {tokens.player}") as player:
         yield Secrets(service.host, tokens, player)
 
 
@@ -133,7 +133,7 @@ def test_no_icon_distinguishes_them(secrets: Secrets, hidden: int) -> None:
 def test_an_update_reveals_what_it_must_and_no_more(database: str, tokens: Tokens) -> None:
     """An update works, or says that the achievement is `secure`; headers and cost of the update are the same."""
     with (
-        running(database, rate_limits="update_user_achievement=20/60") as service,
+        running(database, forked=True, rate_limits="update_user_achievement=20/60") as service,
         Client(service.host, f"Bearer {tokens.player}") as player,
     ):
         asked = (SECRET, NOBODYS, SECRET_SECURE, NOBODYS, PICTURED_SECRET, NOBODYS)
