@@ -21,6 +21,9 @@ import pytest
 import discord_achievements
 from discord_achievements.testing import FakeService, FaultServer
 
+# The package, the widgets and the demo's own rules are tested with each Python.
+pytestmark = pytest.mark.any_python
+
 DEMO = Path(__file__).parents[2] / "examples" / "pygame_demo"
 CATALOGUE = tomllib.loads((DEMO / "achievements.toml").read_text(encoding="utf-8"))["achievement"]
 NAMES = {entry["name"] for entry in CATALOGUE}
