@@ -13,6 +13,8 @@
     ├── NotSignedInError     client.worker.session: there is no token to ask the service with
     ├── DiscordException     gamesdk.results: the old spellings' exceptions, one subclass for each `Result`
     ├── NotOfferedError      gamesdk.absent: a part of the GameSDK other than achievements (also NotImplementedError)
+    │   ├── NotOfferedAttributeError     when it is used (also an AttributeError)
+    │   └── NotOfferedImportError        when it is imported (also an ImportError)
     ├── StoreUnavailable     server.stores.base: the database does not answer
     ├── TooManyAchievements  server.stores.base: the application has the maximum already
     └── AlreadyExists        server.stores.base: the id is taken

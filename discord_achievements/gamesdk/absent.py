@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
 from typing import NoReturn
 
 from ..domain.errors import DiscordAchievementsError
@@ -23,8 +23,14 @@ ABSENT_NAMES = frozenset({
 })  # fmt: skip
 
 
+_MODULES = (f"{__package__}.discord", f"{__package__}.discordsdk")
+
+
 class NotOfferedError(DiscordAchievementsError, NotImplementedError):
-    """Old code uses a part of the GameSDK that is not about achievements; the message says which."""
+    """Old code uses a part of the GameSDK that is not about achievements; the message says which.
+
+    It is also an `AttributeError` or an `ImportError`, so that `hasattr` and `except ImportError` find out as usual.
+    """
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -33,10 +39,32 @@ class NotOfferedError(DiscordAchievementsError, NotImplementedError):
         )
 
 
-def absent(name: str) -> Callable[[object], NoReturn]:
-    """Return a method that raises `NotOfferedError` for `name`."""
+class NotOfferedAttributeError(NotOfferedError, AttributeError):
+    """The part is used as an attribute."""
 
-    def method(_self: object) -> NoReturn:
-        raise NotOfferedError(name)
 
-    return method
+class NotOfferedImportError(NotOfferedError, ImportError):
+    """The part is imported."""
+
+
+class absent:
+    """An attribute that does not exist, and says why: `hasattr` is False."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> NoReturn:
+        raise NotOfferedAttributeError(self._name)
+
+
+class _Finder:
+    """Lets the import of an absent part fail with the reason. The last of Python's finders; it never finds anything."""
+
+    @staticmethod
+    def find_spec(fullname: str, path: object = None, target: object = None) -> None:
+        module, _, name = fullname.rpartition(".")
+        if module in _MODULES and name in ABSENT_NAMES:
+            raise NotOfferedImportError(fullname)
+
+
+sys.meta_path.append(_Finder)

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,10 +22,17 @@ from ..client.manager import AchievementManager as CoreManager
 from ..client.uncopied import Uncopied
 from ..domain import models
 from ..domain.errors import ResultError
-from .absent import ABSENT_NAMES, NotOfferedError, absent
+from .absent import ABSENT_NAMES, NotOfferedAttributeError, absent
 from .configuration import configured_manager
 from .log_hook import LogHook
-from .results import DiscordException, exceptions_by_result, named, respelt
+from .results import (
+    DiscordException,
+    exceptions_by_result,
+    in_pascal_case,
+    log_in_pascal_case,
+    named,
+    respelt,
+)
 
 __all__ = [
     "AchievementManager",
@@ -38,8 +46,11 @@ __all__ = [
     "getException",
 ]
 
-# The old submodules: `discord.exception.NotFetched` finds its name here.
+# The old submodules, such as `discord.enum`, are this module too, whichever way they are imported.
+__path__: list[str] = []
 achievement = enum = exception = model = sys.modules[__name__]
+for _submodule in ("achievement", "enum", "exception", "model"):
+    sys.modules[f"{__name__}.{_submodule}"] = sys.modules[__name__]
 
 
 class Result(IntEnum):
@@ -159,14 +170,14 @@ class AchievementManager(Uncopied):
         try:
             return _spelt(self._internal.get_user_achievement_at(index))
         except ResultError as exc:
-            raise named(exceptions, exc) from exc
+            raise named(exceptions, exc, in_pascal_case) from exc
 
     def GetUserAchievement(self, achievementId: int) -> UserAchievement:
         """Return the player's progress on one achievement. Raises `NotFetched` or `NotFound`."""
         try:
             return _spelt(self._internal.get_user_achievement(achievementId))
         except ResultError as exc:
-            raise named(exceptions, exc) from exc
+            raise named(exceptions, exc, in_pascal_case) from exc
 
     def OnUserAchievementUpdate(self, achievement: UserAchievement) -> None:
         """Called when an achievement has changed; assign a function or override it."""
@@ -183,6 +194,7 @@ class Discord(Uncopied):
     """
 
     def __init__(self, clientId: int, flags: CreateFlags) -> None:
+        logging.getLogger("discord_achievements").addFilter(log_in_pascal_case)
         self.core = configured_manager(clientId)
         self._log_hook = LogHook()
         self._achievementManager = AchievementManager()
@@ -229,5 +241,5 @@ if not TYPE_CHECKING:  # otherwise a type checker would accept any name
         if name in Result.__members__:
             return exceptions[Result[name]]
         if name in ABSENT_NAMES:
-            raise NotOfferedError(f"{__name__}.{name}")
+            raise NotOfferedAttributeError(f"{__name__}.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

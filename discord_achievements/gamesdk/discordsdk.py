@@ -20,7 +20,7 @@ from ..client.manager import AchievementManager as CoreManager
 from ..client.uncopied import Uncopied
 from ..domain.errors import ResultError
 from ..domain.models import UserAchievement
-from .absent import ABSENT_NAMES, NotOfferedError, absent
+from .absent import ABSENT_NAMES, NotOfferedAttributeError, absent
 from .configuration import configured_manager
 from .log_hook import LogHook
 from .results import DiscordException, exceptions_by_result, named, respelt
@@ -37,8 +37,11 @@ __all__ = [
     "get_exception",
 ]
 
-# The old submodules: `discordsdk.exception.not_fetched` finds its name here.
+# The old submodules, such as `discordsdk.enum`, are this module too, whichever way they are imported.
+__path__: list[str] = []
 achievement = discord = enum = exception = model = sys.modules[__name__]
+for _submodule in ("achievement", "discord", "enum", "exception", "model"):
+    sys.modules[f"{__name__}.{_submodule}"] = sys.modules[__name__]
 
 
 class Result(IntEnum):
@@ -211,5 +214,5 @@ if not TYPE_CHECKING:  # otherwise a type checker would accept any name
         if name in Result.__members__:
             return exceptions[Result[name]]
         if name in ABSENT_NAMES:
-            raise NotOfferedError(f"{__name__}.{name}")
+            raise NotOfferedAttributeError(f"{__name__}.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -23,8 +23,11 @@ import pytest
 import discord_achievements
 from discord_achievements import CatalogueError, ConfigurationError, DiscordAchievementsError, gamesdk
 from discord_achievements.gamesdk import NotOfferedError, discord, discordsdk
+from discord_achievements.gamesdk.absent import ABSENT_NAMES
+from discord_achievements.gamesdk.results import log_in_pascal_case
 from discord_achievements.testing import FakeService, FaultServer, run_until
 from tests.support.managers import APPLICATION_ID, SECURE, WALK, WIN, write_catalogue
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 # Made by reading the sources of both wrappers; neither can be imported without Discord's native library.
@@ -97,6 +100,7 @@ def no_configuration(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     level = LOGGER.level
     yield
     LOGGER.setLevel(level)
+    LOGGER.removeFilter(log_in_pascal_case)
     gamesdk.configure()
 
 
@@ -159,6 +163,9 @@ def test_enums_have_the_old_members_and_numbers(spelling: ModuleType, name: str)
 )
 def test_methods_take_the_old_arguments(spelling: ModuleType, class_name: str, method: str) -> None:
     wanted = old(spelling)["methods"][class_name][method]
+    if class_name == "Discord" and method.endswith(("Manager", "_manager")) and "chievement" not in method:
+        assert not hasattr(getattr(spelling, class_name), method)
+        return
     bound = (None,) * len(wanted)
     signature = inspect.signature(getattr(getattr(spelling, class_name), method))
     if wanted == ["self"]:
@@ -203,10 +210,86 @@ def test_every_result_has_an_exception_of_its_name(spelling: Any) -> None:
 )
 def test_another_manager_is_one_clear_error(play: Play, spelling: ModuleType, method: str) -> None:
     game = play(spelling)
+    assert not hasattr(game.app, method)
     with pytest.raises(NotOfferedError) as caught:
         getattr(game.app, method)()
     assert str(caught.value).startswith(f"Discord.{method}() is not offered")
     assert isinstance(caught.value, NotImplementedError)
+
+
+IMPORTS = [
+    "from {old}.enum import Result, CreateFlags",
+    "from {old}.exception import {NotFetched}",
+    "from {old}.model import UserAchievement",
+    "from {old}.achievement import AchievementManager",
+    "import {old}.enum as enum; enum.Result",
+    "import {old}.exception as exception; exception.DiscordException",
+    "from {old} import enum; enum.LogLevel",
+    "from {old} import *; Discord, Result",
+]
+
+
+@pytest.mark.parametrize("statement", IMPORTS)
+def test_every_old_import_works_with_the_prefix(spelling: ModuleType, statement: str) -> None:
+    names = {"old": spelling.__name__, "NotFetched": spelt(spelling, "not_fetched")}
+    if spelling is discordsdk:
+        names["NotFetched"] = "not_fetched"
+    # In an interpreter of its own: here the modules have been imported already.
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", statement.format(**names)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("from {old} import Activity", "{old}.Activity"),
+        ("from {old}.activity import Activity", "{old}.activity"),
+        ("import {old}.lobby", "{old}.lobby"),
+        ("from {old}.enum import ActivityType", "{old}.ActivityType"),
+        ("from {old} import Result, sdk", "{old}.sdk"),
+    ],
+)
+def test_the_import_of_an_absent_part_is_an_import_error_with_the_reason(
+    spelling: ModuleType, statement: str, named: str
+) -> None:
+    with pytest.raises(ImportError) as caught:
+        exec(statement.format(old=spelling.__name__))
+    assert isinstance(caught.value, NotOfferedError)
+    assert str(caught.value).startswith(f"{named.format(old=spelling.__name__)} is not offered")
+
+
+def test_absent_parts_are_found_absent_in_the_usual_ways(spelling: ModuleType) -> None:
+    for name in ABSENT_NAMES:
+        assert not hasattr(spelling, name)
+        assert getattr(spelling, name, None) is None
+    with pytest.raises(ImportError) as caught:
+        exec(f"from {spelling.__name__} import NeverExisted")
+    assert not isinstance(caught.value, NotOfferedError)
+    with pytest.raises(ModuleNotFoundError):
+        exec(f"import {spelling.__name__}.never_existed")
+
+
+def test_messages_name_the_verbs_of_the_spelling(play: Play, caplog: pytest.LogCaptureFixture) -> None:
+    for spelling, fetch, set_ in (
+        (discordsdk, "fetch_user_achievements()", f"set_user_achievement({UNKNOWN})"),
+        (discord, "FetchUserAchievements()", f"SetUserAchievement({UNKNOWN})"),
+    ):
+        game = play(spelling)
+        with pytest.raises(game.exception("not_fetched")) as caught:
+            game.call(game.manager, "get_user_achievement", WALK)
+        assert f"call {fetch} and wait" in str(caught.value)
+        caplog.clear()
+        assert game.ask("set_user_achievement", UNKNOWN, 100) is game.result("not_found")
+        until(lambda: caplog.messages, "the warning")
+        assert set_ in caplog.text
+        game.app.core.close()
 
 
 # What Discord's page shows, in both spellings
@@ -343,7 +426,7 @@ def test_an_unlock_can_be_read_with_all_its_fields(game: OldGame) -> None:
 
 def test_before_a_fetch_the_list_is_empty(game: OldGame) -> None:
     assert game.call(game.manager, "count_user_achievements") == 0
-    with pytest.raises(game.exception("not_fetched"), match=r"result 8: .*fetch_user_achievements"):
+    with pytest.raises(game.exception("not_fetched"), match=r"result 8: .*call (fetch_user_a|FetchUserA)chievements"):
         game.call(game.manager, "get_user_achievement", WALK)
     with pytest.raises(game.exception("not_fetched")):
         game.call(game.manager, "get_user_achievement_at", 0)
