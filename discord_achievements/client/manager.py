@@ -56,8 +56,8 @@ class AchievementManager(Uncopied):
     such as `https://host/api/v10`, and the player's `token` it works with a service; a catalogue then only supplies
     the definitions until the service has answered once.
 
-    `data_dir` is where progress is kept (default: the platform's folder for user data). `locale` selects the language
-    of names and descriptions. `timeout_s` limits each request. `transport` and `clock` replace network and time in
+    `data_dir` is where progress is kept (default: the platform's folder for user data); a relative path starts at the
+    working directory of this call. `locale` selects the language of names and descriptions. `timeout_s` limits each request. `transport` and `clock` replace network and time in
     tests. If `base_url`, `token` or `locale` is omitted, it is read from `DISCORD_ACHIEVEMENTS_URL`,
     `DISCORD_ACCESS_TOKEN` or `DISCORD_CURRENT_LOCALE`.
 
@@ -314,7 +314,7 @@ class AchievementManager(Uncopied):
 
     @property
     def data_dir(self) -> Path:
-        """The folder in which progress is kept."""
+        """The folder in which progress is kept, an absolute path."""
         return self._storage.folder
 
     @property
