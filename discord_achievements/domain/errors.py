@@ -86,6 +86,7 @@ class ErrorCode(Enum):
     NOT_AUTHORIZED = (403, 20012, "You are not authorized to perform this action on this application")
     REQUEST_TIMEOUT = (408, 0, "408: Request Timeout")
     PAYLOAD_TOO_LARGE = (413, 40005, "Request entity too large")
+    UNSUPPORTED_MEDIA_TYPE = (415, 0, "415: Unsupported Media Type")
     MISSING_ACCESS = (403, 50001, "Missing Access")
     APPLICATION_MISMATCH = (403, 50025, "Invalid OAuth2 access token provided")
     INVALID_FORM_BODY = (400, 50035, "Invalid Form Body")

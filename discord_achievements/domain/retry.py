@@ -52,6 +52,8 @@ JUDGEMENTS: Mapping[ErrorCode, Judgement] = {
     ErrorCode.APPLICATION_MISMATCH: Judgement(Verdict.MISCONFIGURED, Result.APPLICATION_MISMATCH),
     ErrorCode.BOTS_NOT_ALLOWED: Judgement(Verdict.MISCONFIGURED, Result.INVALID_PERMISSIONS),
     ErrorCode.MISSING_ACCESS: Judgement(Verdict.MISCONFIGURED, Result.INVALID_PERMISSIONS),
+    # The SDK sends nothing compressed, so something in between does.
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE: Judgement(Verdict.MISCONFIGURED, Result.INVALID_COMMAND),
     # The service has looked at this very update and will not have it.
     ErrorCode.UNKNOWN_ACHIEVEMENT: Judgement(Verdict.REFUSED, Result.NOT_FOUND),
     ErrorCode.NOT_AUTHORIZED: Judgement(Verdict.REFUSED, Result.UNAUTHORIZED_FOR_ACHIEVEMENT),

@@ -35,6 +35,12 @@ class Auth(Enum):
     BEARER = "bearer"
     EITHER = "either"
 
+    @property
+    def challenge(self) -> str:
+        """The value of `WWW-Authenticate` that asks for such a token."""
+        schemes = [name for name, kind in (("Bearer", Auth.BEARER), ("Bot", Auth.BOT)) if self in (kind, Auth.EITHER)]
+        return ", ".join(f'{scheme} realm="achievements"' for scheme in schemes)
+
 
 @dataclass(frozen=True)
 class Route:
@@ -104,7 +110,10 @@ class Match(NamedTuple):
 
 
 def match(method: str, path: str) -> Match:
-    """Return what `method` and the decoded `path` (from `/api` on) ask for; raises the `ApiError` to answer with."""
+    """Return what `method` and the decoded `path` (from `/api` on) ask for; raises the `ApiError` to answer with.
+
+    HEAD asks for the route of GET, whose answer is then sent without its body.
+    """
     prefix = _VERSION_PREFIX.match(path)
     if prefix is None:
         raise ApiError.of(ErrorCode.ROUTE_NOT_FOUND)
@@ -114,9 +123,10 @@ def match(method: str, path: str) -> Match:
     by_method, parameters = _find(path[prefix.end() :])
     if not by_method:
         raise ApiError.of(ErrorCode.ROUTE_NOT_FOUND)
-    if method not in by_method:
+    route = by_method.get("GET" if method == "HEAD" else method)
+    if route is None:
         raise ApiError.of(ErrorCode.METHOD_NOT_ALLOWED)
-    return Match(by_method[method], parameters, version)
+    return Match(route, parameters, version)
 
 
 def path_id(parameters: Mapping[str, str], name: str) -> int:
@@ -128,10 +138,19 @@ def path_id(parameters: Mapping[str, str], name: str) -> int:
         raise field_error((name,), "NUMBER_TYPE_COERCE", message) from exc
 
 
-def allowed_methods(path: str) -> list[str]:
-    """Return the methods that `path` has, for the `Allow` header of a 405."""
+def accepted_headers(status: int, method: str, path: str) -> dict[str, str]:
+    """Return the headers, by lower-case name, with which a refusal says what would have been accepted."""
+    if status == 401:
+        return {"www-authenticate": match(method, path).route.auth.challenge}
+    if status == 405:
+        return {"allow": ", ".join(_allowed_methods(path))}
+    return {"accept-encoding": "identity"} if status == 415 else {}
+
+
+def _allowed_methods(path: str) -> list[str]:
     prefix = _VERSION_PREFIX.match(path)
-    return sorted(_find(path[prefix.end() :] if prefix else path)[0])
+    by_method, _ = _find(path[prefix.end() :] if prefix else path)
+    return sorted({*by_method, "HEAD"} if "GET" in by_method else by_method)
 
 
 def _find(path: str) -> tuple[dict[str, Route], dict[str, str]]:

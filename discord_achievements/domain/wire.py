@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, NamedTuple, TypeGuard
+from urllib.parse import parse_qs
 
 from .errors import ApiError, WireError, field_error, shown
 from .models import Achievement
@@ -24,6 +25,8 @@ _US = timedelta(microseconds=1)
 _ICON_HASH = re.compile(r"[0-9a-f]{32}")
 USER_ACHIEVEMENT_UPDATE = "USER_ACHIEVEMENT_UPDATE"
 RESYNC = "RESYNC"
+STARTED = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
+"""What the query parameter `started` may be."""
 
 
 class Shape(Enum):
@@ -50,6 +53,14 @@ class Record(NamedTuple):
     progress: Progress | None
     revision: int | None
     definition: Achievement | None
+
+
+def decode_started(query: str) -> bool:
+    """Return whether a list's query asks only for achievements with a record; raises the `ApiError` to answer with."""
+    given = parse_qs(query, keep_blank_values=True).get("started", ["false"])
+    if len(given) != 1 or given[0] not in STARTED:
+        raise field_error(("started",), "BOOLEAN_TYPE_CONVERT", "Must be either true or false.")
+    return STARTED[given[0]]
 
 
 def format_time(at_us: int) -> str:

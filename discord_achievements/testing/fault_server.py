@@ -149,7 +149,7 @@ class FaultServer:
             exchange.respond(response)
         elif fault is not None:
             self._fail(fault, request, exchange, released)
-        elif route == routes.USER_ACHIEVEMENT_EVENTS.name:
+        elif route == routes.USER_ACHIEVEMENT_EVENTS.name and request.method == "GET":
             self._stream(request, exchange)
         else:
             exchange.respond(self._answer(request))

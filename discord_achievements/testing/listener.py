@@ -32,7 +32,8 @@ class Exchange(BaseHTTPRequestHandler):
 
     def respond(self, response: Response) -> None:
         """Send a whole answer."""
-        self.write(b"".join(encode(response)))
+        start, body = encode(response)
+        self.write(start if self.command == "HEAD" else start + body)
 
     def hang_up(self) -> None:
         """Close the connection after this exchange."""
@@ -50,7 +51,7 @@ class Exchange(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.serve(Request(self.command, self.path, headers, body, timeout_s=math.inf), self)
 
-    do_GET = do_PUT = do_DELETE = do_POST = do_PATCH = _exchange
+    do_GET = do_HEAD = do_PUT = do_DELETE = do_POST = do_PATCH = _exchange
 
 
 class Listener(HTTPServer):

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ..client.clock import Clock, SystemClock
 from ..client.net.transport import Request, Response
@@ -90,7 +90,7 @@ class FakeService(ServiceState):
         path = unquote(urlsplit(request.url).path)
         limited: dict[str, str] = {}
         with self._lock:
-            if path in self._icons and request.method == "GET":
+            if path in self._icons and request.method in ("GET", "HEAD"):
                 return Response(200, {"content-type": "image/png"}, self._icons[path])
             try:
                 call = self._admit(request, path, limited)
@@ -98,7 +98,7 @@ class FakeService(ServiceState):
                     return self._list(call)  # it is counted there, because a 304 costs nothing
                 return self._count(call) or self._perform(call)
             except ApiError as error:
-                headers = {"allow": ", ".join(routes.allowed_methods(path))} if error.status == 405 else {}
+                headers = routes.accepted_headers(error.status, request.method, path)
                 return _json(error.status, wire.encode_error(error), headers | limited)
 
     def _admit(self, request: Request, path: str, limited: dict[str, str]) -> _Call:
@@ -145,7 +145,7 @@ class FakeService(ServiceState):
         return self._count(call) or Response(200, {**answer.headers, **headers, **call.limited}, answer.body)
 
     def _listed(self, call: _Call, user_id: int, *, hidden: bool = False) -> list[dict[str, Any]]:
-        started = parse_qs(urlsplit(call.request.url).query).get("started") == ["true"]
+        started = wire.decode_started(urlsplit(call.request.url).query)
         return [
             self._record(user_id, achievement, call.shape)
             for achievement in self._visible(user_id, started=started, hidden=hidden)
@@ -194,6 +194,8 @@ def _body(call: _Call) -> object:
     body = call.request.body or b""
     if len(body) > MAX_BODY_BYTES:
         raise ApiError.of(ErrorCode.PAYLOAD_TOO_LARGE)
+    if call.headers.get("content-encoding", "").lower() not in ("", "identity"):
+        raise ApiError.of(ErrorCode.UNSUPPORTED_MEDIA_TYPE)
     if call.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         message = 'Expected "Content-Type" header to be one of {"application/json"}.'
         raise field_error((), "CONTENT_TYPE_INVALID", message)

@@ -5,6 +5,7 @@ Both are asked over HTTP. What may differ is cut out: moments, the ids of events
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -36,7 +37,7 @@ from tests.support.running import (
 UNKNOWN = 999
 # These headers are made by the HTTP servers, not by the service.
 NOT_COMPARED = {"date", "server", "content-length", "connection", "transfer-encoding", "x-accel-buffering"}
-LISTS = [mine_path(), mine_path(tail="?started=true"), mine_path(tail="/")]
+LISTS = [mine_path(tail=tail) for tail in ("", "?started=true", "?started=1", "?started=False", "/")]
 
 
 class Both:
@@ -212,6 +213,9 @@ def test_an_unchanged_list(both: Both) -> None:
         ("player", "GET", definitions_path(), (401, 0)),
         ("player", "GET", f"/users/{PLAYER}/applications/{APP}/achievements", (401, 0)),
         ("player", "GET", "/nowhere", (404, 0)),
+        ("", "PUT", progress_path(WIN), (401, 0)),
+        ("player", "GET", mine_path(tail="?started=yes"), (400, 50035)),
+        ("player", "GET", mine_path(tail="?started="), (400, 50035)),
     ],
 )
 def test_refusals(both: Both, who: str, method: str, path: str, refusal: tuple[int, int]) -> None:
@@ -249,6 +253,26 @@ def test_unusable_updates(both: Both, body: object) -> None:
 def test_bodies(both: Both, body: bytes, kind: str, status: int) -> None:
     answer = both.call("player", "PUT", progress_path(WIN), data=body, headers={"Content-Type": kind})
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("who", "path", "status"),
+    [
+        ("player", mine_path(), 200),
+        ("player", mine_path(tail="/events"), 200),
+        ("bot", f"/users/{PLAYER}/applications/{APP}/achievements?started=1", 200),
+        ("bot", mine_path(), 403),
+        ("player", progress_path(WIN), 405),
+    ],
+)
+def test_head(both: Both, who: str, path: str, status: int) -> None:
+    assert both.call(who, "HEAD", path).status_code == status
+
+
+def test_a_compressed_body_is_refused(both: Both) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    body = gzip.compress(b'{"percent_complete": 1}')
+    assert both.call("player", "PUT", progress_path(WIN), data=body, headers=headers).status_code == 415
 
 
 def test_a_forbidden_update_is_refused_with_any_body(both: Both) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -162,11 +163,37 @@ def test_unknown_routes_and_verbs(callers: Callers) -> None:
     assert refusal(callers.client(version="").get("/..%2f..")) == (404, 0)
     wrong = callers.bot().call("PUT", definitions_path())
     assert refusal(wrong) == (405, 0)
-    assert wrong.headers["Allow"] == "GET, POST"
+    assert wrong.headers["Allow"] == "GET, HEAD, POST"
     assert callers.bot().get(definitions_path() + "/").status_code == 200, "a trailing slash is tolerated"
     for method in ("PUT", "DELETE"):
         events = callers.player().call(method, mine_path(tail="/events"), {"percent_complete": 5})
-        assert (*refusal(events), events.headers["Allow"]) == (405, 0, "GET"), "`events` is not an id"
+        assert (*refusal(events), events.headers["Allow"]) == (405, 0, "GET, HEAD"), "`events` is not an id"
+
+
+def test_head_is_answered_where_get_is(callers: Callers) -> None:
+    bot, player = callers.bot(), callers.player()
+    for client, path in (
+        (bot, definitions_path()),
+        (bot, definitions_path(WIN)),
+        (bot, f"/users/{PLAYER}/applications/{APP}/achievements"),
+        (player, mine_path()),
+        (player, definitions_path()),  # 401
+        (bot, definitions_path(UNKNOWN)),  # 404
+    ):
+        got, head = client.get(path), client.call("HEAD", path)
+        assert (head.status_code, head.content) == (got.status_code, b"")
+        for name in ("Content-Type", "Content-Length", "ETag", "WWW-Authenticate"):
+            assert head.headers.get(name) == got.headers.get(name)
+    events = player.call("HEAD", mine_path(tail="/events"))
+    assert (events.status_code, events.content) == (200, b""), "without opening a stream"
+    assert events.headers["Content-Type"].startswith("text/event-stream")
+    assert player.get(mine_path()).status_code == 200, "the connection goes on"
+    with Client(callers.service.host) as public:
+        icon = f"/app-assets/{APP}/achievements/{WIN}/icons/{default_icon().icon_hash}.png"
+        for path in ("/health", "/ready", "/metrics", "/openapi.json", icon):
+            head = public.site(path, "HEAD")
+            assert (head.status_code, head.content) == (200, b"")
+            assert int(head.headers["Content-Length"]) > 0
 
 
 # Who may ask
@@ -191,9 +218,14 @@ def test_unknown_routes_and_verbs(callers: Callers) -> None:
 def test_without_a_valid_token_there_is_401(callers: Callers, make: Callable[[Tokens], str]) -> None:
     client = callers.client()
     headers = {"Authorization": make(callers.tokens).encode("latin-1").decode("latin-1")}
+    schemes = {"Bot": 'Bot realm="achievements"', "Bearer": 'Bearer realm="achievements"'}
     for path in (definitions_path(), definitions_path(application_id=1), mine_path(), mine_path(tail="/events")):
-        assert refusal(client.get(path, headers)) == (401, 0)
-    assert refusal(client.call("PUT", progress_path(WIN), {}, headers=headers)) == (401, 0)
+        answer = client.get(path, headers)
+        assert refusal(answer) == (401, 0)
+        assert answer.headers["WWW-Authenticate"] == schemes["Bearer" if "@me" in path else "Bot"]
+    answer = client.call("PUT", progress_path(WIN), {}, headers=headers)
+    assert refusal(answer) == (401, 0)
+    assert answer.headers["WWW-Authenticate"] == f"{schemes['Bearer']}, {schemes['Bot']}"
 
 
 def test_a_bot_of_another_application(callers: Callers) -> None:
@@ -228,7 +260,11 @@ def test_what_is_not_json(callers: Callers, method: str) -> None:
     big = b'{"name": "' + b"x" * 600 * 1024 + b'"}'
     assert refusal(bot.call(method, path, data=big, headers=typed)) == (413, 40005)
     assert refusal(bot.call(method, path, data=iter([big]), headers=typed)) == (413, 40005)
-    charset = {"Content-Type": "Application/JSON; charset=utf-8"}
+    packed = gzip.compress(b'{"percent_complete": 1}')
+    for coding in ("gzip", "br", "deflate", "zstd", "x", "identity, gzip", "GZIP"):
+        answer = bot.call(method, path, data=packed, headers=typed | {"Content-Encoding": coding})
+        assert (*refusal(answer), answer.headers["Accept-Encoding"]) == (415, 0, "identity")
+    charset = {"Content-Type": "Application/JSON; charset=utf-8", "Content-Encoding": "Identity"}
     assert bot.call("PUT", progress_path(WIN, PLAYER), data=b'{"percent_complete": 1}', headers=charset).ok
 
 
@@ -381,9 +417,17 @@ def test_a_bot_creates_a_player_on_the_fly_resets_and_reads(callers: Callers) ->
 def test_the_list_has_what_the_player_may_see(callers: Callers) -> None:
     player, bot = callers.player(), callers.bot()
     assert [int(entry["id"]) for entry in player.get(mine_path()).json()] == [WIN, SECURE]
-    assert player.get(mine_path(tail="?started=true")).json() == [
-        entry for entry in player.get(mine_path()).json() if entry["revision"]
-    ]
+    player.put(progress_path(WIN), {"percent_complete": 3})
+    everything = player.get(mine_path()).json()
+    begun = [entry for entry in everything if entry["revision"]]
+    theirs = f"/users/{PLAYER}/applications/{APP}/achievements?started="
+    for said, wanted in (("true", begun), ("True", begun), ("1", begun), ("false", everything), ("False", everything),
+                         ("0", everything)):  # fmt: skip
+        assert player.get(mine_path(tail=f"?started={said}")).json() == wanted
+        assert len(bot.get(theirs + said).json()) == (4 if wanted is everything else len(begun))
+    for said in ("", "TRUE", "yes", "2", "true&started=false", "%E4"):
+        for answer in (player.get(mine_path(tail=f"?started={said}")), bot.get(theirs + said)):
+            assert field_codes(answer) == {"started": "BOOLEAN_TYPE_CONVERT"}
     bot.put(progress_path(SECRET, PLAYER), {"percent_complete": 99})
     assert [int(entry["id"]) for entry in player.get(mine_path()).json()] == [WIN, SECURE]
     bot.put(progress_path(SECRET, PLAYER), {"percent_complete": 100})

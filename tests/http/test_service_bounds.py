@@ -302,6 +302,11 @@ def test_web_pages_may_call_if_their_origin_is_set(impatient: RunningService, li
     with Client(impatient.host) as client, Client(limited.host) as closed:
         allowed = client.call("OPTIONS", mine_path(), headers=asked)
         assert allowed.status_code == 200
+        for name in ("authorization", "content-type", "x-audit-log-reason"):
+            preflight = client.call("OPTIONS", mine_path(), headers=asked | {"Access-Control-Request-Headers": name})
+            assert (preflight.status_code, name in preflight.headers["Access-Control-Allow-Headers"].lower()) == (
+                200, True
+            )  # fmt: skip
         assert allowed.headers["Access-Control-Allow-Origin"] == "https://play.example.com"
         assert client.get(mine_path(), {"Origin": asked["Origin"]}).headers["Access-Control-Allow-Origin"]
         refused = client.get(mine_path(), {"Origin": "https://evil.example"})

@@ -11,7 +11,7 @@ from discord_achievements.domain.routes import (
     Limit,
     Match,
     Route,
-    allowed_methods,
+    accepted_headers,
     asset_root,
     icon_path,
     match,
@@ -106,16 +106,28 @@ def test_unknown_route(path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PUT", DEFINITIONS, ["GET", "POST"]),
-        ("POST", DEFINITION, ["DELETE", "GET", "PATCH"]),
-        ("GET", PLAYERS, ["DELETE", "PUT"]),
-        ("POST", MINE, ["GET"]),
-        ("get", MINE, ["GET"]),
+        ("PUT", DEFINITIONS, "GET, HEAD, POST"),
+        ("POST", DEFINITION, "DELETE, GET, HEAD, PATCH"),
+        ("GET", PLAYERS, "DELETE, PUT"),
+        ("HEAD", PLAYERS, "DELETE, PUT"),
+        ("POST", MINE, "GET, HEAD"),
+        ("get", MINE, "GET, HEAD"),
     ],
 )
-def test_wrong_verb(method: str, path: str, allowed: list[str]) -> None:
+def test_wrong_verb(method: str, path: str, allowed: str) -> None:
     assert refusal(method, f"/api/v10{path}") == (405, 0)
-    assert sorted(allowed_methods(f"/api/v10{path}")) == allowed
+    assert accepted_headers(405, method, f"/api/v10{path}") == {"allow": allowed}
+
+
+@pytest.mark.parametrize(("method", "path", "auth", "status", "limit"), DOCUMENTED)
+def test_head_is_get_and_a_401_names_the_scheme(
+    method: str, path: str, auth: Auth, status: int, limit: Limit | None
+) -> None:
+    if method == "GET":
+        assert match("HEAD", f"/api{path}") == match("GET", f"/api{path}")
+    (name, challenge), *_ = accepted_headers(401, method, f"/api{path}").items()
+    assert name == "www-authenticate"
+    assert ("Bot " in challenge, "Bearer " in challenge) == (auth is not Auth.BEARER, auth is not Auth.BOT)
 
 
 IDS = st.integers(1, 2**63 - 1)

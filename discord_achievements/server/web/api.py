@@ -76,7 +76,7 @@ class Api:
                 headers = call.headers + self._limit_headers(call)
                 answer = Answer(match.route.status, [JSON, *headers] if body else headers, body)
         except ApiError as error:
-            answer = self._refusal(error, scope["path"], self._limit_headers(call))
+            answer = self._refusal(error, scope, self._limit_headers(call))
         except StoreUnavailable as exc:
             _log.warning("the database is unavailable; answering 503: %s", exc)
             unavailable = ApiError.of(ErrorCode.UNAVAILABLE, retry_after_s=UNAVAILABLE_RETRY_S)
@@ -104,10 +104,10 @@ class Api:
         headers = write_headers(state, self._at_s())
         return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
-    def _refusal(self, error: ApiError, path: str, headers: Headers) -> Answer:
+    def _refusal(self, error: ApiError, scope: Scope, headers: Headers) -> Answer:
         answer = error_answer(error, headers)
-        if error.status == 405:
-            answer.headers.append((b"allow", ", ".join(routes.allowed_methods(path)).encode()))
+        accepted = routes.accepted_headers(error.status, scope["method"], scope["path"])
+        answer.headers.extend((name.encode(), value.encode()) for name, value in accepted.items())
         if error.status in (408, 413):
             answer.headers.append(CLOSE)  # the rest of the body is not read
         return answer

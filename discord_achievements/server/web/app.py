@@ -173,7 +173,14 @@ def _with_cors(application: ASGIApp, origins: list[str]) -> ASGIApp:
         application,
         allow_origins=origins,
         allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "If-None-Match", "Last-Event-ID", "Cache-Control"],
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "If-None-Match",
+            "Last-Event-ID",
+            "Cache-Control",
+            "X-Audit-Log-Reason",  # which clients written for Discord may send with changes; it is not kept
+        ],
         expose_headers=["ETag", "Retry-After", "X-RateLimit-Scope", *write_headers(LimitState(0, 0, 0.0, ""), 0.0)],
         max_age=600,
     )

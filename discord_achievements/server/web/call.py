@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qs
 
 import msgspec
 
+from ...domain import wire
 from ...domain.errors import ApiError, ErrorCode, field_error
 from ...domain.ratelimit import LimitState
 from ...domain.wire import Shape
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from .endpoints import Endpoint
 
 
+_LISTS = (b"if-none-match", b"content-encoding")  # headers that may be sent in several lines
+
+
 class Request(NamedTuple):
     """What ASGI gives, with the few headers that matter; a header that was not sent is empty."""
 
@@ -29,6 +32,7 @@ class Request(NamedTuple):
     authorization: str
     content_type: str
     content_length: str
+    content_encoding: str
     if_none_match: str
     last_event_id: str
 
@@ -39,13 +43,14 @@ class Request(NamedTuple):
             b"authorization": "",
             b"content-type": "",
             b"content-length": "",
+            b"content-encoding": "",
             b"if-none-match": "",
             b"last-event-id": "",
         }
         for name, value in scope["headers"]:
             if name in found:
                 text = value.decode("latin-1").strip(" \t")
-                found[name] = f"{found[name]}, {text}" if name == b"if-none-match" and found[name] else text
+                found[name] = f"{found[name]}, {text}" if name in _LISTS and found[name] else text
         return cls(scope, receive, send, *found.values())
 
 
@@ -77,9 +82,8 @@ class Call:
 
     @property
     def started(self) -> bool:
-        """Whether the query asks only for achievements that have a record."""
-        query = self.request.scope["query_string"]
-        return bool(query) and parse_qs(query.decode("latin-1")).get("started") == ["true"]
+        """Whether the query asks only for achievements that have a record; raises the `ApiError` to answer with."""
+        return wire.decode_started(self.request.scope["query_string"].decode("latin-1"))
 
     async def data(self) -> Any:
         """Return the body, decoded from JSON; raises the `ApiError` to answer with."""
@@ -93,6 +97,8 @@ class Call:
             raise ApiError.of(ErrorCode.REQUEST_TIMEOUT) from exc
         except asyncio.CancelledError as exc:  # the server is stopping and has waited long enough for this client
             raise ApiError.of(ErrorCode.UNAVAILABLE, retry_after_s=UNAVAILABLE_RETRY_S) from exc
+        if self.request.content_encoding.lower() not in ("", "identity"):
+            raise ApiError.of(ErrorCode.UNSUPPORTED_MEDIA_TYPE)
         if self.request.content_type.partition(";")[0].strip().lower() != "application/json":
             message = 'Expected "Content-Type" header to be one of {"application/json"}.'
             raise field_error((), "CONTENT_TYPE_INVALID", message)

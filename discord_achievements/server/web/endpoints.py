@@ -112,6 +112,11 @@ async def _user_achievement_events(service: Service, call: Call) -> None:
         call.limit = limit
         raise rate_limited(limit.reset_after_s)
     send = call.request.send
+    head = {"type": "http.response.start", "status": call.endpoint.route.status, "headers": _STREAM_HEADERS}
+    if call.request.scope["method"] == "HEAD":
+        await send(head)
+        await send({"type": "http.response.body"})
+        return
     started = asyncio.Event()
 
     async def send_body(data: bytes, more: bool) -> None:
@@ -121,7 +126,7 @@ async def _user_achievement_events(service: Service, call: Call) -> None:
     # What may fail comes first: once an answer has begun it cannot become a refusal.
     stream = await service.open_stream(call.admission, send_body, call.request.last_event_id)
     try:
-        await send({"type": "http.response.start", "status": call.endpoint.route.status, "headers": _STREAM_HEADERS})
+        await send(head)
         await send({"type": "http.response.body", "body": b"retry: %d\n\n" % _RETRY_MS, "more_body": True})
         started.set()
         while (await call.request.receive())["type"] != "http.disconnect":
@@ -130,7 +135,7 @@ async def _user_achievement_events(service: Service, call: Call) -> None:
         await service.close_stream(stream)
 
 
-_STARTED = Parameter("started", "query", {"type": "string", "enum": ["true", "false"]})
+_STARTED = Parameter("started", "query", {"type": "string", "enum": list(wire.STARTED)})
 
 ENDPOINTS = {
     endpoint.route.name: endpoint
