@@ -27,7 +27,7 @@ def read_game(path: Path) -> Game:
     icons, problems = {}, []
     for achievement_id, icon in icon_paths(catalogue).items():
         try:
-            icons[achievement_id] = verify(read_icon(Path(icon)))
+            icons[achievement_id] = verify(read_icon(Path(icon)).content)
         except ApiError as exc:
             problems += [f"{icon}: {message}" for _, message in field_errors(exc.errors or {})]
         except DiscordAchievementsError as exc:

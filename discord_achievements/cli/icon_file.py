@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
-from ..domain.definition import ICON_MAX_BYTES, Upload
+from ..domain.definition import ICON_MAX_BYTES
 from ..domain.errors import DiscordAchievementsError
 
 _TYPES = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".gif": "gif", ".webp": "webp"}
+
+
+class Upload(NamedTuple):
+    """A file with the type that its name claims."""
+
+    media_type: str
+    content: bytes
 
 
 def read_icon(path: Path) -> Upload:

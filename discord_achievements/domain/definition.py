@@ -14,15 +14,15 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
-from .errors import FieldErrors, field_error, shown
+from .errors import FieldErrors, shown
 from .localization import LOCALES
 from .models import DESCRIPTION_MAX, NAME_MAX
 
 ICON_MAX_BYTES = 256 * 1024
 ICON_MAX_PIXELS = 1024  # on either side
-ICON_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
-_DATA_URI = re.compile(r"data:([a-z]+/[a-z0-9.+-]+);base64,(.*)", re.DOTALL)
+# The bytes say what kind of picture it is; the label, which clients often get wrong, need only be an image's.
+_DATA_URI = re.compile(r"data:image/[^,]*;base64,(.*)", re.DOTALL | re.IGNORECASE)
 # PostgreSQL cannot store NUL in a string, and half of a surrogate pair has no UTF-8.
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
@@ -33,43 +33,37 @@ class Left(Enum):
     ALONE = "left alone"
 
 
-class Upload(NamedTuple):
-    """An icon as it was sent: the type that the request claims, and bytes that are not yet verified."""
-
-    media_type: str
-    content: bytes
-
-
 class Change(NamedTuple):
-    """What a request asks for: new values for fields of `Achievement`, and an icon (None: the default icon)."""
+    """What a request asks for: new values for fields of `Achievement`, and an icon.
+
+    The icon is a file that is not yet verified, or None for the default icon.
+    """
 
     fields: Mapping[str, Any]
-    icon: Upload | Left | None
+    icon: bytes | Left | None
 
 
-def decode_creation(data: object) -> Change:
-    """Read the body of a create request; raises the `ApiError` to answer with."""
-    return _decode(data, required=True)
+def decode_creation(data: object, errors: FieldErrors) -> Change:
+    """Read the body of a create request; all mistakes in it are added to `errors`, and then it must not be used."""
+    return _decode(data, errors, required=True)
 
 
-def decode_change(data: object) -> Change:
-    """Read the body of an update request, which may omit any field; raises the `ApiError` to answer with."""
-    return _decode(data, required=False)
+def decode_change(data: object, errors: FieldErrors) -> Change:
+    """Read the body of an update request, which may omit any field; `errors` is that of `decode_creation`."""
+    return _decode(data, errors, required=False)
 
 
-def _decode(data: object, *, required: bool) -> Change:
+def _decode(data: object, errors: FieldErrors, *, required: bool) -> Change:
     if not isinstance(data, Mapping):
-        raise field_error((), "DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType")
-    reader = _Reader(data, required, FieldErrors())
+        errors.add((), "DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType")
+        return Change({}, Left.ALONE)
+    reader = _Reader(data, required, errors)
     fields: dict[str, Any] = {}
     for name, longest in (("name", NAME_MAX), ("description", DESCRIPTION_MAX)):
         fields |= reader.text_field(name, longest)
     for name in ("secret", "secure"):
         fields |= reader.flag(name)
-    icon = reader.icon()
-    if error := reader.errors.error():
-        raise error
-    return Change(fields, icon)
+    return Change(fields, reader.icon())
 
 
 class _Reader(NamedTuple):
@@ -108,23 +102,22 @@ class _Reader(NamedTuple):
             return {}
         return {name: value}
 
-    def icon(self) -> Upload | Left | None:
+    def icon(self) -> bytes | Left | None:
         if "icon" not in self.data:
             return Left.ALONE
         value = self.data["icon"]
         if value is None:
             return None
         hit = _DATA_URI.fullmatch(value) if isinstance(value, str) else None
-        if hit is None or hit[1] not in ICON_TYPES:
-            allowed = ", ".join(ICON_TYPES[:-1]) + f" or {ICON_TYPES[-1]}"
-            return self._no_icon(f"It must be a data URI (data:image/png;base64,...) of type {allowed}.")
+        if hit is None:
+            return self._no_icon("It must be a data URI of an image (data:image/png;base64,...).")
         try:
-            content = base64.b64decode(hit[2], validate=True)
+            content = base64.b64decode(hit[1], validate=True)
         except (binascii.Error, ValueError):  # ValueError: characters outside ASCII
             return self._no_icon("The data after 'base64,' is not base64.")
         if len(content) > ICON_MAX_BYTES:
             return self._no_icon(f"It has {len(content)} bytes; the maximum is {ICON_MAX_BYTES}.")
-        return Upload(hit[1], content)
+        return content
 
     def _no_icon(self, reason: str) -> None:
         self.errors.add(("icon",), "IMAGE_INVALID", f"Invalid image. {reason}")

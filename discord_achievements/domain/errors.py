@@ -150,6 +150,10 @@ class FieldErrors:
             node = node.setdefault(name, {})
         node.setdefault("_errors", []).append({"code": code, "message": message})
 
+    def include(self, error: ApiError) -> None:
+        """Note the mistakes of a 400 about fields in which none was found so far."""
+        self._tree |= error.errors or {}
+
     def error(self) -> ApiError | None:
         """Return the 400 with all mistakes, None if there are none."""
         return ApiError.of(ErrorCode.INVALID_FORM_BODY, errors=self._tree) if self._tree else None

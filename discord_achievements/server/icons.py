@@ -1,4 +1,4 @@
-"""Verifies uploaded icons, and draws the default icon.
+"""Verifies uploaded icons, converts them, and draws the default icon.
 
 An upload is decoded completely, with every frame, before it is stored. The size is read from the header first and
 bounds everything that follows, so a small file that unpacks to gigabytes is refused without decoding it.
@@ -9,27 +9,47 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-from functools import cache
+from functools import cache, lru_cache
 
 from PIL import Image, ImageDraw
 
-from ..domain.definition import ICON_MAX_PIXELS, Upload
+from ..domain.definition import ICON_MAX_PIXELS
 from ..domain.errors import field_error
 from .stores.base import Icon
 
 _FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/gif": "GIF", "image/webp": "WEBP"}
+# Cameras save a photograph and its preview as MPO, which is a JPEG file to everybody else.
+_MEDIA_TYPES = {name: media_type for media_type, name in _FORMATS.items()} | {"MPO": "image/jpeg"}
 _ALL_FRAMES_MAX_PIXELS = 32 * ICON_MAX_PIXELS * ICON_MAX_PIXELS
 EXTENSIONS = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
 
 
-def verify(upload: Upload) -> Icon:
-    """Return an upload as an icon; raises the `ApiError` to answer with. **Blocks** while decoding."""
+def verify(content: bytes) -> Icon:
+    """Return a file as an icon; raises the `ApiError` to answer with. **Blocks** while decoding."""
     try:
-        png = _decode(upload)
+        media_type, png = _decode(content)
     except Exception as exc:  # a decoder may raise anything on a hostile file
-        reason = str(exc) if isinstance(exc, _Refused) else f"it cannot be decoded as {upload.media_type}."
+        reason = str(exc) if isinstance(exc, _Refused) else "it cannot be decoded as PNG, JPEG, GIF or WebP."
         raise field_error(("icon",), "IMAGE_INVALID", f"Invalid image: {reason}") from exc
-    return Icon(_hash(upload.content), upload.media_type, upload.content, png)
+    return Icon(_hash(content), media_type, content, png)
+
+
+@lru_cache(maxsize=16)
+def converted(icon: Icon, media_type: str) -> bytes:
+    """Return an icon as a file of one of the types in `EXTENSIONS`. **Blocks** while converting.
+
+    Only the original has all frames. JPEG has no transparency, so there the background is white.
+    """
+    if media_type == icon.media_type:
+        return icon.content
+    if media_type == "image/png":
+        return icon.png
+    with Image.open(io.BytesIO(icon.png), formats=["PNG"]) as image:
+        picture = image.convert("RGBA")
+    if media_type == "image/jpeg":
+        white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
+        picture = Image.alpha_composite(white, picture).convert("RGB")
+    return _encoded(picture, _FORMATS[media_type])
 
 
 @cache
@@ -44,7 +64,7 @@ def default_icon() -> Icon:
     draw.rectangle((16, 10, 48, 16), fill=gold)
     draw.rectangle((29, 40, 35, 52), fill=dark)
     draw.rectangle((20, 52, 44, 57), fill=gold)
-    content = _png(image)
+    content = _encoded(image, "PNG")
     return Icon(_hash(content), "image/png", content, content)
 
 
@@ -52,11 +72,12 @@ class _Refused(ValueError):
     """The picture can be decoded but breaks one of our limits."""
 
 
-def _decode(upload: Upload) -> bytes:
-    """Decode an upload completely; return its first frame as PNG."""
+def _decode(content: bytes) -> tuple[str, bytes]:
+    """Decode a file completely; return its media type, and its first frame as PNG."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with Image.open(io.BytesIO(upload.content), formats=[_FORMATS[upload.media_type]]) as image:
+        with Image.open(io.BytesIO(content), formats=list(_FORMATS.values())) as image:
+            media_type = _MEDIA_TYPES[str(image.format)]
             width, height = image.size
             if not (1 <= width <= ICON_MAX_PIXELS and 1 <= height <= ICON_MAX_PIXELS):
                 raise _Refused(
@@ -70,14 +91,12 @@ def _decode(upload: Upload) -> bytes:
             for frame in range(1, frames):
                 image.seek(frame)
                 image.load()
-        if upload.media_type == "image/png":
-            return upload.content
-    return _png(first)
+    return media_type, content if media_type == "image/png" else _encoded(first, "PNG")
 
 
-def _png(image: Image.Image) -> bytes:
+def _encoded(image: Image.Image, kind: str) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "PNG")
+    image.save(buffer, kind)
     return buffer.getvalue()
 
 

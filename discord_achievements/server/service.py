@@ -8,6 +8,7 @@ the same look-ups, so that they take the same time.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import secrets
@@ -19,7 +20,7 @@ from typing import NamedTuple
 from ..domain import access, wire
 from ..domain.access import Caller, Target
 from ..domain.definition import Change, Left, decode_change, decode_creation
-from ..domain.errors import ApiError, ErrorCode
+from ..domain.errors import ApiError, ErrorCode, FieldErrors
 from ..domain.models import Achievement
 from ..domain.ratelimit import LimitState
 from ..domain.routes import Route, path_id
@@ -31,7 +32,7 @@ from .definition_cache import DefinitionCache
 from .definitions import NOTHING_HELD, Definitions
 from .etags import ETags
 from .events import Events
-from .icons import EXTENSIONS, default_icon, verify
+from .icons import EXTENSIONS, converted, default_icon, verify
 from .stores.base import Icon, Key, Raise, Reset, Store, TooManyAchievements
 from .stores.calls import StoreCalls
 from .streams import SendBody, Stream, Streams
@@ -73,6 +74,7 @@ class Service:
         self._writer = writer
         self._at_us = at_us
         self._definitions = DefinitionCache(store, calls)
+        self._converting = asyncio.Lock()
         self._etags = ETags(store, calls)
         self._events = Events(store, calls, broker, streams, at_us=at_us, replay_us=replay_us)
         self._authenticator = Authenticator(store.generation, lambda key: calls.read(partial(store.token, key)), at_us)
@@ -107,8 +109,7 @@ class Service:
 
     async def create_achievement(self, admission: Admission, data: object, shape: Shape) -> bytes:
         """Define an achievement and return it as JSON."""
-        change = decode_creation(data)
-        icon = await self._verified(change)
+        change, icon = await self._decoded(decode_creation, data)
         created = Achievement(
             application_id=admission.definitions.application_id,
             id=self._new_id(),
@@ -131,9 +132,8 @@ class Service:
     async def update_achievement(self, admission: Admission, data: object, shape: Shape) -> bytes:
         """Change the given fields of a definition and return it as JSON."""
         achievement = _achievement(admission)
-        change = decode_change(data)
+        change, icon = await self._decoded(decode_change, data)
         fields = dict(change.fields)
-        icon = await self._verified(change)
         if change.icon is not Left.ALONE:
             fields["icon_hash"] = (icon or default_icon()).icon_hash
         changed = await self._calls.in_thread(
@@ -154,7 +154,7 @@ class Service:
             raise ApiError.of(ErrorCode.UNKNOWN_ACHIEVEMENT)
 
     async def icon(self, application_id: int, achievement_id: int, icon_hash: str, extension: str) -> tuple[str, bytes]:
-        """Return media type and bytes of an icon.
+        """Return media type and bytes of an icon, converted to the type that the extension stands for.
 
         Icons are public: a client that knows the hash has seen the achievement. The default icon is served for every
         id, even one without an achievement: everybody knows its hash, so it must not reveal which ids exist.
@@ -165,16 +165,25 @@ class Service:
         stored: Icon | None = default_icon()
         if stored is not None and stored.icon_hash != icon_hash:
             stored = await self._calls.in_thread(self._store.icon, application_id, achievement_id, icon_hash)
-        if stored is not None and media_type == stored.media_type:
-            return media_type, stored.content
-        if stored is not None and media_type == "image/png":
-            return media_type, stored.png
-        raise ApiError.of(ErrorCode.ROUTE_NOT_FOUND)
+        if stored is None:
+            raise ApiError.of(ErrorCode.ROUTE_NOT_FOUND)
+        async with self._converting:  # one at a time, since anybody may ask for it and it takes a whole core
+            return media_type, await self._calls.in_thread(converted, stored, media_type)
 
-    async def _verified(self, change: Change) -> Icon | None:
-        if change.icon is None or isinstance(change.icon, Left):
-            return None
-        return await self._calls.in_thread(verify, change.icon)
+    async def _decoded(
+        self, decode: Callable[[object, FieldErrors], Change], data: object
+    ) -> tuple[Change, Icon | None]:
+        """Return the change that `data` asks for, and its icon verified; all mistakes are reported together."""
+        errors = FieldErrors()
+        change, icon = decode(data, errors), None
+        if isinstance(change.icon, bytes):
+            try:
+                icon = await self._calls.in_thread(verify, change.icon)
+            except ApiError as exc:
+                errors.include(exc)
+        if error := errors.error():
+            raise error
+        return change, icon
 
     # The player's progress
 

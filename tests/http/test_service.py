@@ -334,7 +334,7 @@ def test_icons_are_served(callers: Callers) -> None:
         got = public.site(f"{icons}/{PNG_HASH}.png")
         assert (got.status_code, got.content, got.headers["Content-Type"]) == (200, PNG, "image/png")
         assert "immutable" in got.headers["Cache-Control"]
-        for wrong in ("0" * 32 + ".png", PNG_HASH + ".gif", PNG_HASH + ".exe", PNG_HASH):
+        for wrong in ("0" * 32 + ".png", "0" * 32 + ".webp", PNG_HASH + ".json", PNG_HASH + ".exe", PNG_HASH):
             assert refusal(public.site(f"{icons}/{wrong}")) == (404, 0)
         fallback = f"/app-assets/{APP}/achievements/{WIN}/icons/{default_icon().icon_hash}.png"
         assert public.site(fallback).content == default_icon().content

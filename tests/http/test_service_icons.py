@@ -1,4 +1,7 @@
-"""Uploads that are not pictures, too large, of another type or malicious: each is a 400 and leaves nothing behind."""
+"""Uploads that are not pictures, too large, of another type or malicious: each is a 400 and leaves nothing behind.
+
+Good ones are accepted whatever they are called, and are there in every format.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from discord_achievements.server.icons import converted, default_icon
 from tests.support.running import Client, RunningService, definitions_path, prepare, running
 
 MAX_BYTES = 256 * 1024
@@ -53,9 +57,6 @@ HOSTILE: dict[str, Callable[[], str]] = {
     "HTML called PNG": lambda: uri("png", b"<html><script>alert(1)</script></html>"),
     "SVG": lambda: uri("svg+xml", SVG),
     "SVG called PNG": lambda: uri("png", SVG),
-    "JPEG called PNG": lambda: uri("png", picture("JPEG")),
-    "PNG called GIF": lambda: uri("gif", picture("PNG")),
-    "GIF called WebP": lambda: uri("webp", picture("GIF")),
     "BMP called PNG": lambda: uri("png", picture("BMP")),
     "TIFF called JPEG": lambda: uri("jpeg", picture("TIFF")),
     "PNG signature only": lambda: uri("png", b"\x89PNG\r\n\x1a\n"),
@@ -73,6 +74,10 @@ HOSTILE: dict[str, Callable[[], str]] = {
     "a GIF of 60 large frames": lambda: uri("gif", animation(60, (1000, 1000))),
     "a byte too many": lambda: uri("png", picture("PNG") + b"\0" * (MAX_BYTES + 1 - len(picture("PNG")))),
     "zero width": lambda: uri("png", png(0, 16, b"")),
+    "BMP": lambda: uri("bmp", picture("BMP")),
+    "a PDF": lambda: uri("png", picture("PDF")),
+    "an ICO": lambda: uri("x-icon", picture("ICO")),
+    "no image's label": lambda: uri("png", picture("PNG")).replace("image/png", "application/octet-stream"),
     "no base64": lambda: "data:image/png;base64,@@@@",
     "no type": lambda: "data:;base64,AAAA",
     "an address": lambda: "https://example.com/icon.png",
@@ -109,21 +114,61 @@ def test_it_is_400_and_leaves_nothing_behind(bot: Client, database: Path, name: 
         assert (answer.status_code, answer.json()["code"]) == (400, 50035)
         (error,) = answer.json()["errors"]["icon"]["_errors"]
         assert error["code"] == "IMAGE_INVALID"
+    together = bot.call("POST", definitions_path(), body | {"name": "", "secret": 5}).json()["errors"]
+    assert set(together) == {"name", "secret", "icon"}, "all mistakes are reported at once"
     assert bot.get(definitions_path()).json() == before
     with closing(sqlite3.connect(database)) as connection:
         assert connection.execute("SELECT count(*) FROM icons").fetchone() == (0,)
 
 
-@pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "webp"])
-def test_a_good_one_of_each_kind_is_kept_and_is_there_as_png(bot: Client, kind: str) -> None:
-    content = picture(kind.upper(), (1024, 24))
-    body = {"name": "N", "description": "D", "icon": uri(kind, content)}
-    made = bot.call("POST", definitions_path(), body).json()
+def photograph() -> bytes:
+    """Return a photograph with its preview, as cameras save it."""
+    buffer = io.BytesIO()
+    image = Image.new("RGB", (1024, 24), (200, 30, 60))
+    image.save(buffer, "MPO", save_all=True, append_images=[image.resize((64, 8))])
+    return buffer.getvalue()
+
+
+def added(bot: Client, content: bytes, label: str) -> dict[str, str]:
+    icon = uri("png", content).replace("image/png", label)
+    answer = bot.call("POST", definitions_path(), {"name": "N", "description": "D", "icon": icon})
+    assert answer.status_code == 201
+    made: dict[str, str] = answer.json()
+    return made
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "webp", "mpo"])
+def test_a_good_one_of_each_kind_is_kept_and_is_there_in_every_format(bot: Client, kind: str) -> None:
+    content = picture(kind.upper(), (1024, 24)) if kind != "mpo" else photograph()
+    made = added(bot, content, f"image/{kind}")
     path = f"/app-assets/{made['application_id']}/achievements/{made['id']}/icons/{made['icon_hash']}"
-    assert bot.site(f"{path}.{kind}").content == content
-    shown = bot.site(f"{path}.png")
-    assert shown.headers["Content-Type"] == "image/png"
-    with Image.open(io.BytesIO(shown.content)) as image:
-        assert (image.format, image.size) == ("PNG", (1024, 24))
+    assert bot.site(f"{path}.{kind if kind != 'mpo' else 'jpg'}").content == content
+    for extension, media_type in (
+        ("png", "image/png"), ("jpg", "image/jpeg"), ("jpeg", "image/jpeg"), ("webp", "image/webp"),
+        ("gif", "image/gif"),
+    ):  # fmt: skip
+        shown = bot.site(f"{path}.{extension}?size=64")
+        assert (shown.status_code, shown.headers["Content-Type"]) == (200, media_type)
+        assert "immutable" in shown.headers["Cache-Control"]
+        with Image.open(io.BytesIO(shown.content)) as image:
+            opened_as = "JPEG" if image.format == "MPO" else image.format  # Pillow's word for a photograph
+            assert (f"image/{opened_as}".lower(), image.size) == (media_type, (1024, 24))
     assert bot.call("DELETE", definitions_path(made["id"])).status_code == 204
     assert bot.site(f"{path}.png").status_code == 404
+
+
+LABELS = ["image/jpg", "image/jpeg", "IMAGE/PNG", "image/png;charset=utf-8", "image/svg+xml", "image/gif"]
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_the_type_comes_from_the_bytes(bot: Client, label: str) -> None:
+    content = picture("PNG")
+    made = added(bot, content, label)
+    shown = bot.site(f"/app-assets/{made['application_id']}/achievements/{made['id']}/icons/{made['icon_hash']}.png")
+    assert (shown.content, shown.headers["Content-Type"]) == (content, "image/png")
+    assert bot.call("DELETE", definitions_path(made["id"])).status_code == 204
+
+
+def test_what_is_transparent_is_white_in_a_jpeg() -> None:
+    with Image.open(io.BytesIO(converted(default_icon(), "image/jpeg"))) as image:
+        assert min(image.convert("L").crop((0, 0, 8, 8)).tobytes()) > 240

@@ -18,7 +18,10 @@ Percent = Annotated[int, Meta(ge=0, le=100)]
 Name = Annotated[str, Meta(min_length=1, max_length=NAME_MAX)]
 Description = Annotated[str, Meta(min_length=1, max_length=DESCRIPTION_MAX)]
 DataUri = Annotated[
-    str, Meta(pattern="^data:image/(png|jpeg|gif|webp);base64,", description="At most 256 KiB and 1024 x 1024 pixels")
+    str,
+    Meta(
+        pattern="^data:image/[^,]*;base64,", description="A PNG, JPEG, GIF or WebP of at most 256 KiB and 1024 x 1024"
+    ),
 ]
 Time = Annotated[str, Meta(description="ISO 8601 in UTC, with microseconds")]
 
