@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import openapi_spec_validator
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -35,6 +36,7 @@ with warnings.catch_warnings():
     from schemathesis.checks import not_a_server_error
     from schemathesis.specs.openapi.checks import (
         content_type_conformance,
+        response_headers_conformance,
         response_schema_conformance,
         status_code_conformance,
     )
@@ -59,13 +61,48 @@ def test_every_route_and_no_other_is_described() -> None:
     assert described == {(route.method, route.template): route.name for route in routes.ROUTES}
 
 
+def test_the_description_is_openapi() -> None:
+    openapi_spec_validator.validate(DOCUMENT)
+
+
+def test_no_default_of_a_change_is_described() -> None:
+    properties = DOCUMENT["components"]["schemas"]["AchievementChange"]["properties"]
+    assert [name for name, schema in properties.items() if "default" in schema] == []
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_headers_and_refusals_are_described(name: str) -> None:
+    route = OPERATIONS[name]
+    responses = DOCUMENT["paths"][route.template][route.method.lower()]["responses"]
+    assert {"405", "500"} < set(responses)
+    always = {
+        status: {header for header, said in response.get("headers", {}).items() if said.get("required")}
+        for status, response in responses.items()
+    }
+    for status, header in (
+        ("401", "WWW-Authenticate"),
+        ("405", "Allow"),
+        ("429", "Retry-After"),
+        ("503", "Retry-After"),
+    ):
+        assert header in always[status]
+    counted = {header for header in responses[str(route.status)]["headers"] if header.startswith("X-RateLimit-")}
+    assert len(counted) == (0 if route.limit is None else 5)
+
+
 def test_what_is_served_is_the_description(service: RunningService) -> None:
     with Client(service.host) as public:
         assert public.site("/openapi.json").json() == DOCUMENT
 
 
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
 
 
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if name != "user_achievement_events"])

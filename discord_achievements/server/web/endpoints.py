@@ -41,7 +41,8 @@ class Endpoint:
 
     `handle` returns the body of the success, empty for 204, or None if it has answered itself. `is_unchanged` is asked
     before the request is counted: if it returns True the answer is 304, which costs nothing of the limit. `request` is
-    the type of the request's body; `answers` are the types that the answer's body may have.
+    the type of the request's body; `answers` are the types that the answer's body may have, `headers` the names of
+    headers that every success has.
     """
 
     route: Route
@@ -52,6 +53,7 @@ class Endpoint:
     request: type | None = None
     answers: tuple[Any, ...] = ()
     media_type: str = "application/json"
+    headers: tuple[str, ...] = ()
 
 
 async def _get_achievements(service: Service, call: Call) -> bytes:
@@ -135,7 +137,7 @@ async def _user_achievement_events(service: Service, call: Call) -> None:
         await service.close_stream(stream)
 
 
-_STARTED = Parameter("started", "query", {"type": "string", "enum": list(wire.STARTED)})
+_STARTED = Parameter("started", "query", {"type": "boolean"})
 
 ENDPOINTS = {
     endpoint.route.name: endpoint
@@ -185,6 +187,7 @@ ENDPOINTS = {
             is_unchanged=_user_achievements_are_unchanged,
             parameters=(_STARTED, Parameter("If-None-Match", "header", {"type": "string"})),
             answers=(list[messages.UserAchievement],),
+            headers=("ETag", "Cache-Control"),
         ),
         Endpoint(
             route=routes.USER_ACHIEVEMENT_EVENTS,
@@ -193,6 +196,7 @@ ENDPOINTS = {
             parameters=(Parameter("Last-Event-ID", "header", {"type": "string"}),),
             answers=(str,),
             media_type="text/event-stream",
+            headers=("Cache-Control",),
         ),
         Endpoint(
             route=routes.RESET_USER_ACHIEVEMENT,

@@ -1,5 +1,8 @@
 """The types of the messages, for the description of the API; tests compare them with what is sent.
 
+A field whose absence means something of its own has the default `UNSET`, which the description does not mention: a
+client made from a description with a default would send that default for each field that its user left out.
+
 They are apart from `openapi` because the table of endpoints needs them, and `openapi` needs that table.
 """
 
@@ -8,7 +11,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from ...domain.models import DESCRIPTION_MAX, NAME_MAX
 
@@ -23,14 +26,15 @@ DataUri = Annotated[
         pattern="^data:image/[^,]*;base64,", description="A PNG, JPEG, GIF or WebP of at most 256 KiB and 1024 x 1024"
     ),
 ]
+Localizations = dict[str, str] | None
 Time = Annotated[str, Meta(description="ISO 8601 in UTC, with microseconds")]
 
 
-class Text(msgspec.Struct, omit_defaults=True):
+class Text(msgspec.Struct):
     """A string and its translations, in the shape of API versions 6 to 9."""
 
     default: str
-    localizations: dict[str, str] | None = None
+    localizations: Localizations | UnsetType = UNSET
 
 
 class Achievement(msgspec.Struct):
@@ -43,8 +47,8 @@ class Achievement(msgspec.Struct):
     secret: bool
     secure: bool
     icon_hash: Hash
-    name_localizations: dict[str, str] | None = None
-    description_localizations: dict[str, str] | None = None
+    name_localizations: Localizations | UnsetType = UNSET
+    description_localizations: Localizations | UnsetType = UNSET
 
 
 class UserAchievement(Achievement, kw_only=True):
@@ -66,8 +70,8 @@ class NewAchievement(msgspec.Struct):
 
     name: Name | Text
     description: Description | Text
-    name_localizations: dict[str, str] | None = None
-    description_localizations: dict[str, str] | None = None
+    name_localizations: Localizations | UnsetType = UNSET
+    description_localizations: Localizations | UnsetType = UNSET
     secret: bool = False
     secure: bool = False
     icon: DataUri | None = None
@@ -76,13 +80,13 @@ class NewAchievement(msgspec.Struct):
 class AchievementChange(msgspec.Struct):
     """The body that updates an achievement; omitted fields stay as they are."""
 
-    name: Name | Text = ""
-    description: Description | Text = ""
-    name_localizations: dict[str, str] | None = None
-    description_localizations: dict[str, str] | None = None
-    secret: bool = False
-    secure: bool = False
-    icon: DataUri | None = None
+    name: Name | Text | UnsetType = UNSET
+    description: Description | Text | UnsetType = UNSET
+    name_localizations: Localizations | UnsetType = UNSET
+    description_localizations: Localizations | UnsetType = UNSET
+    secret: bool | UnsetType = UNSET
+    secure: bool | UnsetType = UNSET
+    icon: DataUri | UnsetType | None = UNSET
 
 
 class ProgressUpdate(msgspec.Struct):
@@ -97,7 +101,7 @@ class Error(msgspec.Struct):
 
     message: str
     code: int
-    errors: dict[str, Any] = {}
+    errors: dict[str, Any] | UnsetType = UNSET
 
 
 class RateLimited(msgspec.Struct):

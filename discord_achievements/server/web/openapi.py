@@ -6,11 +6,34 @@ from typing import Any
 
 import msgspec
 
+from ...domain.ratelimit import LimitState, refusal_headers, write_headers
 from ...domain.routes import API_VERSIONS, Auth, Route
 from . import messages
 from .endpoints import ENDPOINTS, Endpoint
 
 _JSON = "application/json"
+_HEADERS = {
+    "Accept-Encoding": "How a body may be encoded",
+    "Allow": "The methods that the path has",
+    "Cache-Control": "The answer is for this player only, and is to be revalidated or not kept",
+    "ETag": "Identifies the list's content; send it back in If-None-Match",
+    "Retry-After": "Whole seconds to wait",
+    "WWW-Authenticate": "The kinds of token that open the route",
+    "X-RateLimit-Bucket": "The limit that was counted",
+    "X-RateLimit-Limit": "Requests per window",
+    "X-RateLimit-Remaining": "Requests left in this window",
+    "X-RateLimit-Reset": "When the window ends, in seconds since 1970",
+    "X-RateLimit-Reset-After": "Seconds until the window ends",
+    "X-RateLimit-Scope": "Whose limit it is",
+}
+_LIMIT = tuple(write_headers(LimitState(0, 0, 0.0, ""), 0.0))  # none if the request was refused before it was counted
+_ALWAYS = {
+    401: ("WWW-Authenticate",),
+    405: ("Allow",),
+    415: ("Accept-Encoding",),
+    429: tuple(refusal_headers(0.0)),
+    503: ("Retry-After",),
+}
 
 
 def describe() -> dict[str, Any]:
@@ -28,12 +51,15 @@ def describe() -> dict[str, Any]:
         "info": {
             "title": "Achievements",
             "version": "10",
-            "description": "Discord's documented achievements HTTP, and three more routes.",
+            "description": "Discord's documented achievements HTTP, and more. HEAD is answered wherever GET is.",
         },
         "servers": [{"url": f"/api/v{version}"} for version in reversed(API_VERSIONS)],
         "paths": paths,
         "components": {
             "schemas": components,
+            "headers": {
+                name: {"description": meaning, "schema": {"type": "string"}} for name, meaning in _HEADERS.items()
+            },
             "securitySchemes": {
                 "bot": {"type": "apiKey", "in": "header", "name": "Authorization", "description": "Bot <token>"},
                 "bearer": {"type": "http", "scheme": "bearer"},
@@ -69,23 +95,42 @@ def _responses(endpoint: Endpoint, schema_of: dict[str, Any]) -> dict[str, Any]:
     if schemas:
         schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
         success["content"] = _content(schema, endpoint.media_type)
-    responses = {str(endpoint.route.status): success}
+    responses = {endpoint.route.status: success}
     if endpoint.is_unchanged is not None:
-        responses["304"] = {"description": "The list is the one that If-None-Match names"}
+        responses[304] = {"description": "The list is the one that If-None-Match names"}
     refusals = {
         400: "Something in the request is wrong",
         401: "No valid token",
         403: "Not allowed",
         404: "Unknown",
+        405: "The path has other methods",
+        500: "A mistake in the service",
         503: "Unavailable for now; see Retry-After",
     }
     if endpoint.request is not None:
-        refusals |= {408: "The body did not arrive in time", 413: "The body is too large"}
+        refusals |= {
+            408: "The body did not arrive in time",
+            413: "The body is too large",
+            415: "The body is compressed",
+        }
     for status, meaning in refusals.items():
-        responses[str(status)] = {"description": meaning, "content": _content(schema_of[repr(messages.Error)])}
+        responses[status] = {"description": meaning, "content": _content(schema_of[repr(messages.Error)])}
     limited = _content(schema_of[repr(messages.RateLimited)])
-    responses["429"] = {"description": "Too many requests; see Retry-After", "content": limited}
-    return responses
+    responses[429] = {"description": "Too many requests; see Retry-After", "content": limited}
+    for status, response in responses.items():
+        if headers := _headers(endpoint, status):
+            response["headers"] = headers
+    return {str(status): responses[status] for status in sorted(responses)}
+
+
+def _headers(endpoint: Endpoint, status: int) -> dict[str, Any]:
+    """Return the headers of one response; those that it always has are inline, because a reference cannot say so."""
+    always = endpoint.headers if status < 400 else _ALWAYS.get(status, ())
+    often = () if endpoint.route.limit is None or status in (304, 401, 405) else _LIMIT
+    described: dict[str, Any] = {name: {"$ref": f"#/components/headers/{name}"} for name in often}
+    return described | {
+        name: {"description": _HEADERS[name], "required": True, "schema": {"type": "string"}} for name in always
+    }
 
 
 def _content(schema: dict[str, Any], media_type: str = _JSON) -> dict[str, Any]:
