@@ -68,9 +68,10 @@ def write_headers(state: LimitState, at_s: float) -> dict[str, str]:
 def refusal_headers(wait_s: float, scope: str = "user") -> dict[str, str]:
     """Return the further headers of a 429: how long to wait, in whole seconds, and whose limit it was.
 
-    The wait is at least one second: without any, a client would try again at once.
+    The wait is at least one second: without any, a client would try again at once. discord.py waits only if there is a
+    `Via`; without it, it takes the 429 for a ban by Discord's network and raises an exception.
     """
-    return {"Retry-After": str(max(1, math.ceil(wait_s))), "X-RateLimit-Scope": scope}
+    return {"Retry-After": str(max(1, math.ceil(wait_s))), "X-RateLimit-Scope": scope, "Via": "1.1 achievements"}
 
 
 def retry_after_s(headers: Mapping[str, str], body: object, at_us: int | None = None) -> float | None:

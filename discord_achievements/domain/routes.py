@@ -2,7 +2,8 @@
 
 The client makes paths from it; the server adds handlers and messages (`server.web.endpoints`).
 
-**Source**: Discord's Achievements page; the last three routes are additions of this project.
+**Source**: Discord's Achievements page; its pages on users, OAuth2 and the gateway for the four routes by which clients
+log in. The routes for events, for a reset and for reading any player are additions of this project.
 """
 
 from __future__ import annotations
@@ -82,6 +83,10 @@ GET_USER_ACHIEVEMENTS = Route("get_user_achievements", "GET", _MINE, Auth.BEARER
 USER_ACHIEVEMENT_EVENTS = Route("user_achievement_events", "GET", _MINE + "/events", Auth.BEARER, 200, None)
 RESET_USER_ACHIEVEMENT = Route("reset_user_achievement", "DELETE", _PLAYER, Auth.BOT, 204, _FIVE)
 GET_PLAYER_ACHIEVEMENTS = Route("get_player_achievements", "GET", _THEIRS, Auth.BOT, 200, _FIVE)
+GET_CURRENT_USER = Route("get_current_user", "GET", "/users/@me", Auth.EITHER, 200, _FIVE)
+GET_AUTHORIZATION = Route("get_authorization", "GET", "/oauth2/@me", Auth.EITHER, 200, _FIVE)
+GET_APPLICATION = Route("get_application", "GET", "/oauth2/applications/@me", Auth.BOT, 200, _FIVE)
+GET_GATEWAY = Route("get_gateway", "GET", "/gateway/bot", Auth.BOT, 200, _FIVE)
 
 ROUTES = (
     GET_ACHIEVEMENTS,
@@ -94,6 +99,10 @@ ROUTES = (
     USER_ACHIEVEMENT_EVENTS,
     RESET_USER_ACHIEVEMENT,
     GET_PLAYER_ACHIEVEMENTS,
+    GET_CURRENT_USER,
+    GET_AUTHORIZATION,
+    GET_APPLICATION,
+    GET_GATEWAY,
 )
 
 _VERSION_PREFIX = re.compile(r"/api(?:/v([^/]*))?(?=/|$)")

@@ -32,7 +32,8 @@ store's *generation* stays the same: a number that changes with every change of 
     writer             commits progress, many updates in one transaction
     auth               makes tokens and identifies callers
     limiter            counts requests against rate limits
-    icons              verifies uploaded pictures
+    icons              verifies uploaded pictures and converts them
+    identity           answers what clients written for Discord ask when they log in
     catalogue_import   brings an application up to date with a catalogue
     settings, dsn      every setting; the URLs of databases and Redis; duration reads `30d`
     metrics            numbers for Prometheus

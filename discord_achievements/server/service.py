@@ -17,6 +17,8 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+import msgspec
+
 from ..domain import access, wire
 from ..domain.access import Caller, Target
 from ..domain.definition import Change, Left, decode_change, decode_creation
@@ -26,6 +28,7 @@ from ..domain.ratelimit import LimitState
 from ..domain.routes import Route, path_id
 from ..domain.snowflake import ClockError, make_snowflake
 from ..domain.wire import Shape
+from . import identity
 from .auth import Authenticator
 from .broker import Broker, Player
 from .definition_cache import DefinitionCache
@@ -33,7 +36,7 @@ from .definitions import NOTHING_HELD, Definitions
 from .etags import ETags
 from .events import Events
 from .icons import EXTENSIONS, converted, default_icon, verify
-from .stores.base import Icon, Key, Raise, Reset, Store, TooManyAchievements
+from .stores.base import Application, Icon, Key, Raise, Reset, Store, TooManyAchievements
 from .stores.calls import StoreCalls
 from .streams import SendBody, Stream, Streams
 from .writer import Writer
@@ -91,11 +94,36 @@ class Service:
     async def admit(self, route: Route, authorization: str, parameters: dict[str, str]) -> Admission:
         """Return who asks for what, if their token opens the route in this application."""
         caller = access.check_route(await self._authenticator.identify(authorization), route)
-        application_id = path_id(parameters, "application_id")
+        names_one = "application_id" in parameters
+        application_id = path_id(parameters, "application_id") if names_one else caller.application_id
         definitions = await self._definitions.get(application_id)
         access.check_application(caller, application_id, exists=definitions is not None)
         assert definitions is not None  # otherwise the line above has raised
         return Admission(caller, definitions, parameters)
+
+    # Who the caller is
+
+    async def current_user(self, admission: Admission) -> bytes:
+        """Return the player, or the application's bot, as JSON."""
+        return msgspec.json.encode(identity.user(admission.caller, await self._application(admission)))
+
+    async def authorization(self, admission: Admission) -> bytes:
+        """Return what the caller's token is good for as JSON."""
+        return msgspec.json.encode(identity.authorization(admission.caller, await self._application(admission)))
+
+    async def application(self, admission: Admission) -> bytes:
+        """Return the caller's application as JSON."""
+        return msgspec.json.encode(identity.application(admission.caller, await self._application(admission)))
+
+    def gateway(self) -> bytes:
+        """Return where a bot would find the gateway as JSON."""
+        return msgspec.json.encode(identity.gateway())
+
+    async def _application(self, admission: Admission) -> Application:
+        found = await self._calls.in_thread(self._store.application, admission.definitions.application_id)
+        if found is None:
+            raise ApiError.of(ErrorCode.UNKNOWN_APPLICATION)
+        return found
 
     # The application's definitions
 

@@ -1,8 +1,8 @@
 """A whole achievements service in memory: the routes about players, the events and the icons.
 
 It answers byte for byte like the real service, by the same rules in `domain`. It lacks the administration of
-definitions over HTTP: a test adds them with `add_achievement`. A client that resumes the event stream gets every event
-it has missed; from the real service it gets the last one of each achievement.
+definitions over HTTP, which a test adds with `add_achievement`, and the routes by which bots log in. A client that
+resumes the event stream gets every event it has missed; from the real service it gets the last one of each achievement.
 """
 
 from __future__ import annotations
@@ -106,6 +106,8 @@ class FakeService(ServiceState):
         match = routes.match(request.method, path)
         headers = {name.lower(): value for name, value in request.headers.items()}
         caller = access.check_route(self._callers.get(headers.get("authorization", "")), match.route)
+        if "application_id" not in match.parameters:
+            raise ApiError.of(ErrorCode.ROUTE_NOT_FOUND)
         application_id = path_id(match.parameters, "application_id")
         exists = any(known.application_id == application_id for known in self._callers.values())
         access.check_application(caller, application_id, exists=exists)

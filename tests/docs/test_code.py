@@ -28,7 +28,22 @@ READERS: dict[str, Callable[[str], object]] = {
     "python": lambda code: compile(code, "<page>", "exec"),
 }
 # A misspelt "python" must not go unnoticed.
-KNOWN = {*READERS, "", "bat", "c", "csharp", "http", "ini", "nginx", "powershell", "sh", "text", "yaml"}
+KNOWN = {
+    *READERS,
+    "",
+    "bat",
+    "c",
+    "caddyfile",
+    "csharp",
+    "http",
+    "ini",
+    "js",
+    "nginx",
+    "powershell",
+    "sh",
+    "text",
+    "yaml",
+}
 ALL = [(page, block) for page in PAGES for block in blocks(page)]
 
 

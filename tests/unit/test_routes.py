@@ -40,6 +40,10 @@ DOCUMENTED = [
     ("GET", f"{MINE}/events", Auth.BEARER, 200, None),
     ("DELETE", PLAYERS, Auth.BOT, 204, FIVE),
     ("GET", THEIRS, Auth.BOT, 200, FIVE),
+    ("GET", "/users/@me", Auth.EITHER, 200, FIVE),
+    ("GET", "/oauth2/@me", Auth.EITHER, 200, FIVE),
+    ("GET", "/oauth2/applications/@me", Auth.BOT, 200, FIVE),
+    ("GET", "/gateway/bot", Auth.BOT, 200, FIVE),
 ]
 PREFIXES = [("/api", 6), ("/api/v6", 6), ("/api/v7", 7), ("/api/v8", 8), ("/api/v9", 9), ("/api/v10", 10)]
 
@@ -90,7 +94,9 @@ def test_other_versions(version: str) -> None:
         "/apiv10" + DEFINITIONS,
         "/v10" + DEFINITIONS,
         DEFINITIONS,
-        "/api/v10/users/@me",
+        "/api/v10/users/53908232506183680",
+        "/api/v10/users",
+        "/api/v10/gateway",
         f"/api/v10/applications//achievements/{ACHIEVEMENT}",
         f"/api/v10{DEFINITIONS}//",
         f"/api/v10{DEFINITION}/x",

@@ -107,6 +107,22 @@ async def _user_achievements_are_unchanged(service: Service, call: Call) -> bool
     return True
 
 
+async def _get_current_user(service: Service, call: Call) -> bytes:
+    return await service.current_user(call.admission)
+
+
+async def _get_authorization(service: Service, call: Call) -> bytes:
+    return await service.authorization(call.admission)
+
+
+async def _get_application(service: Service, call: Call) -> bytes:
+    return await service.application(call.admission)
+
+
+async def _get_gateway(service: Service, call: Call) -> bytes:
+    return service.gateway()
+
+
 async def _user_achievement_events(service: Service, call: Call) -> None:
     """Hold an event stream until its client disconnects or the stream is ended."""
     limit = service.stream_limit(call.admission)
@@ -209,6 +225,30 @@ ENDPOINTS = {
             handle=_get_player_achievements,
             parameters=(_STARTED,),
             answers=(list[messages.UserAchievement],),
+        ),
+        Endpoint(
+            route=routes.GET_CURRENT_USER,
+            summary="Get the player, or the application's bot, that the token is for",
+            handle=_get_current_user,
+            answers=(messages.User,),
+        ),
+        Endpoint(
+            route=routes.GET_AUTHORIZATION,
+            summary="Get what the token is for, and when it expires",
+            handle=_get_authorization,
+            answers=(messages.Authorization,),
+        ),
+        Endpoint(
+            route=routes.GET_APPLICATION,
+            summary="Get the application that the bot's token is for",
+            handle=_get_application,
+            answers=(messages.Application,),
+        ),
+        Endpoint(
+            route=routes.GET_GATEWAY,
+            summary="Get an address of a gateway, so that bots can log in; there is no gateway",
+            handle=_get_gateway,
+            answers=(messages.Gateway,),
         ),
     )
 }

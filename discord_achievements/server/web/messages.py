@@ -96,6 +96,66 @@ class ProgressUpdate(msgspec.Struct):
     seconds_since_unlock: float = 0
 
 
+class User(msgspec.Struct):
+    """A player, or an application's bot; a player's name is their id."""
+
+    id: Snowflake
+    username: str
+    discriminator: str
+    global_name: str | None
+    avatar: str | None
+    bot: bool
+    mfa_enabled: bool
+    locale: str
+    verified: bool
+    flags: int
+    public_flags: int
+    premium_type: int
+
+
+class Application(msgspec.Struct):
+    """An application, which is a game."""
+
+    id: Snowflake
+    name: str
+    description: str
+    icon: str | None
+    bot_public: bool
+    bot_require_code_grant: bool
+    verify_key: str
+    owner: User
+    team: None
+    flags: int
+    approximate_guild_count: int
+    approximate_user_install_count: int
+
+
+class Authorization(msgspec.Struct):
+    """What a token is for; one that does not expire says the year 9999."""
+
+    application: Application
+    scopes: list[str]
+    expires: Time
+    user: User
+
+
+class SessionStartLimit(msgspec.Struct):
+    """How often a bot may connect to a gateway."""
+
+    total: int
+    remaining: int
+    reset_after: int
+    max_concurrency: int
+
+
+class Gateway(msgspec.Struct):
+    """An address at which no gateway is."""
+
+    url: str
+    shards: int
+    session_start_limit: SessionStartLimit
+
+
 class Error(msgspec.Struct):
     """The body of every refusal except 429."""
 

@@ -18,6 +18,7 @@ _HEADERS = {
     "Cache-Control": "The answer is for this player only, and is to be revalidated or not kept",
     "ETag": "Identifies the list's content; send it back in If-None-Match",
     "Retry-After": "Whole seconds to wait",
+    "Via": "Only says that this 429 is not a proxy's",
     "WWW-Authenticate": "The kinds of token that open the route",
     "X-RateLimit-Bucket": "The limit that was counted",
     "X-RateLimit-Limit": "Requests per window",

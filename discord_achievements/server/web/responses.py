@@ -32,7 +32,7 @@ def error_answer(error: ApiError, headers: Headers) -> Answer:
     if error.retry_after_s is not None:
         refusal = refusal_headers(error.retry_after_s)
         if error.status != 429:
-            del refusal["X-RateLimit-Scope"]  # which only a limit has
+            refusal = {"Retry-After": refusal["Retry-After"]}  # the others belong to a limit
         written.extend((name.lower().encode(), value.encode()) for name, value in refusal.items())
     return Answer(error.status, written, msgspec.json.encode(wire.encode_error(error)))
 
