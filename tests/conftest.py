@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.databases import Nginx, Postgres, RedisServer
+from tests.support.databases import Caddy, Nginx, Postgres, RedisServer
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
@@ -50,6 +50,21 @@ def make_nginx(tmp_path: Path) -> Iterator[Callable[[str, int], Nginx]]:
             nginx = Nginx(tmp_path / "nginx", servers, port)
             stack.callback(nginx.stop)
             return nginx
+
+        yield make
+
+
+@pytest.fixture
+def make_caddy(tmp_path: Path) -> Iterator[Callable[[str, int], Caddy]]:
+    """Return a function that starts Caddy; if the machine has none, the tests that need it are reported as not run."""
+    if not Caddy.is_installed():
+        pytest.skip("not run: this machine has no caddy")
+    with ExitStack() as stack:
+
+        def make(sites: str, port: int) -> Caddy:
+            caddy = Caddy(tmp_path / "caddy", sites, port)
+            stack.callback(caddy.stop)
+            return caddy
 
         yield make
 

@@ -13,7 +13,11 @@ from .streams import ByteStream
 
 RETRY_MS = 5000
 COMMENT_EVERY_S = 15.0
-_HEADERS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store"}
+_HEADERS = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-store, no-transform",
+    "content-encoding": "identity",
+}
 
 
 class _Event(NamedTuple):

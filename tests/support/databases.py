@@ -157,6 +157,33 @@ class Nginx:
         self._process.wait(10)
 
 
+class Caddy:
+    """A Caddy with `folder` to itself, which serves `sites`."""
+
+    def __init__(self, folder: Path, sites: str, port: int) -> None:
+        folder.mkdir()
+        file = folder / "Caddyfile"
+        # Without these options it would listen on ports 2019 and 80, too.
+        file.write_text("{\n\tadmin off\n\tauto_https disable_redirects\n}\n\n" + sites, "utf-8")
+        # It keeps its certificates and its configuration in the user's folders.
+        own = {name: str(folder) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "APPDATA")}
+        log = (folder / "log").open("wb")
+        with log:
+            self._process = subprocess.Popen(
+                ["caddy", "run", "--config", str(file), "--adapter", "caddyfile"], env=os.environ | own, stderr=log
+            )
+        until(lambda: is_listening(port) or self._process.poll() is not None, "Caddy answers")
+        assert self._process.poll() is None, (folder / "log").read_text("utf-8")
+
+    @staticmethod
+    def is_installed() -> bool:
+        return shutil.which("caddy") is not None
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+
+
 class Line:
     """A TCP proxy to a server, on `port`, that can fall silent: then it accepts everything and answers nothing.
 

@@ -21,7 +21,10 @@ from .call import Call
 _RETRY_MS = 5000
 _STREAM_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-store"),
+    (b"cache-control", b"no-store, no-transform"),
+    # A proxy that compresses may hold events back; Caddy 2.6 did so until the stream ended. Proxies do not touch an
+    # answer that has an encoding, even this one.
+    (b"content-encoding", b"identity"),
     (b"x-accel-buffering", b"no"),  # nginx passes events on at once
 ]
 _PRIVATE = (b"cache-control", b"private, no-cache")
@@ -212,7 +215,7 @@ ENDPOINTS = {
             parameters=(Parameter("Last-Event-ID", "header", {"type": "string"}),),
             answers=(str,),
             media_type="text/event-stream",
-            headers=("Cache-Control",),
+            headers=("Cache-Control", "Content-Encoding"),
         ),
         Endpoint(
             route=routes.RESET_USER_ACHIEVEMENT,

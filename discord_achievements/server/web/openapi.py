@@ -16,6 +16,7 @@ _HEADERS = {
     "Accept-Encoding": "How a body may be encoded",
     "Allow": "The methods that the path has",
     "Cache-Control": "The answer is for this player only, and is to be revalidated or not kept",
+    "Content-Encoding": "Keeps proxies from compressing the stream",
     "ETag": "Identifies the list's content; send it back in If-None-Match",
     "Retry-After": "Whole seconds to wait",
     "Via": "Only says that this 429 is not a proxy's",
