@@ -57,9 +57,9 @@ class AchievementManager(Uncopied):
     the definitions until the service has answered once.
 
     `data_dir` is where progress is kept (default: the platform's folder for user data); a relative path starts at the
-    working directory of this call. `locale` selects the language of names and descriptions. `timeout_s` limits each request. `transport` and `clock` replace network and time in
-    tests. If `base_url`, `token` or `locale` is omitted, it is read from `DISCORD_ACHIEVEMENTS_URL`,
-    `DISCORD_ACCESS_TOKEN` or `DISCORD_CURRENT_LOCALE`.
+    working directory of this call. `locale` selects the language of names and descriptions. `timeout_s` limits each
+    request. `transport` and `clock` replace network and time in tests. If `base_url`, `token` or `locale` is omitted,
+    it is read from `DISCORD_ACHIEVEMENTS_URL`, `DISCORD_ACCESS_TOKEN` or `DISCORD_CURRENT_LOCALE`.
 
     Raises `CatalogueError` with every mistake in the catalogue, `ConfigurationError` for any other argument.
     **Thread**: all calls and all callbacks belong to the thread that calls `run_callbacks()`.
