@@ -68,6 +68,15 @@ def format_time(at_us: int) -> str:
     return (_EPOCH + timedelta(microseconds=at_us)).isoformat(timespec="microseconds")
 
 
+def is_time(at_us: int) -> bool:
+    """Return whether `format_time` can write it: the year is 1 to 9999."""
+    try:
+        format_time(at_us)
+    except OverflowError:
+        return False
+    return True
+
+
 def parse_time(text: str) -> int:
     """Return ISO 8601 as microseconds since the epoch; without an offset it is UTC.
 

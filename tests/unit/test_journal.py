@@ -54,7 +54,7 @@ SEVERAL = [
     entry(3, 10, 2),
     entry(4, 2**63 - 1, 0, BERT),
     entry(5, 10, 100, BERT),
-    entry(2**64 - 1, 20, 50, BERT),
+    entry(2**63 - 1, 20, 50, BERT),
 ]
 SEVERAL_BYTES = 10 * CELL_BYTES  # five slots
 

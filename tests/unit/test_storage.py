@@ -304,6 +304,118 @@ def test_a_damaged_journals_intact_records_are_recovered(start: Start, tmp_path:
     assert not journal.exists()
 
 
+# Many leftovers, odd ones, interrupted starts
+
+
+def test_thousands_of_leftovers_cost_no_transaction_each(start: Start, tmp_path: Path) -> None:
+    game = start(tmp_path / "before")
+    game.write(10)
+    (full,) = paths(tmp_path / "before")
+    folder = tmp_path / "after"
+    folder.mkdir()
+    for number in range(200):
+        (folder / f"journal-{number:032x}.bin").write_bytes(bytes(1000) if number % 2 else full.read_bytes()[:1000])
+    commits = 0
+
+    def count_commits(_: object, event: str, function: Any) -> None:
+        nonlocal commits
+        commits += event == "c_call" and function.__name__ == "commit"
+
+    sys.setprofile(count_commits)
+    try:
+        storage = Storage(folder)
+    finally:
+        sys.setprofile(None)
+    assert commits < 10
+    assert storage.error is None
+    storage.close()
+    assert list(folder.iterdir()) == [folder / DATABASE]
+    assert start(folder).pending() == {10: HALF}
+
+
+def test_leftovers_do_not_pile_up_while_nothing_can_be_stored(tmp_path: Path) -> None:
+    (tmp_path / DATABASE).mkdir()
+    for number in range(1, 6):
+        game = DrivenStorage(tmp_path)
+        assert game.pending() == dict.fromkeys(range(1, number), HALF)
+        game.play(number)
+        assert len(list(paths(tmp_path))) == 1
+        game.storage.close()
+    (tmp_path / DATABASE).rmdir()
+    game = DrivenStorage(tmp_path)
+    assert game.pending() == dict.fromkeys(range(1, 6), HALF)
+    game.storage.close()
+    assert list(tmp_path.iterdir()) == [tmp_path / DATABASE]
+
+
+@pytest.mark.parametrize(
+    ("seq", "at_us", "owner"),
+    [
+        (2**63, AT_US, ANNA),
+        (2**64 - 1, AT_US, ANNA),
+        (0, AT_US, ANNA),
+        (1, 2**63 - 1, ANNA),
+        (1, -(2**63), ANNA),
+        (1, AT_US, b"\2" + b"\xff" * 15),
+        (1, AT_US, b"\2" + bytes(15)),
+    ],
+)
+def test_a_crafted_record_costs_itself(start: Start, tmp_path: Path, seq: int, at_us: int, owner: bytes) -> None:
+    game = start(tmp_path / "before")
+    assert game.storage.journal is not None
+    assert game.storage.journal.write(seq, 10, 100, at_us, owner)
+    game.seq = 1
+    game.write(20)
+    after = start(left_by_crash(game, tmp_path / "after"))
+    assert after.storage.error is None
+    assert after.pending() == {20: HALF}
+
+
+def interrupted_at(number: int, what: Callable[[], object]) -> bool:
+    """Call `what` and raise KeyboardInterrupt at its call `number`, of Python or C; return whether it got that far."""
+    left = number
+
+    def count_down(_: object, event: str, __: object) -> None:
+        nonlocal left
+        left -= event in ("call", "c_call")
+        if left == 0:
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    sys.setprofile(count_down)
+    try:
+        what()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.setprofile(None)
+    return False
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+@pytest.mark.parametrize("first", range(1, 26, 5))
+def test_a_start_that_is_interrupted_anywhere_loses_nothing_of_what_a_crash_left(
+    start: Start, tmp_path: Path, first: int
+) -> None:
+    game = start(tmp_path / "before")
+    for achievement_id in range(1, 11):
+        game.write(achievement_id)
+    number, is_interrupted = first, True
+    while is_interrupted:
+        folder = left_by_crash(game, tmp_path / str(number))
+        started: list[Storage] = []
+        is_interrupted = interrupted_at(number, lambda to=folder, keep=started: keep.append(Storage(to)))  # type: ignore[misc]
+        for storage in started:
+            storage.close()
+        again = start(folder)
+        assert again.pending().keys() == set(range(1, 11)), f"interrupted at call {number}"
+        assert again.storage.error is None
+        again.storage.close()
+        assert list(folder.iterdir()) == [folder / DATABASE], f"interrupted at call {number}"
+        number += 25
+    assert number > 100
+
+
 START_AND_PLAY = """
 import sys
 from pathlib import Path

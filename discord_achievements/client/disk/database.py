@@ -135,8 +135,8 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit what is done inside, all of it or nothing."""
-        self._db.execute("BEGIN IMMEDIATE")
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
             self._db.commit()
         except BaseException:

@@ -28,7 +28,9 @@ from typing import BinaryIO, NamedTuple
 
 from ...domain.progress import is_percent
 from ...domain.snowflake import is_snowflake
+from ...domain.wire import is_time
 from .filelock import try_lock
+from .owner import is_owner
 
 _FIELDS = struct.Struct("<Qqq16sB")
 _CELL = struct.Struct("<Qqq16sBI")
@@ -37,6 +39,8 @@ _SLOT_BYTES = 2 * _CELL_BYTES
 SLOTS = 2048
 FILE_BYTES = SLOTS * _SLOT_BYTES
 NONCE_BYTES = 16
+_PAGE_BYTES = 4096
+_EMPTY_PAGE = bytes(_PAGE_BYTES)
 _NAME = re.compile(r"journal-([0-9a-f]{32})\.bin")
 _TRIES = 100
 
@@ -137,6 +141,10 @@ class Journal:
         """Whether a set for which there was no room here is not in the database yet. **Thread**: any."""
         return self._left_out_seq > self.committed_seq
 
+    def flush(self) -> None:
+        """Have the disk store everything that was written, not only the operating system. Raises `OSError`."""
+        self._map.flush()
+
     def close(self, *, remove: bool) -> None:
         """Unlock the journal; `remove` it if the database has all of it, otherwise the next start recovers it.
 
@@ -153,7 +161,7 @@ class Orphan:
         self.nonce = _nonce(path)
         self.entries = read(file.read(FILE_BYTES))
         self._file = file
-        self._path = path
+        self.path = path
 
     @classmethod
     def take(cls, path: Path) -> Orphan | None:
@@ -176,19 +184,34 @@ class Orphan:
 
         Raises `OSError` if it cannot be removed.
         """
-        _let_go(self._file, self._path, remove=remove)
+        _let_go(self._file, self.path, remove=remove)
 
 
 def read(data: bytes) -> list[Entry]:
     """Return the undamaged entries in a journal's bytes, in the order in which they were written."""
-    entries = []
-    for start in range(0, len(data) - _CELL.size + 1, _CELL_BYTES):
-        *fields, checksum = _CELL.unpack_from(data, start)
-        if checksum == _crc32(data[start : start + _FIELDS.size]):
+    # Most of a journal is empty, and a start may have to read thousands: compare pages, not cells.
+    pages = (data[start : start + _PAGE_BYTES] for start in range(0, len(data), _PAGE_BYTES))
+    return sorted(entry for page in pages if page != _EMPTY_PAGE for entry in _read_page(page))
+
+
+def _read_page(page: bytes) -> Iterator[Entry]:
+    for start in range(0, len(page) - _CELL.size + 1, _CELL_BYTES):
+        *fields, checksum = _CELL.unpack_from(page, start)
+        if checksum == _crc32(page[start : start + _FIELDS.size]):
             entry = Entry(*fields)
-            if is_snowflake(entry.achievement_id) and is_percent(entry.percent):
-                entries.append(entry)
-    return sorted(entries)
+            if _can_be_ours(entry):
+                yield entry
+
+
+def _can_be_ours(entry: Entry) -> bool:
+    """Return whether a game can have made the entry: anybody can write a file with valid checksums."""
+    return (
+        is_snowflake(entry.seq)
+        and is_snowflake(entry.achievement_id)
+        and is_percent(entry.percent)
+        and is_time(entry.at_us)
+        and is_owner(entry.owner)
+    )
 
 
 def paths(folder: Path) -> Iterator[Path]:

@@ -11,6 +11,8 @@ import hashlib
 import secrets
 import struct
 
+from ...domain.snowflake import is_snowflake
+
 _BYTES = 16
 _LOCAL, _TOKEN, _USER, _RUN = b"\0", b"\1", b"\2", b"\3"
 
@@ -36,6 +38,12 @@ def of_run() -> bytes:
 def is_run(owner: bytes) -> bool:
     """Return whether `owner` was made by `of_run`."""
     return owner.startswith(_RUN)
+
+
+def is_owner(owner: bytes) -> bool:
+    """Return whether the functions above can have made `owner`, as far as that can be seen."""
+    user_id = user_of(owner)
+    return len(owner) == _BYTES and (user_id is None or is_snowflake(user_id))
 
 
 def user_of(owner: bytes) -> int | None:

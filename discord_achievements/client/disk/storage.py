@@ -8,8 +8,7 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import partial
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -19,7 +18,7 @@ from ..state import State, reached
 from . import journal as journals
 from .database import BUSY_TIMEOUT_S, DamagedError, Database, definition_row
 from .filelock import locked
-from .journal import Journal, Orphan
+from .journal import Entry, Journal, Orphan
 from .pacing import SLICE_ROWS
 from .players import Players
 
@@ -27,6 +26,8 @@ _log = logging.getLogger("discord_achievements")
 _FILE = "achievements.sqlite3"
 _SERVICE, _ANSWERED = "service", "answered"
 _OVERRUN = "the journal is full: a crash now would lose the updates that are not stored yet"
+_ORPHANS_AT_ONCE = 64
+"""Journals folded in one transaction, each of them open meanwhile."""
 T = TypeVar("T")
 
 
@@ -59,11 +60,19 @@ class Storage:
         except OSError as exc:
             self._no_journal = f"no journal can be created in {folder} ({exc})"
         self.run = self.journal.nonce if self.journal else secrets.token_bytes(journals.NONCE_BYTES)
-        self.database = self._open_database()
-        if self._no_journal and self.durable:
-            self._report(f"{self._no_journal}; a crash may lose the last updates")
-            self._no_journal = ""
-        self._fold_orphans()
+        try:
+            self.database = self._open_database()
+        except BaseException:
+            self._close_journal(remove=True)  # nothing is in it yet
+            raise
+        try:
+            if self._no_journal and self.durable:
+                self._report(f"{self._no_journal}; a crash may lose the last updates")
+                self._no_journal = ""
+            self._fold_orphans()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def error(self) -> str | None:
@@ -201,17 +210,27 @@ class Storage:
 
     def close(self) -> None:
         """Close everything; delete the journal if the database file holds all of it."""
-        if self.journal is not None:
-            gone = self.durable and self.journal.is_committed
-            try:
-                self.journal.close(remove=gone)
-                if gone and self._noted_seq:
-                    # Only now: a note must outlive its journal, which another process may find at any moment.
-                    with self.database.transaction():
-                        self.database.forget_journals([self.run])
-            except (OSError, sqlite3.Error) as exc:
-                _log.info("the journal of this run was not removed (%s); the next start removes it", exc)
-        self.database.close()
+        gone = self.journal is not None and self.durable and self.journal.is_committed
+        try:
+            if self._close_journal(remove=gone) and self._noted_seq:
+                # Only now: a note must outlive its journal, which another process may find at any moment.
+                with self.database.transaction():
+                    self.database.forget_journals([self.run])
+        except sqlite3.Error as exc:
+            _log.info("the note about the journal of this run was not deleted (%s); the next start deletes it", exc)
+        finally:
+            self.database.close()
+
+    def _close_journal(self, *, remove: bool) -> bool:
+        """Close the journal; return whether it was to be removed, and has been."""
+        if self.journal is None:
+            return False
+        try:
+            self.journal.close(remove=remove)
+        except OSError as exc:
+            _log.info("the journal of this run was not removed (%s); the next start removes it", exc)
+            return False
+        return remove
 
     def _open_database(self) -> Database:
         path = self.folder / _FILE
@@ -237,21 +256,59 @@ class Storage:
         return Database(path)
 
     def _fold_orphans(self) -> None:
-        for path in journals.paths(self.folder):
-            try:
-                orphan = Orphan.take(path)
-                if orphan is None:
-                    continue
-                try:
-                    self.change(partial(self._fold, orphan))
-                finally:
-                    # If the database is only in memory, they are safer where they are.
-                    orphan.close(remove=self.durable)
-            except OSError as exc:
-                self._report(f"{path} cannot be recovered or removed ({exc}); the next start tries again")
+        waiting = journals.paths(self.folder)
+        while paths := list(islice(waiting, _ORPHANS_AT_ONCE)):
+            self._fold_some([orphan for path in paths if (orphan := self._take_orphan(path)) is not None])
         self.change(self._forget_gone_journals)
 
-    def _fold(self, orphan: Orphan) -> None:
+    def _take_orphan(self, path: Path) -> Orphan | None:
+        """Return the journal at `path` if it was left by a crash and has records; if it has none, remove it."""
+        try:
+            orphan = Orphan.take(path)
+        except OSError as exc:
+            self._report_unremoved(path, exc)
+            return None
+        if orphan is not None and not orphan.entries:
+            self._close_orphan(orphan, remove=True)
+            return None
+        return orphan
+
+    def _fold_some(self, orphans: list[Orphan]) -> None:
+        is_kept = False
+        try:
+            if orphans:
+                entries = self.change(lambda: [entry for orphan in orphans for entry in self._fold(orphan)])
+                is_kept = self.durable or self._copy_to_journal(entries)
+        except Exception as exc:
+            _log.exception("journals that a crash has left cannot be recovered")
+            self._report(f"{len(orphans)} journals cannot be recovered ({exc}); the next start tries again")
+        finally:
+            # Whatever was raised, an interrupt included: a journal goes only after its commit.
+            for orphan in orphans:
+                self._close_orphan(orphan, remove=is_kept)
+
+    def _close_orphan(self, orphan: Orphan, *, remove: bool) -> None:
+        try:
+            orphan.close(remove=remove)
+        except OSError as exc:
+            self._report_unremoved(orphan.path, exc)
+
+    def _report_unremoved(self, path: Path, exc: OSError) -> None:
+        self._report(f"{path} cannot be recovered or removed ({exc}); the next start tries again")
+
+    def _copy_to_journal(self, entries: Iterable[Entry]) -> bool:
+        """Copy what the database file cannot store into this run's journal, so that journals do not pile up."""
+        if self.journal is None:
+            return False
+        for entry in entries:
+            # It belongs to no call of this run. Number 1 will do: once a call is committed, so is all that came before.
+            if not self.journal.write(1, entry.achievement_id, entry.percent, entry.at_us, entry.owner):
+                return False
+        self.journal.flush()
+        return True
+
+    def _fold(self, orphan: Orphan) -> list[Entry]:
+        """Store what a journal has beyond the database, and return it, inside `change`."""
         seen_seq = self.database.committed_seq(orphan.nonce)
         fresh = [entry for entry in orphan.entries if entry.seq > seen_seq]
         sets: dict[bytes, dict[int, Progress]] = {}
@@ -264,6 +321,7 @@ class Storage:
         if fresh:
             # If the journal cannot be removed, nobody recovers it a second time.
             self.database.commit_journal(orphan.nonce, fresh[-1].seq)
+        return fresh
 
     def _forget_gone_journals(self) -> None:
         noted = self.database.noted_journals()  # before looking at the folder: a journal is older than its note
