@@ -2,7 +2,8 @@
 
 Threads, and what each one owns
     the game's    the manager, the list that the game reads, all callbacks. Never waits: no file, no socket, no lock,
-                  except in the constructor, flush and close; the journal, which it writes, is mapped memory
+                  except in the constructor, flush and close; the journal, which it writes, is mapped memory (where
+                  that is unsafe, an open file)
     worker        the database, every decision about what is sent. Never waits for the network or for the token object
     courier       one exchange with the service, or one call of the token object, at a time. May wait
     reader        one event stream and its buffer. May wait
@@ -63,6 +64,7 @@ disk/ (this machine)
     players         identifies the players in it; which of them takes over what was set in local mode
     owner           whose progress a record is, before the player is known
     journal         makes a set crash-safe before the call returns
+    record_file     how a record gets into the journal: mapped memory, or a file call where that is unsafe
     filelock        an exclusive lock on an open file
     icons           PNG files, fetched once and kept
     catalogue_file  reads the catalogue and finds its icons

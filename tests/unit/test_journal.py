@@ -5,11 +5,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from discord_achievements.client.disk import owner as owners
 from discord_achievements.client.disk.journal import FILE_BYTES, SLOTS, Entry, Journal, Orphan, nonces, paths, read
+from discord_achievements.client.disk.record_file import Mapped, Written, type_in
 
 ROOT = Path(__file__).parents[2]
 ANNA, BERT = owners.of_user(1), owners.of_user(2)
@@ -18,9 +20,10 @@ CELL_BYTES = 64
 RECORD_BYTES = 45
 
 
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    journal = Journal.create(tmp_path)
+@pytest.fixture(params=[Mapped, Written])
+def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Journal]:
+    kind = request.param
+    journal = Journal.create(tmp_path, record_file=lambda file, _, size: kind(file, size))
     yield journal
     journal.close(remove=True)
 
@@ -278,6 +281,139 @@ def test_a_full_disk_is_reported_when_the_journal_is_created(tmp_path: Path) -> 
     )
     assert ended.stdout.startswith("OSError"), ended.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+WRITE_AND_TRUNCATE = """
+import os, sys
+from pathlib import Path
+from discord_achievements.client.disk.journal import FILE_BYTES, SLOTS, Journal
+
+folder, size = Path(sys.argv[1]), int(sys.argv[2])
+journal = Journal.create(folder)
+for seq in range(1, SLOTS + 1):
+    assert journal.write(seq, seq, 50, 1, bytes(16))
+journal.committed_seq, journal.recheck = SLOTS, True
+(path,) = folder.iterdir()
+os.truncate(path, size)
+for seq in range(SLOTS + 1, SLOTS + 31):
+    assert journal.write(seq, seq, 50, 1, bytes(16))
+os._exit(3)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not let anybody truncate a mapped file")
+@pytest.mark.parametrize("size", [0, 100, 4096, FILE_BYTES - 1, FILE_BYTES, 2 * FILE_BYTES])
+def test_a_journal_that_somebody_truncates_neither_kills_the_game_nor_loses_what_comes_then(
+    tmp_path: Path, size: int
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", WRITE_AND_TRUNCATE, tmp_path, str(size)], cwd=ROOT, timeout=30, check=False
+    )
+    assert ended.returncode == 3
+    found = {one.achievement_id for one in read(content(tmp_path))}
+    assert set(range(SLOTS + 1, SLOTS + 31)) <= found
+
+
+def test_a_record_that_cannot_be_written_is_reported_until_it_is_stored(tmp_path: Path) -> None:
+    class Broken(Written):
+        is_broken = False
+
+        def put(self, offset: int, record: bytes, checksum: int, /) -> None:
+            if self.is_broken:
+                raise OSError("no room")
+            super().put(offset, record, checksum)
+
+    made: list[Broken] = []
+
+    def broken_file(file: BinaryIO, _: Path, size: int) -> Broken:
+        made.append(Broken(file, size))
+        return made[0]
+
+    journal = Journal.create(tmp_path, record_file=broken_file)
+    write(journal, entry(1, 10, 50))
+    made[0].is_broken = True
+    for seq in range(2, SLOTS + 9):
+        assert not write(journal, entry(seq, 20, 50))
+    assert "no room" in str(journal.trouble)
+    made[0].is_broken = False
+    assert write(journal, entry(SLOTS + 9, 20, 50)), "what failed has taken no room"
+    journal.committed_seq = SLOTS + 9
+    assert journal.trouble is None
+    journal.close(remove=True)
+
+
+MOUNTS = """\
+22 1 259:1 / / rw,relatime shared:1 - ext4 /dev/root rw
+30 22 0:26 / /home rw shared:2 - btrfs /dev/sda2 rw,subvol=/home
+31 30 0:30 / /home/ann/My\\040Games rw - vboxsf games rw
+32 30 0:31 / /home/bob rw shared:7 master:3 - tmpfs none rw
+33 30 0:32 / /home/bob rw - fuse.sshfs bob rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/usr/games", "ext4"),
+        ("/", "ext4"),
+        ("/homes", "ext4"),
+        ("/home", "btrfs"),
+        ("/home/ann", "btrfs"),
+        ("/home/ann/My Games/data", "vboxsf"),
+        ("/home/ann/My Gamesaves", "btrfs"),
+        ("/home/bob/x", "fuse.sshfs"),
+    ],
+)
+def test_the_file_system_of_a_folder_is_that_of_the_nearest_mount(path: str, kind: str) -> None:
+    assert type_in(MOUNTS, path) == kind
+
+
+def test_where_no_mount_is_known_nothing_is_mapped() -> None:
+    assert type_in("", "/home") == ""
+
+
+FILL_AND_WRITE = """
+import os, sys
+from pathlib import Path
+from discord_achievements.client.disk.journal import SLOTS, Journal
+
+folder = Path(sys.argv[1])
+journal = Journal.create(folder)
+os.sync()
+with (folder / "filling").open("wb", buffering=0) as file:
+    for size in (1 << 20, 4096):
+        try:
+            while True:
+                file.write(os.urandom(size))
+        except OSError:
+            pass
+os.sync()
+print(sum(journal.write(seq, seq, 50, 1, bytes(16)) for seq in range(1, SLOTS + 1)), flush=True)
+os._exit(3)
+"""
+
+
+@pytest.fixture
+def small_btrfs(tmp_path: Path) -> Iterator[Path]:
+    image, disk = tmp_path / "image", tmp_path / "disk"
+    disk.mkdir()
+    with image.open("wb") as file:
+        file.truncate(120 << 20)
+    try:
+        subprocess.run(["mkfs.btrfs", "-q", image], check=True, capture_output=True)
+        subprocess.run(["mount", "-o", "loop", image, disk], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("mounting a btrfs needs root, mkfs.btrfs and a kernel that has it")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_on_a_full_copy_on_write_disk_the_game_goes_on_and_records_find_their_room(small_btrfs: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", FILL_AND_WRITE, small_btrfs], cwd=ROOT, timeout=60, check=False, stdout=subprocess.PIPE
+    )
+    assert ended.returncode == 3
+    assert int(ended.stdout) == SLOTS
 
 
 TAKE_ALL = """

@@ -1,7 +1,7 @@
-"""The journal makes a set crash-safe before the call returns, without a system call on the game thread.
+"""The journal makes a set crash-safe before the call returns, where possible without a system call on the game thread.
 
-It is a memory-mapped file. Writing a record is a copy into memory that the operating system keeps when the process is
-killed. The worker commits each record to the database within milliseconds, which adds safety from power loss.
+Writing a record is a copy into memory that the operating system keeps when the process is killed (see `record_file`).
+The worker commits each record to the database within milliseconds, which adds safety from power loss.
 
 Layout: slots of 128 bytes. A slot belongs to one achievement of one owner and holds two cells of 64 bytes, written in
 turn, so that a write torn by a crash never destroys the record before it. A cell is: sequence number, achievement id,
@@ -16,13 +16,12 @@ copies its records into the database and removes it.
 
 from __future__ import annotations
 
-import mmap
 import os
 import re
 import secrets
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -31,9 +30,11 @@ from ...domain.snowflake import is_snowflake
 from ...domain.wire import is_time
 from .filelock import try_lock
 from .owner import is_owner
+from .record_file import SEALED_BYTES, RecordFile, Written, fill, record_file
 
 _FIELDS = struct.Struct("<Qqq16sB")
 _CELL = struct.Struct("<Qqq16sBI")
+assert _CELL.size == SEALED_BYTES
 _CELL_BYTES = 64
 _SLOT_BYTES = 2 * _CELL_BYTES
 SLOTS = 2048
@@ -44,8 +45,9 @@ _EMPTY_PAGE = bytes(_PAGE_BYTES)
 _NAME = re.compile(r"journal-([0-9a-f]{32})\.bin")
 _TRIES = 100
 
+RecordFileFor = Callable[[BinaryIO, Path, int], RecordFile]
+
 _pack_fields = _FIELDS.pack
-_pack_cell_into = _CELL.pack_into
 _crc32 = zlib.crc32
 
 
@@ -60,14 +62,20 @@ class Entry(NamedTuple):
 
 
 class Journal:
-    """This process's journal. **Thread**: `write` belongs to the game thread; the worker sets `committed_seq`."""
+    """This process's journal. **Thread**: `write` belongs to the game thread; the worker sets the two attributes.
 
-    def __init__(self, file: BinaryIO, path: Path, nonce: bytes) -> None:
+    `committed_seq` is the last record up to which the database has all. While `recheck` is set, the next record is
+    written only after a look whether the file is whole, which costs a system call.
+    """
+
+    def __init__(self, file: BinaryIO, path: Path, nonce: bytes, records: RecordFile) -> None:
         self.nonce = nonce
         self.committed_seq = 0
+        self.recheck = True
         self._path = path
         self._file = file
-        self._map = mmap.mmap(file.fileno(), FILE_BYTES)
+        self._records = records
+        self._failure: str | None = None
         self._owner = b""
         # Of the present owner, by achievement: the cell, sequence number and percent of the last record.
         self._written: dict[int, tuple[int, int, int]] = {}
@@ -76,19 +84,16 @@ class Journal:
         self._left_out_seq = 0
 
     @classmethod
-    def create(cls, folder: Path) -> Journal:
-        """Create, lock and map a new journal in `folder`. Raises `OSError`."""
+    def create(cls, folder: Path, *, record_file: RecordFileFor = record_file) -> Journal:
+        """Create and lock a new journal in `folder`. Raises `OSError`."""
         for _ in range(_TRIES):
             nonce = secrets.token_bytes(NONCE_BYTES)
             path = folder / f"journal-{nonce.hex()}.bin"
             file = path.open("x+b")
             try:
                 if _take(file, path):
-                    # Real zeros, not a hole: a full disk must show here, not as a fatal signal when a page is first
-                    # written.
-                    file.write(bytes(FILE_BYTES))
-                    file.flush()
-                    return cls(file, path, nonce)
+                    fill(file, path, FILE_BYTES)
+                    return cls(file, path, nonce, record_file(file, path, FILE_BYTES))
             except BaseException:
                 _let_go(file, path, remove=True)
                 raise
@@ -97,10 +102,17 @@ class Journal:
         raise OSError(f"none of {_TRIES} new journals could be locked")
 
     def write(self, seq: int, achievement_id: int, percent: int, at_us: int, owner: bytes) -> bool:
-        """Record a set. When this returns True, a killed process loses nothing; False means no room until a commit.
+        """Record a set. When this returns True, a killed process loses nothing.
 
-        `seq` rises with each call.
+        False means that there is no room until a commit, or that the file cannot be written. `seq` rises with each
+        call.
         """
+        if self.recheck:
+            self.recheck = False
+            if not self._records.is_whole():
+                self._records = Written(
+                    self._file, FILE_BYTES
+                )  # the map stays open: the worker may be about to flush it
         if owner != self._owner:
             self._owner = owner
             self._written = {}
@@ -115,8 +127,14 @@ class Journal:
             if percent <= last_percent and last_seq > self.committed_seq:
                 return True  # a game may set a lower value in the same frame; that must not replace the higher one
             cell ^= _CELL_BYTES
-        checksum = _crc32(_pack_fields(seq, achievement_id, at_us, owner, percent))
-        _pack_cell_into(self._map, cell, seq, achievement_id, at_us, owner, percent, checksum)
+        record = _pack_fields(seq, achievement_id, at_us, owner, percent)
+        try:
+            self._records.put(cell, record, _crc32(record))
+        except OSError as exc:
+            if written is None:
+                self._end -= _SLOT_BYTES
+            self._left_out_seq, self._failure = seq, str(exc)
+            return False
         self._written[achievement_id] = (cell, seq, percent)
         self._last_seq = seq
         return True
@@ -138,19 +156,27 @@ class Journal:
 
     @property
     def is_overrun(self) -> bool:
-        """Whether a set for which there was no room here is not in the database yet. **Thread**: any."""
+        """Whether a set that could not be written here is not in the database yet. **Thread**: any."""
         return self._left_out_seq > self.committed_seq
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong while `is_overrun`, None if nothing is. **Thread**: any."""
+        if not self.is_overrun:
+            return None
+        what = "is full" if self._failure is None else f"cannot be written ({self._failure})"
+        return f"the journal {what}: a crash now would lose the updates that are not stored yet"
 
     def flush(self) -> None:
         """Have the disk store everything that was written, not only the operating system. Raises `OSError`."""
-        self._map.flush()
+        self._records.flush()
 
     def close(self, *, remove: bool) -> None:
         """Unlock the journal; `remove` it if the database has all of it, otherwise the next start recovers it.
 
         Raises `OSError` if it cannot be removed.
         """
-        self._map.close()
+        self._records.close()
         _let_go(self._file, self._path, remove=remove)
 
 

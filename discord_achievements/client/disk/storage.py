@@ -25,7 +25,6 @@ from .players import Players
 _log = logging.getLogger("discord_achievements")
 _FILE = "achievements.sqlite3"
 _SERVICE, _ANSWERED = "service", "answered"
-_OVERRUN = "the journal is full: a crash now would lose the updates that are not stored yet"
 _ORPHANS_AT_ONCE = 64
 """Journals folded in one transaction, each of them open meanwhile."""
 T = TypeVar("T")
@@ -77,8 +76,8 @@ class Storage:
     @property
     def error(self) -> str | None:
         """What is wrong with the files, None if nothing is. **Thread**: any."""
-        overrun = _OVERRUN if self.journal is not None and self.journal.is_overrun else None
-        return "; ".join(filter(None, (self._error, overrun))) or None
+        trouble = None if self.journal is None else self.journal.trouble
+        return "; ".join(filter(None, (self._error, trouble))) or None
 
     @property
     def players(self) -> Players:
@@ -121,9 +120,11 @@ class Storage:
         of these do, which saves looking. That the others were seen is noted with the next change: a value that the
         service refuses or resets in the meantime does not return after a crash.
         """
-        if self.journal is not None and self.journal.is_overrun and not self._overrun_logged:
-            self._overrun_logged = True
-            _log.warning("%s", _OVERRUN)
+        if self.journal is not None:
+            self.journal.recheck = True
+            if not self._overrun_logged and (trouble := self.journal.trouble):
+                self._overrun_logged = True
+                _log.warning("%s", trouble)
         seen_seq = self._seen_seq
         if not self._kept:
             self._seen_seq = seq
