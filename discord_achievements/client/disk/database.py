@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,11 +18,10 @@ from ...domain.models import Achievement
 from ...domain.progress import Progress
 from ..state import State, unconfirmed
 from .pacing import SLICE_ROWS
+from .sqlite_file import InMemory, SqliteFile
 
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 2.0
-_POLL_S = 0.005
-MEMORY = ":memory:"
 
 _SCHEMA = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -62,45 +60,23 @@ class DamagedError(sqlite3.DatabaseError):
 class Database:
     """One open database; without a `path` it is in memory. Raises `DamagedError`, or `sqlite3.Error`."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         self.path = path
         self._rows: dict[int, int] = {}
-        # The constructor's thread opens it and hands it to the worker: one thread at a time, never two.
-        self._db = sqlite3.connect(
-            MEMORY if path is None else path,
-            timeout=BUSY_TIMEOUT_S,
-            isolation_level=None,
-            check_same_thread=False,
-        )
+        with _damage_is_reported():
+            self._file = InMemory() if path is None else SqliteFile(path, busy_timeout_s)
         try:
-            # A damaged text is shown damaged; it must not raise an exception in the middle of a list.
-            self._db.text_factory = _text
-            if path is not None:
-                self._write_ahead()
-                self._db.execute("PRAGMA synchronous = FULL")
-            self._migrate()
-            self._check()
-            self._data_version = self._db.execute("PRAGMA data_version").fetchone()[0]
-        except UnicodeDecodeError as exc:
-            self._db.close()
-            raise DamagedError("SQLite's message about it quotes damaged text") from exc
-        except BaseException as exc:
-            self._db.close()
-            if isinstance(exc, sqlite3.DatabaseError) and not isinstance(exc, sqlite3.OperationalError):
-                raise DamagedError(str(exc)) from exc
+            with _damage_is_reported():
+                self._db = self._file.db
+                # A damaged text is shown damaged; it must not raise an exception in the middle of a list.
+                self._db.text_factory = _text
+                self._migrate()
+                self._check()
+                self._data_version = self._db.execute("PRAGMA data_version").fetchone()[0]
+                self.is_in_place()  # remembers which file it is
+        except BaseException:
+            self._file.close()
             raise
-
-    def _write_ahead(self) -> None:
-        deadline = time.monotonic() + BUSY_TIMEOUT_S
-        while True:
-            try:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError as exc:
-                # Processes that create the file at the same moment collide here, and SQLite does not wait.
-                if exc.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-            time.sleep(_POLL_S)
 
     def _migrate(self) -> None:
         version = self._version()
@@ -136,14 +112,27 @@ class Database:
     def transaction(self) -> Iterator[None]:
         """Commit what is done inside, all of it or nothing."""
         try:
-            self._db.execute("BEGIN IMMEDIATE")
+            self._file.begin()
             yield
-            self._db.commit()
+            self._file.commit()
         except BaseException:
-            self._db.rollback()
+            self._file.rollback()
             raise
         finally:
             self._rows.clear()
+
+    def is_in_place(self) -> bool:
+        """Return whether what was committed is in the file at the path: nobody has replaced or deleted that."""
+        return self._file.is_in_place()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all is in the file itself, nothing in its log."""
+        return self._file.is_settled
+
+    def settle(self) -> None:
+        """Move what the log holds into the file, unless other processes are using it."""
+        self._file.settle()
 
     def execute(self, statement: str, parameters: Sequence[object] = ()) -> sqlite3.Cursor:
         """Run one statement."""
@@ -173,7 +162,7 @@ class Database:
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self._file.close()
 
     # Progress
 
@@ -315,6 +304,19 @@ class Database:
     def noted_journals(self) -> list[bytes]:
         """Return the journals that have such a note."""
         return [row[0] for row in self._db.execute("SELECT nonce FROM journal")]
+
+
+@contextmanager
+def _damage_is_reported() -> Iterator[None]:
+    """Raise `DamagedError` for what SQLite says of a damaged file."""
+    try:
+        yield
+    except UnicodeDecodeError as exc:
+        raise DamagedError("SQLite's message about it quotes damaged text") from exc
+    except sqlite3.DatabaseError as exc:
+        if isinstance(exc, sqlite3.OperationalError | DamagedError):
+            raise
+        raise DamagedError(str(exc)) from exc
 
 
 _encode_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode

@@ -1,0 +1,167 @@
+"""How SQLite gets at the file: with a write-ahead log, or with a rollback journal where memory cannot be shared.
+
+SQLite goes on using a file that another program has renamed, replaced or deleted, and says that it has committed. So
+what is committed counts only while the open files are still those at their paths, which `is_in_place` finds out.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_log = logging.getLogger("discord_achievements")
+_POLL_S = 0.005
+_SIDE_FILES = ("-wal", "-shm")
+_ASIDE = ".aside"
+# The primary codes with which SQLite reports a file system without locks or shared memory.
+_UNSHARED = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PROTOCOL}
+
+_Identity = tuple[int, int] | None
+
+
+class InMemory:
+    """A database without a file; `db` is its connection."""
+
+    def __init__(self) -> None:
+        self.db = _connect(":memory:", 0.0)
+
+    def begin(self) -> None:
+        """Begin a transaction that writes."""
+        self.db.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """End it."""
+        self.db.commit()
+
+    def rollback(self) -> None:
+        """Undo it, if there is one."""
+        self.db.rollback()
+
+    def is_in_place(self) -> bool:
+        """Return whether the open files are still those at their paths, so that what was committed counts."""
+        return True
+
+    def settle(self) -> None:
+        """Leave nothing in a log. Does nothing while other processes use the file."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing was committed since `settle`."""
+        return True
+
+    def close(self) -> None:
+        """Close it."""
+        self.db.close()
+
+
+class SqliteFile(InMemory):
+    """A file opened by SQLite. Raises `sqlite3.Error`."""
+
+    def __init__(self, path: Path, busy_timeout_s: float) -> None:
+        self._path = path
+        self._busy_timeout_s = busy_timeout_s
+        before = _identity(path)
+        self.db = _connect(path, busy_timeout_s)
+        try:
+            try:
+                self._write_ahead()
+            except sqlite3.OperationalError as exc:
+                if exc.sqlite_errorcode & 0xFF not in _UNSHARED:
+                    raise
+                _log.info("%s: a write-ahead log is impossible here (%s); using a rollback journal", path, exc)
+                self.db.close()
+                self.db = _connect(path, busy_timeout_s)
+                self._roll_back()
+            self.db.execute("PRAGMA synchronous = FULL")
+        except BaseException:
+            self.db.close()
+            raise
+        self._identities = {"": before}
+        self._is_settled = False  # a log that a crash has left may hold something
+
+    def _write_ahead(self) -> None:
+        deadline = time.monotonic() + self._busy_timeout_s
+        while True:
+            try:
+                self.db.execute("PRAGMA journal_mode = WAL")
+                self._look()
+                return
+            except sqlite3.OperationalError as exc:
+                # Processes that create the file at the same moment collide here, and SQLite does not wait.
+                if exc.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(_POLL_S)
+
+    def _roll_back(self) -> None:
+        # A file that has a log already can be read without shared memory by its only user.
+        self.db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self.db.execute("PRAGMA journal_mode = DELETE")
+        self.db.execute("PRAGMA locking_mode = NORMAL")
+        self._look()  # which lets go of the lock
+
+    def _look(self) -> None:
+        # The pragmas only announce what they do.
+        self.db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+    def commit(self) -> None:
+        super().commit()
+        self._is_settled = False
+
+    def is_in_place(self) -> bool:
+        for suffix in ("", *_SIDE_FILES):
+            now = _identity(Path(f"{self._path}{suffix}"))
+            if self._identities.get(suffix) is None:
+                self._identities[suffix] = now  # created since; from now on it stays until the file is closed
+            elif self._identities[suffix] != now:
+                return False
+        return self._identities[""] is not None
+
+    def settle(self) -> None:
+        if not self._is_settled:
+            self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._is_settled = True
+
+    @property
+    def is_settled(self) -> bool:
+        return self._is_settled
+
+    def close(self) -> None:
+        if self.is_in_place():
+            self.db.close()
+            return
+        # SQLite deletes side files by their names. By now they may belong to another file.
+        with _side_files_aside(self._path):
+            self.db.close()
+
+
+def _connect(path: Path | str, busy_timeout_s: float) -> sqlite3.Connection:
+    # The constructor's thread opens it and hands it to the worker: one thread at a time, never two.
+    return sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
+
+
+@contextmanager
+def _side_files_aside(path: Path) -> Iterator[None]:
+    moved = []
+    for suffix in _SIDE_FILES:
+        with suppress(OSError):
+            os.replace(f"{path}{suffix}", f"{path}{suffix}{_ASIDE}")
+            moved.append(suffix)
+    try:
+        yield
+    finally:
+        for suffix in moved:
+            with suppress(OSError):
+                os.replace(f"{path}{suffix}{_ASIDE}", f"{path}{suffix}")
+
+
+def _identity(path: Path) -> _Identity:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
