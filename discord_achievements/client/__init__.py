@@ -61,6 +61,8 @@ disk/ (this machine)
     storage         the data folder: opens the files, sets a damaged database aside, recovers what a crash left,
                     continues in memory if files fail
     database        the SQLite file: definitions, players and their progress
+    sqlite_file     how SQLite gets at that file, and whether it is still the one at its path
+    reunion         brings what was kept in memory, or in a file that was replaced, into the file that is there
     players         identifies the players in it; which of them takes over what was set in local mode
     owner           whose progress a record is, before the player is known
     journal         makes a set crash-safe before the call returns

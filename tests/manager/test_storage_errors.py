@@ -4,14 +4,33 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from discord_achievements import AchievementManager, ConfigurationError
+from discord_achievements import AchievementManager, ConfigurationError, Result
 from discord_achievements.client.disk.journal import SLOTS
 from tests.support.managers import APPLICATION_ID, OK, SECURE, WALK, WIN, GameLoop, Start, write_catalogue
 from tests.support.service_games import ServiceAndGames, eventually
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[Callable[[Path], GameLoop]]:
+    """Starts games without a service on a data folder, and closes them after the test."""
+    games: list[GameLoop] = []
+
+    def start(folder: Path) -> GameLoop:
+        catalogue = write_catalogue(tmp_path)
+        games.append(GameLoop(AchievementManager(APPLICATION_ID, achievements=catalogue, data_dir=folder)))
+        return games[-1]
+
+    yield start
+    for game in games:
+        game.manager.close()
+
+
+Local = Callable[[Path], GameLoop]
 
 
 def play(game: GameLoop) -> None:
@@ -28,13 +47,54 @@ def test_without_a_folder_the_game_continues_in_memory(
 ) -> None:
     (tmp_path / "occupied").write_text("a file where the folder should be")
     game = start(data_dir=tmp_path / "occupied")
-    play(game)
+    assert game.fetch() is OK
+    game.set(WALK, 40)
+    game.set(WIN, 100)
+    assert game.percents == {WALK: 40, WIN: 100, SECURE: 0}
+    assert game.updates == [(WALK, 40), (WIN, 100)]
     game.manager.close()
     assert game.manager.storage_error is not None
     assert "occupied" in game.manager.storage_error
     assert "occupied" in caplog.text
     assert [record.levelno for record in caplog.records] == [logging.WARNING]  # logged once
     assert (tmp_path / "occupied").read_text() == "a file where the folder should be"
+
+
+def test_without_a_service_nothing_is_ok_until_it_can_be_stored(local: Local, tmp_path: Path) -> None:
+    folder = tmp_path / "occupied"
+    folder.write_text("a file where the folder should be")
+    game = local(folder)
+    assert game.set(WALK, 40) is Result.INTERNAL_ERROR
+    assert not game.manager.flush(0)
+    folder.unlink()
+    assert game.manager.flush(30)
+    assert game.manager.storage_error is None
+    assert game.set(WIN, 100) is OK
+    game.manager.close()
+    again = local(folder)
+    again.fetch()
+    assert again.percents == {WALK: 40, WIN: 100, SECURE: 0}
+
+
+def test_without_a_database_what_is_in_the_journal_is_ok(local: Local, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    (folder / "achievements.sqlite3").mkdir(parents=True)
+    for percent in (40, 50):
+        game = local(folder)
+        assert game.set(WALK, percent) is OK
+        assert game.set(WIN, 100) is OK
+        assert game.manager.storage_error is not None
+        game.manager.close()
+    again = local(folder)
+    again.fetch()
+    assert again.percents == {WALK: 50, WIN: 100, SECURE: 0}
+
+
+def test_an_idle_game_leaves_nothing_in_the_log(local: Local, tmp_path: Path) -> None:
+    game = local(tmp_path / "data")
+    assert game.set(WALK, 40) is OK
+    log = tmp_path / "data" / "achievements.sqlite3-wal"
+    eventually(lambda: not log.stat().st_size)
 
 
 def test_a_damaged_file_is_set_aside_and_never_deleted(start: Start, tmp_path: Path) -> None:

@@ -31,7 +31,9 @@ ANNA, BERT = owners.of_user(1), owners.of_user(2)
 AT_US = 1_700_000_000_000_000
 HALF, DONE = reach(50, AT_US), reach(100, AT_US)
 DATABASE = "achievements.sqlite3"
-POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX users and limits")
+POSIX_ONLY = pytest.mark.skipif(
+    sys.platform == "win32", reason="needs POSIX users, limits, or files that can be replaced while they are open"
+)
 
 
 class DrivenStorage:
@@ -953,6 +955,218 @@ def test_a_database_locked_for_a_moment_is_waited_for(start: Start, tmp_path: Pa
     taking.join(30)
     assert game.storage.error is None
     assert game.pending() == {10: HALF}
+
+
+def test_a_cache_that_is_free_again_is_used_again(start: Start, tmp_path: Path) -> None:
+    game = start(tmp_path)
+    game.play(10)
+    holder = Holder(tmp_path / DATABASE)
+    try:
+        game.play(20)
+        due_at = game.storage.tend(0.0)
+        assert due_at is not None
+        due_at = game.storage.tend(due_at)
+        assert "locked" in str(game.storage.error)
+    finally:
+        holder.release()
+    other = start(tmp_path)
+    other.play(30)
+    while game.storage.error is not None:
+        assert due_at is not None
+        assert due_at < 100
+        due_at = game.storage.tend(due_at)
+    game.play(40)
+    assert game.pending() == other.pending() == dict.fromkeys((10, 20, 30, 40), HALF)
+    assert game.storage.journal is not None
+    assert game.storage.journal.is_committed
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_cache_that_was_held_at_the_start_is_used_once_it_is_free(start: Start, tmp_path: Path, is_new: bool) -> None:
+    if not is_new:
+        played(tmp_path, 10)
+    holder = Holder(tmp_path / DATABASE)
+    try:
+        game = start(tmp_path)
+        game.storage.define([definition(20)])
+        game.storage.use_service("https://one.example/api/v10")
+        game.play(20)
+    finally:
+        holder.release()
+    due_at = game.storage.tend(0.0)
+    assert due_at is not None
+    game.storage.tend(due_at)
+    assert game.storage.durable
+    assert game.storage.error is None
+    expected = {20: HALF} if is_new else {10: HALF, 20: HALF}
+    game.storage.close()
+    assert start(tmp_path).pending() == expected
+    assert len(list(paths(tmp_path))) == 1
+
+
+def test_what_is_kept_in_memory_is_stored_when_the_game_ends(start: Start, tmp_path: Path) -> None:
+    (tmp_path / DATABASE).mkdir()
+    game = DrivenStorage(tmp_path)
+    game.play(10)
+    (tmp_path / DATABASE).rmdir()
+    game.storage.close()
+    assert list(tmp_path.iterdir()) == [tmp_path / DATABASE]
+    assert start(tmp_path).pending() == {10: HALF}
+
+
+# Files that other programs replace, delete or restore while the game runs
+
+
+def exchanged(path: Path, by: Path) -> None:
+    """Put a copy in the file's place, as a program that synchronises folders does."""
+    copy = path.with_name(f"{path.name}.part")
+    shutil.copy(by, copy)
+    copy.replace(path)
+
+
+def file_replaced(folder: Path, older: Path) -> None:
+    exchanged(folder / DATABASE, older / DATABASE)
+
+
+def files_replaced(folder: Path, older: Path) -> None:
+    for side in ("-wal", "-shm"):
+        (folder / f"{DATABASE}{side}").unlink()
+    exchanged(folder / DATABASE, older / DATABASE)
+
+
+def file_replaced_by_nonsense(folder: Path, _: Path) -> None:
+    (folder / "nonsense").write_bytes(b"nonsense" * 999)
+    exchanged(folder / DATABASE, folder / "nonsense")
+
+
+def file_deleted(folder: Path, _: Path) -> None:
+    (folder / DATABASE).unlink()
+
+
+def log_deleted(folder: Path, _: Path) -> None:
+    (folder / f"{DATABASE}-wal").unlink()
+
+
+def side_files_deleted(folder: Path, _: Path) -> None:
+    for side in ("-wal", "-shm"):
+        (folder / f"{DATABASE}{side}").unlink()
+
+
+def folder_deleted(folder: Path, _: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def folder_renamed(folder: Path, _: Path) -> None:
+    folder.rename(folder.with_name("elsewhere"))
+
+
+def folder_restored(folder: Path, older: Path) -> None:
+    folder.rename(folder.with_name("elsewhere"))
+    shutil.copytree(older, folder)
+
+
+def journals_deleted(folder: Path, _: Path) -> None:
+    for path in paths(folder):
+        path.unlink()
+
+
+REPLACED = [
+    file_replaced,
+    files_replaced,
+    file_replaced_by_nonsense,
+    file_deleted,
+    log_deleted,
+    side_files_deleted,
+    folder_deleted,
+    folder_renamed,
+    folder_restored,
+]
+
+
+@POSIX_ONLY
+@pytest.mark.parametrize("is_killed", [True, False])
+@pytest.mark.parametrize("replace", [*REPLACED, journals_deleted], ids=lambda replace: replace.__name__)
+def test_what_is_set_after_files_were_replaced_is_in_the_files_that_are_there_then(
+    start: Start, tmp_path: Path, replace: Callable[[Path, Path], None], is_killed: bool
+) -> None:
+    folder, older = tmp_path / "data", tmp_path / "older"
+    played(folder, 10)
+    shutil.copytree(folder, older)
+    game = start(folder)
+    game.play(20)
+    replace(folder, older)
+    game.play(30)
+    game.play(40)
+    if replace is not journals_deleted:
+        assert "another program" in str(game.storage.error)
+    if is_killed:
+        folder = left_by_crash(game, tmp_path / "after")
+    else:
+        game.storage.close()
+    again = start(folder)
+    assert again.storage.error is None
+    assert again.pending() == dict.fromkeys((10, 20, 30, 40), HALF)
+    again.storage.close()
+    assert not list(paths(folder))
+
+
+@POSIX_ONLY
+@pytest.mark.parametrize("replace", REPLACED, ids=lambda replace: replace.__name__)
+def test_a_game_that_ends_after_files_were_replaced_takes_its_progress_along(
+    start: Start, tmp_path: Path, replace: Callable[[Path, Path], None]
+) -> None:
+    folder, older = tmp_path / "data", tmp_path / "older"
+    played(folder, 10)
+    shutil.copytree(folder, older)
+    game = start(folder)
+    game.play(20)
+    replace(folder, older)
+    game.storage.close()
+    again = start(folder)
+    assert again.storage.error is None
+    assert again.pending() == {10: HALF, 20: HALF}
+
+
+@POSIX_ONLY
+def test_a_deleted_journal_is_created_again_at_once(start: Start, tmp_path: Path) -> None:
+    game = start(tmp_path)
+    game.play(10)
+    journals_deleted(tmp_path, tmp_path)
+    game.play(20)
+    game.write(30)
+    assert start(left_by_crash(game, tmp_path / "after")).pending().keys() == {10, 20, 30}
+
+
+@POSIX_ONLY
+def test_two_copies_that_have_gone_different_ways_are_united(start: Start, tmp_path: Path) -> None:
+    folder, other = tmp_path / "data", tmp_path / "other"
+    played(folder, 10)
+    shutil.copytree(folder, other)
+    elsewhere = DrivenStorage(other)
+    elsewhere.play(20)
+    elsewhere.storage.close()
+    game = start(folder)
+    game.play(30)
+    exchanged(folder / DATABASE, other / DATABASE)
+    game.play(40, DONE)
+    assert game.pending() == {10: HALF, 20: HALF, 30: HALF, 40: DONE}
+
+
+# The write-ahead log
+
+
+def test_the_log_is_empty_once_the_game_has_been_idle_for_a_moment(start: Start, tmp_path: Path) -> None:
+    game = start(tmp_path / "before")
+    game.play(10)
+    due_at = game.storage.tend(100.0)
+    assert due_at is not None
+    assert 100 < due_at < 101
+    assert game.storage.tend(due_at) is None
+    assert (tmp_path / "before" / f"{DATABASE}-wal").stat().st_size == 0
+    (tmp_path / "alone").mkdir()
+    shutil.copy(tmp_path / "before" / DATABASE, tmp_path / "alone")
+    assert start(tmp_path / "alone").pending() == {10: HALF}
+    assert game.storage.tend(due_at) is None, "nothing is to be done until something changes"
 
 
 # Definitions, and moving to a service

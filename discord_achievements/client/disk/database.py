@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,6 +55,25 @@ class Texts(NamedTuple):
 
 class DamagedError(sqlite3.DatabaseError):
     """The file is not what this module writes, or no longer."""
+
+
+class Transaction:
+    """What is done inside `with` is committed, all of it or nothing. `rows` is forgotten at the end."""
+
+    def __init__(self, file: InMemory, rows: dict[int, int]) -> None:
+        self._file = file
+        self._rows = rows
+
+    def __enter__(self) -> None:
+        self._file.begin()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._file.commit()
+        finally:
+            self._rows.clear()
+            self._file.rollback()  # does nothing after a commit
 
 
 class Database:
@@ -108,18 +127,10 @@ class Database:
         """Return the statements that created the tables."""
         return {row[0] for row in self._db.execute("SELECT sql FROM sqlite_master")}
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Commit what is done inside, all of it or nothing."""
-        try:
-            self._file.begin()
-            yield
-            self._file.commit()
-        except BaseException:
-            self._file.rollback()
-            raise
-        finally:
-            self._rows.clear()
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commit what is done inside a `with` of it, all of it or nothing."""
+        self._rows.clear()
+        return Transaction(self._file, self._rows)
 
     def is_in_place(self) -> bool:
         """Return whether what was committed is in the file at the path: nobody has replaced or deleted that."""
@@ -287,6 +298,10 @@ class Database:
     def set_meta(self, key: str, value: str) -> None:
         """Store a value."""
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def all_meta(self) -> dict[str, str]:
+        """Return all stored values."""
+        return dict(self._db.execute("SELECT key, value FROM meta").fetchall())
 
     def committed_seq(self, journal: bytes) -> int:
         """Return the sequence number up to which a journal's records are in the database."""

@@ -84,10 +84,10 @@ class Journal:
         self._left_out_seq = 0
 
     @classmethod
-    def create(cls, folder: Path, *, record_file: RecordFileFor = record_file) -> Journal:
-        """Create and lock a new journal in `folder`. Raises `OSError`."""
+    def create(cls, folder: Path, *, nonce: bytes | None = None, record_file: RecordFileFor = record_file) -> Journal:
+        """Create and lock a new journal in `folder`, with `nonce` or a new one. Raises `OSError`."""
         for _ in range(_TRIES):
-            nonce = secrets.token_bytes(NONCE_BYTES)
+            nonce = nonce or secrets.token_bytes(NONCE_BYTES)
             path = folder / f"journal-{nonce.hex()}.bin"
             file = path.open("x+b")
             try:
@@ -99,6 +99,7 @@ class Journal:
                 raise
             # Another process, starting at this moment, took the empty file for one that a crash left.
             file.close()
+            nonce = None
         raise OSError(f"none of {_TRIES} new journals could be locked")
 
     def write(self, seq: int, achievement_id: int, percent: int, at_us: int, owner: bytes) -> bool:
@@ -166,6 +167,10 @@ class Journal:
             return None
         what = "is full" if self._failure is None else f"cannot be written ({self._failure})"
         return f"the journal {what}: a crash now would lose the updates that are not stored yet"
+
+    def is_in_place(self) -> bool:
+        """Return whether the next start can find it: nobody has replaced or deleted the file."""
+        return _is_at(self._file, self._path)
 
     def flush(self) -> None:
         """Have the disk store everything that was written, not only the operating system. Raises `OSError`."""
@@ -256,8 +261,10 @@ def _nonce(path: Path) -> bytes:
 
 def _take(file: BinaryIO, path: Path) -> bool:
     """Lock `file`; return False if another process holds it, or has held and removed it."""
-    if not try_lock(file):
-        return False
+    return try_lock(file) and _is_at(file, path)
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:

@@ -103,6 +103,44 @@ class Players:
             player = self._join(player, self.get(unclaimed))
         return player
 
+    # For another database, into which all of this one is brought
+
+    def all(self) -> list[Player]:
+        """Return all players, each once."""
+        rows = self._database.execute("SELECT id FROM player WHERE joined_id IS NULL").fetchall()
+        return [self.get(row[0]) for row in rows]
+
+    def owners(self, player: Player) -> list[tuple[bytes, bytes]]:
+        """Return the owners that lead to a player, each with its run."""
+        return self._database.execute("SELECT key, journal FROM owner WHERE player_id = ?", (player.id,)).fetchall()
+
+    def joined(self) -> list[tuple[int, int]]:
+        """Return the players who turned out to be others, and those."""
+        return self._database.execute("SELECT id, joined_id FROM player WHERE joined_id IS NOT NULL").fetchall()
+
+    def adopt(self, player: Player, owners: Iterable[tuple[bytes, bytes]]) -> Player:
+        """Let the id and the owners of a player of another database lead to the same player here; return that."""
+        database = self._database
+        database.execute("INSERT OR IGNORE INTO player (id) VALUES (?)", (player.id,))
+        here = self.get(player.id)
+        if player.user_id is not None and here.user_id is None:
+            found = self._find(player.user_id)
+            if found is None:
+                database.execute("UPDATE player SET user_id = ? WHERE id = ?", (player.user_id, here.id))
+            else:
+                self._join(self.get(found), here)
+        for owner, run in owners:
+            self.link(owner, self.get(player.id), run)
+        if player.fetched:
+            self.remember_list(player.id, None)
+        self.forget_etag(player.id)
+        return self.get(player.id)
+
+    def adopt_joined(self, player_id: int, joined_id: int) -> None:
+        """Let the id of a player who turned out to be another lead to that one here, too."""
+        row_id = self._database.row_of(joined_id)
+        self._database.execute("INSERT OR IGNORE INTO player (id, joined_id) VALUES (?, ?)", (player_id, row_id))
+
     def _unclaimed(self, live_journals: frozenset[bytes]) -> list[int]:
         """Return the players to whom no token has ever led, except those of runs that have not ended."""
         rows = self._database.execute(

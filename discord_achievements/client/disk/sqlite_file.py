@@ -10,8 +10,8 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 _log = logging.getLogger("discord_achievements")
@@ -134,29 +134,30 @@ class SqliteFile(InMemory):
         if self.is_in_place():
             self.db.close()
             return
-        # SQLite deletes side files by their names. By now they may belong to another file.
-        with _side_files_aside(self._path):
+        # SQLite deletes side files by their names. Those that belong to another file by now must stay, if that is the
+        # file in our place; and ours must not: SQLite would take their content for that of the other file.
+        is_ours = self._is_ours("")
+        foreign = [suffix for suffix in _SIDE_FILES if not self._is_ours(suffix)]
+        self._rename(foreign, "", _ASIDE)
+        try:
             self.db.close()
+        finally:
+            if not is_ours:
+                self._rename([suffix for suffix in _SIDE_FILES if self._is_ours(suffix)], "", _ASIDE)
+                self._rename(foreign, _ASIDE, "")
+
+    def _is_ours(self, suffix: str) -> bool:
+        return self._identities.get(suffix) == _identity(Path(f"{self._path}{suffix}"))
+
+    def _rename(self, suffixes: Iterable[str], before: str, after: str) -> None:
+        for suffix in suffixes:
+            with suppress(OSError):
+                os.replace(f"{self._path}{suffix}{before}", f"{self._path}{suffix}{after}")
 
 
 def _connect(path: Path | str, busy_timeout_s: float) -> sqlite3.Connection:
     # The constructor's thread opens it and hands it to the worker: one thread at a time, never two.
     return sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
-
-
-@contextmanager
-def _side_files_aside(path: Path) -> Iterator[None]:
-    moved = []
-    for suffix in _SIDE_FILES:
-        with suppress(OSError):
-            os.replace(f"{path}{suffix}", f"{path}{suffix}{_ASIDE}")
-            moved.append(suffix)
-    try:
-        yield
-    finally:
-        for suffix in moved:
-            with suppress(OSError):
-                os.replace(f"{path}{suffix}{_ASIDE}", f"{path}{suffix}")
 
 
 def _identity(path: Path) -> _Identity:

@@ -21,10 +21,13 @@ from .filelock import locked
 from .journal import Entry, Journal, Orphan
 from .pacing import SLICE_ROWS
 from .players import Players
+from .reunion import bring
 
 _log = logging.getLogger("discord_achievements")
 _FILE = "achievements.sqlite3"
 _SERVICE, _ANSWERED = "service", "answered"
+_IDLE_S = 0.25
+_RETRY_S, _RETRY_MAX_S, _RETRY_BUSY_S = 1.0, 30.0, 0.1
 _ORPHANS_AT_ONCE = 64
 """Journals folded in one transaction, each of them open meanwhile."""
 T = TypeVar("T")
@@ -40,21 +43,32 @@ class Taken(NamedTuple):
 class Storage:
     """One manager's files.
 
-    If files fail, all methods continue in memory; an existing journal is kept for the next start.
+    If files fail, all methods continue in memory, with the journal, until `tend` finds that the file can be used again.
+    `durable` is whether the database is in its file. `is_safe` is whether everything taken survives the end of the
+    process: in the database, or at least in the journal. `keeps_journal` is whether something could not be stored and
+    waits in the journal for the next start. `returns` counts how often the file could be used again.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.durable = True
-        self._error: str | None = None
+        self.is_safe = True
+        self.keeps_journal = False
+        self.returns = 0
+        self._errors: list[str] = []
+        self._in_memory: str | None = None
+        self._due_at: float | None = None
+        self._retry_s = _RETRY_S
+        self._was_replaced = False
+        self._is_closed = False
+        self._lost_journals: list[Journal] = []
         self._overrun_logged = False
-        self._kept = False
         self.journal: Journal | None = None
         self._no_journal = ""
         self._seen_seq = 0
         self._noted_seq = 0
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make(folder)
             self.journal = Journal.create(folder)
         except OSError as exc:
             self._no_journal = f"no journal can be created in {folder} ({exc})"
@@ -77,7 +91,7 @@ class Storage:
     def error(self) -> str | None:
         """What is wrong with the files, None if nothing is. **Thread**: any."""
         trouble = None if self.journal is None else self.journal.trouble
-        return "; ".join(filter(None, (self._error, trouble))) or None
+        return "; ".join(filter(None, (*self._errors, self._in_memory, trouble))) or None
 
     @property
     def players(self) -> Players:
@@ -102,15 +116,18 @@ class Storage:
         except sqlite3.Error as exc:
             if not self.durable:
                 raise
-            self._go_on_in_memory(exc)
+            self._leave_file(f"{self.database.path} cannot be written: {exc}")
+            _log.warning("%s", self._in_memory)
         return what()
 
     def _commit(self, what: Callable[[], T]) -> T:
         with self.database.transaction():
             result = what()
             if self._seen_seq > self._noted_seq:
-                self.database.commit_journal(self.run, self._seen_seq)
+                self.database.commit_journal(self._noted_as, self._seen_seq)
         self._noted_seq = self._seen_seq
+        if not self.database.is_in_place():
+            self._follow_the_path()
         return result
 
     def take(self, player_id: int, sets: dict[int, Progress], seq: int, *, news: bool = False) -> dict[int, Taken]:
@@ -126,7 +143,7 @@ class Storage:
                 self._overrun_logged = True
                 _log.warning("%s", trouble)
         seen_seq = self._seen_seq
-        if not self._kept:
+        if not self.keeps_journal:
             self._seen_seq = seq
         try:
             unchanged = None if news else self._unchanged(player_id, sets)
@@ -134,9 +151,44 @@ class Storage:
         except BaseException:
             self._seen_seq = seen_seq
             raise
-        if self.journal is not None and self.durable:
-            self.journal.committed_seq = self._seen_seq
+        self._secure()
         return taken
+
+    def _secure(self) -> None:
+        """Find out whether everything taken survives the end of the process, and have it do so."""
+        if self.journal is not None:
+            try:
+                if not self.journal.is_in_place():
+                    self._replace_journal(self.journal)
+            except OSError as exc:
+                self._report_once(f"the journal was deleted and cannot be created again ({exc})")
+            if self.durable:
+                self.journal.committed_seq = self._seen_seq
+        self.is_safe = self.durable or self._is_journalled()
+
+    @property
+    def _noted_as(self) -> bytes:
+        return self.run if self.journal is None else self.journal.nonce
+
+    def _is_journalled(self) -> bool:
+        if self.journal is None or self.journal.is_overrun or self.journal in self._lost_journals:
+            return False
+        try:
+            self.journal.flush()
+            return self.journal.is_in_place()
+        except OSError:
+            return False
+
+    def _replace_journal(self, lost: Journal) -> None:
+        """Let the game write to a new journal; what is in the lost one is in the database, or in memory only."""
+        if lost not in self._lost_journals:
+            self._lost_journals.append(lost)  # open until the end: the game's thread may be writing to it
+        _make(self.folder)
+        try:
+            self.journal = Journal.create(self.folder, nonce=lost.nonce)
+        except FileExistsError:
+            self.journal = Journal.create(self.folder)
+            self._noted_seq = 0
 
     def keep_journal(self, exc: Exception) -> None:
         """Stop counting the journal as committed, since something in it cannot be stored.
@@ -144,8 +196,8 @@ class Storage:
         The next start recovers it. For what is stored that changes nothing, except that a value which the service
         refuses or resets in the meantime is sent to it once more.
         """
-        if not self._kept:
-            self._kept = True
+        if not self.keeps_journal:
+            self.keeps_journal = True
             where = "stays in the journal for the next start" if self.journal else "is lost when the game ends"
             self._report(f"an update cannot be stored ({type(exc).__name__}: {exc}); it {where}")
 
@@ -209,17 +261,92 @@ class Storage:
         """Return the runs whose journals still exist: this one and those of other processes."""
         return [self.run, *journals.nonces(self.folder)]
 
+    # What is due
+
+    def tend(self, now: float) -> float | None:
+        """Do what is due at the monotonic time `now`; return when to call again, None if nothing is to be done.
+
+        While the database is in memory, that is to try the file again. Otherwise it is to empty the write-ahead log
+        after a while without changes: a copy of the file alone is then complete.
+        """
+        if self.durable and self.database.is_settled:
+            self._due_at = None
+            return None
+        if self._due_at is None:
+            self._due_at = now + (_IDLE_S if self.durable else self._retry_s)
+        elif now >= self._due_at:
+            self._due_at = None
+            if self.durable:
+                self.read(self.database.settle)
+            elif not self._return_to_file():
+                self._retry_s = min(2 * self._retry_s, _RETRY_MAX_S)
+            return self.tend(now)
+        return self._due_at
+
+    def _follow_the_path(self) -> None:
+        """Another program has replaced or deleted the file: bring everything into the one that is there now."""
+        self._was_replaced = True
+        path = self.database.path
+        self._report_once(
+            f"another program has replaced or deleted {path} or its side files while the game was running;"
+            " progress is written to the file that is there now"
+        )
+        self._leave_file(f"{path} is not the file that was opened")
+        if not self._return_to_file():
+            _log.warning("%s", self._in_memory)
+
+    def _return_to_file(self) -> bool:
+        """Bring what is in memory into the file; return whether that worked."""
+        path = self.folder / _FILE
+        memory = self.database
+        try:
+            _make(self.folder)
+            if self.journal is None:
+                self.journal = Journal.create(self.folder, nonce=self.run)
+                self._no_journal = ""
+            file = self._open_file(path, _RETRY_BUSY_S)
+            try:
+                with file.transaction():
+                    bring(memory, file, service=_SERVICE, answered=_ANSWERED)
+                if not file.is_in_place():
+                    raise OSError(f"{path} is being replaced by another program")
+            except BaseException:
+                file.close()
+                raise
+        except (sqlite3.Error, OSError) as exc:
+            _log.debug("%s still cannot be used: %s", path, exc)
+            return False
+        self.database = file
+        self.durable = True
+        self.returns += 1
+        self._in_memory = None
+        self._retry_s = _RETRY_S
+        self._secure()
+        memory.close()
+        _log.info("%s can be used again; everything is stored", path)
+        return True
+
     def close(self) -> None:
-        """Close everything; delete the journal if the database file holds all of it."""
-        gone = self.journal is not None and self.durable and self.journal.is_committed
+        """Close everything; delete the journal if the database file holds all of it. A second call does nothing."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if self.durable and not self.database.is_in_place():
+            self._follow_the_path()
+        elif not self.durable:
+            self._return_to_file()
+        # A program that has replaced the file once may do so again: then the next start needs the journal.
+        gone = self.journal is not None and self.durable and self.journal.is_committed and not self._was_replaced
         try:
             if self._close_journal(remove=gone) and self._noted_seq:
                 # Only now: a note must outlive its journal, which another process may find at any moment.
                 with self.database.transaction():
-                    self.database.forget_journals([self.run])
+                    self.database.forget_journals([self.run, self._noted_as])
         except sqlite3.Error as exc:
             _log.info("the note about the journal of this run was not deleted (%s); the next start deletes it", exc)
         finally:
+            for lost in self._lost_journals:
+                lost.close(remove=False)
             self.database.close()
 
     def _close_journal(self, *, remove: bool) -> bool:
@@ -236,25 +363,29 @@ class Storage:
     def _open_database(self) -> Database:
         path = self.folder / _FILE
         try:
-            try:
-                return Database(path)
-            except DamagedError:
-                with locked(path.with_name(f"{path.name}.lock"), BUSY_TIMEOUT_S):
-                    return self._begin_anew(path)
+            return self._open_file(path, BUSY_TIMEOUT_S)
         except (sqlite3.Error, OSError) as exc:
             self._memory_only(f"{path} cannot be used: {exc}")
+            _log.warning("%s", self._in_memory)
         try:
             return Database.copied(path)
         except sqlite3.Error:
             return Database(None)
 
-    def _begin_anew(self, path: Path) -> Database:
+    def _open_file(self, path: Path, busy_timeout_s: float) -> Database:
         try:
-            return Database(path)  # another process has just replaced it
+            return Database(path, busy_timeout_s=busy_timeout_s)
+        except DamagedError:
+            with locked(path.with_name(f"{path.name}.lock"), busy_timeout_s):
+                return self._begin_anew(path, busy_timeout_s)
+
+    def _begin_anew(self, path: Path, busy_timeout_s: float) -> Database:
+        try:
+            return Database(path, busy_timeout_s=busy_timeout_s)  # another process has just replaced it
         except DamagedError as exc:
             aside = _set_aside(path)
             self._report(f"{path} was damaged ({exc}); it is kept as {aside.name}, and a new file replaces it")
-        return Database(path)
+        return Database(path, busy_timeout_s=busy_timeout_s)
 
     def _fold_orphans(self) -> None:
         waiting = journals.paths(self.folder)
@@ -328,23 +459,33 @@ class Storage:
         noted = self.database.noted_journals()  # before looking at the folder: a journal is older than its note
         self.database.forget_journals(set(noted).difference(journals.nonces(self.folder)))
 
-    def _go_on_in_memory(self, exc: sqlite3.Error) -> None:
-        broken = self.database
+    def _leave_file(self, why: str) -> None:
+        file = self.database
         try:
-            self.database = broken.copy_to_memory()
+            self.database = file.copy_to_memory()
         except sqlite3.Error:
             self.database = Database(None)
-        self._memory_only(f"{broken.path} cannot be written: {exc}")
-        broken.close()
+        self._memory_only(why)
+        file.close()
 
-    def _memory_only(self, what: str) -> None:
+    def _memory_only(self, why: str) -> None:
         self.durable = False
+        self._due_at = None
         kept = "in memory and in the journal, for the next start" if self.journal else "in memory until the game ends"
-        self._report("; ".join(filter(None, (what, self._no_journal))) + f". Progress is kept {kept}")
+        reasons = "; ".join(filter(None, (why, self._no_journal)))
+        self._in_memory = f"{reasons}. Progress is kept {kept}"
 
     def _report(self, what: str) -> None:
-        self._error = what if self._error is None else f"{self._error}; {what}"
+        self._errors.append(what)
         _log.warning("%s", what)
+
+    def _report_once(self, what: str) -> None:
+        if what not in self._errors:
+            self._report(what)
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def _set_aside(path: Path) -> Path:

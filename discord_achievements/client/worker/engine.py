@@ -65,6 +65,8 @@ class Engine:
             self._conversation = Conversation(
                 service, storage, clock, self._session, self._news, self._waiting, self._icons, to_worker
             )
+        self._storage_due_at: float | None = None
+        self._storage_returns = storage.returns
         self.status = Status(0, frozenset(), None)
         self._publish()
 
@@ -158,7 +160,9 @@ class Engine:
         self._waiting.taken(seq)
         for one in sets:
             pending = taken[one.achievement_id].after.pending
-            if self._conversation is None or pending is None:
+            if self._conversation is None and not self._storage.is_safe:
+                self._waiting.missed(one.seq)
+            elif self._conversation is None or pending is None:
                 self._waiting.answer(one.seq, Result.OK)
             else:
                 self._conversation.ages.note(one.achievement_id, pending, one.at_us)
@@ -195,12 +199,31 @@ class Engine:
 
     def step(self) -> float | None:
         """Begin one thing; return the seconds until the next, 0 for at once, None if that depends on a message."""
+        self._tend_storage()
         wait_s = None if self._conversation is None else self._conversation.step()
         if wait_s == 0.0:
             self._publish()
+        if self._storage_due_at is not None:
+            due_s = max(0.0, self._storage_due_at - self._clock.now())
+            wait_s = due_s if wait_s is None else min(wait_s, due_s)
         if self._from_stream and not self._service.holds_events:
             wait_s = _UNDELIVERED_PAUSE_S if wait_s is None else min(wait_s, _UNDELIVERED_PAUSE_S)
         return wait_s
+
+    def _tend_storage(self) -> None:
+        self._storage_due_at = self._storage.tend(self._clock.now())
+        if self._storage.returns == self._storage_returns:
+            return
+        # Back in the file, to which another process may have added. What was kept in memory meanwhile is in it now.
+        self._storage_returns = self._storage.returns
+        self._session.player = self._storage.players.get(self._session.player.id)
+        if not self._storage.keeps_journal:
+            self._waiting.stored_after_all()
+        if self._conversation is not None:
+            for achievement_id, progress in self._storage.database.pending(self._session.player.id).items():
+                self._conversation.schedule.wants(achievement_id, progress)
+        self._news.whole_list()
+        self._publish()
 
     @property
     def _service(self) -> Conversation:

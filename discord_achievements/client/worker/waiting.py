@@ -42,6 +42,10 @@ class Waiting:
         self._taken_seq = seq
         self.answer(seq, Result.INTERNAL_ERROR)
 
+    def stored_after_all(self) -> None:
+        """What was missed is stored now; its calls keep the answer that they got."""
+        self._missed_seq = None
+
     def answer(self, seq: int, result: Result) -> None:
         """Answer set `seq`."""
         self._answers.append(Answered(seq, result))
