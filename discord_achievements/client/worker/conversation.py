@@ -334,7 +334,10 @@ class Conversation:
     def abort(self) -> None:
         """Give up what is under way on the network; the next start does it again. **Thread**: any."""
         self._aborted = True
-        self._service.transport.close()
+        try:
+            self._service.transport.close()
+        except Exception:
+            _log.exception("the transport failed while it was closed")
 
     def close(self) -> None:
         """End everything. **Blocks** for the threads that are ending, a second each at most."""

@@ -95,8 +95,10 @@ class Engine:
                 continue
             try:
                 self._obey(command)
-            except Exception:
+            except BaseException as exc:
                 self._make_good(command)
+                if not isinstance(exc, Exception):
+                    raise
         # Last, since the game's own sets come first; and only as fast as the game takes what it is sent.
         while self._from_stream and self._undelivered() < _UNDELIVERED_MAX and not self._service.holds_events:
             message = self._from_stream.popleft()
@@ -261,10 +263,11 @@ class Engine:
 
     def close(self) -> None:
         """Let go of network and disk. **Blocks** for the threads that are ending, a second each at most."""
-        if self._conversation is not None:
-            self._conversation.abort()
         try:
-            self._storage.close()  # first: no thread that is ending uses it, and what is set is safe at once
+            self.abort()
         finally:
-            if self._conversation is not None:
-                self._conversation.close()
+            try:
+                self._storage.close()  # first: no thread that is ending uses it, and what is set is safe at once
+            finally:
+                if self._conversation is not None:
+                    self._conversation.close()

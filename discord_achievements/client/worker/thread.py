@@ -82,8 +82,10 @@ class Worker:
     def abandon(self) -> None:
         """Make it end soon, without waiting for it. **Thread**: any."""
         self._stopping = True
-        self.engine.abort()
-        self.inbox.put(Wake())
+        try:
+            self.engine.abort()
+        finally:
+            self.inbox.put(Wake())
 
     def turn(self, wait_s: float | None) -> float | None:
         """Wait for a message, `wait_s` seconds at most, take what there is, and do one thing.
@@ -101,14 +103,20 @@ class Worker:
     def _run(self) -> None:
         wait_s: float | None = 0.0
         while not self._stopping:
-            wait_s = self.turn(wait_s)
+            try:
+                wait_s = self.turn(wait_s)
+            except BaseException:
+                # On this thread a KeyboardInterrupt or a CancelledError comes from an object of the game, such as a
+                # clock, and interrupts nobody.
+                _log.exception("an object of the game failed; the worker continues")
+                wait_s = 0.0
         self._finish()
 
     def _finish(self) -> None:
         while commands := self._commands(0.0):
             try:
                 self.engine.handle(commands)
-            except Exception:
+            except BaseException:
                 _log.exception("the worker failed while stopping")
         self.engine.close()
 
