@@ -62,6 +62,7 @@ disk/ (this machine)
                     continues in memory if files fail
     database        the SQLite file: definitions, players and their progress
     sqlite_file     how SQLite gets at that file, and whether it is still the one at its path
+    image_file      a file whose path is too long for SQLite
     reunion         brings what was kept in memory, or in a file that was replaced, into the file that is there
     players         identifies the players in it; which of them takes over what was set in local mode
     owner           whose progress a record is, before the player is known

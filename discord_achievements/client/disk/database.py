@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from ...domain.models import Achievement
 from ...domain.progress import Progress
 from ..state import State, unconfirmed
+from .image_file import ImageFile, is_too_long
 from .pacing import SLICE_ROWS
 from .sqlite_file import InMemory, SqliteFile
 
@@ -83,7 +84,7 @@ class Database:
         self.path = path
         self._rows: dict[int, int] = {}
         with _damage_is_reported():
-            self._file = InMemory() if path is None else SqliteFile(path, busy_timeout_s)
+            self._file = _open(path, busy_timeout_s)
         try:
             with _damage_is_reported():
                 self._db = self._file.db
@@ -91,7 +92,7 @@ class Database:
                 self._db.text_factory = _text
                 self._migrate()
                 self._check()
-                self._data_version = self._db.execute("PRAGMA data_version").fetchone()[0]
+                self._data_version = self._file.version()
                 self.is_in_place()  # remembers which file it is
         except BaseException:
             self._file.close()
@@ -285,7 +286,7 @@ class Database:
 
     def changed_elsewhere(self) -> bool:
         """Return whether another process has written since the last call."""
-        version = self._db.execute("PRAGMA data_version").fetchone()[0]
+        version = self._file.version()
         changed = version != self._data_version
         self._data_version = version
         return bool(changed)
@@ -319,6 +320,12 @@ class Database:
     def noted_journals(self) -> list[bytes]:
         """Return the journals that have such a note."""
         return [row[0] for row in self._db.execute("SELECT nonce FROM journal")]
+
+
+def _open(path: Path | None, busy_timeout_s: float) -> InMemory:
+    if path is None:
+        return InMemory()
+    return (ImageFile if is_too_long(path) else SqliteFile)(path, busy_timeout_s)
 
 
 @contextmanager

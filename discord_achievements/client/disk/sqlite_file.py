@@ -42,6 +42,10 @@ class InMemory:
         """Undo it, if there is one."""
         self.db.rollback()
 
+    def version(self) -> int:
+        """Return a number that changes when another process has written."""
+        return int(self.db.execute("PRAGMA data_version").fetchone()[0])
+
     def is_in_place(self) -> bool:
         """Return whether the open files are still those at their paths, so that what was committed counts."""
         return True
