@@ -59,7 +59,7 @@ worker/ (the worker's thread)
 
 disk/ (this machine)
     storage         the data folder: opens the files, sets a damaged database aside, recovers what a crash left,
-                    continues in memory if files fail
+                    continues in memory while files fail
     database        the SQLite file: definitions, players and their progress
     sqlite_file     how SQLite gets at that file, and whether it is still the one at its path
     image_file      a file whose path is too long for SQLite

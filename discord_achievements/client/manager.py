@@ -148,7 +148,7 @@ class AchievementManager(Uncopied):
 
         When this returns, the update survives a crash of the game. Progress only rises: a lower or equal value is
         `OK` and changes nothing. `callback` gets the `Result`, exactly once, inside `run_callbacks()` or `close()`:
-        `OK` when the service has it (local mode: when it is on disk, or in memory if `storage_error` is set),
+        `OK` when the service has it (local mode: when it is on disk),
         `SERVICE_UNAVAILABLE` when the service is unreachable (the update is kept and delivered later), or the reason
         why it was refused. After `close()` nothing is recorded, and the `Result` is `TRANSACTION_ABORTED`.
 
@@ -380,8 +380,8 @@ class AchievementManager(Uncopied):
     def flush(self, timeout_s: float = 5.0) -> bool:
         """Wait until every update is delivered; return whether that is so.
 
-        An update is delivered once the service has it; in local mode, once it is on disk (in memory if `storage_error`
-        is set). **Blocks** for at most `timeout_s`. Callbacks still need `run_callbacks()`.
+        An update is delivered once the service has it; in local mode, once it is on disk. **Blocks** for at
+        most `timeout_s`. Callbacks still need `run_callbacks()`.
         """
         deadline = time.monotonic() + options.checked_wait("timeout_s", timeout_s)
         if self._closed:
