@@ -2,6 +2,9 @@
 
 An upload is decoded completely, with every frame, before it is stored. The size is read from the header first and
 bounds everything that follows, so a small file that unpacks to gigabytes is refused without decoding it.
+
+Icons are public, and a photograph may say where it was taken. So a file with metadata is encoded again without it; any
+other file is kept as it is.
 """
 
 from __future__ import annotations
@@ -10,8 +13,9 @@ import hashlib
 import io
 import warnings
 from functools import cache, lru_cache
+from typing import Any
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps, ImageSequence
 
 from ..domain.definition import ICON_MAX_PIXELS
 from ..domain.errors import field_error
@@ -21,13 +25,15 @@ _FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/gif": "GIF", "image
 # Cameras save a photograph and its preview as MPO, which is a JPEG file to everybody else.
 _MEDIA_TYPES = {name: media_type for media_type, name in _FORMATS.items()} | {"MPO": "image/jpeg"}
 _ALL_FRAMES_MAX_PIXELS = 32 * ICON_MAX_PIXELS * ICON_MAX_PIXELS
+_METADATA = {"exif", "xmp", "XML:com.adobe.xmp", "comment", "photoshop"}
+_JPEG_SEGMENTS = {"APP0", "APP2", "APP14"}  # the others hold no part of the picture
 EXTENSIONS = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp"}
 
 
 def verify(content: bytes) -> Icon:
     """Return a file as an icon; raises the `ApiError` to answer with. **Blocks** while decoding."""
     try:
-        media_type, png = _decode(content)
+        media_type, content, png = _decode(content)
     except Exception as exc:  # a decoder may raise anything on a hostile file
         reason = str(exc) if isinstance(exc, _Refused) else "it cannot be decoded as PNG, JPEG, GIF or WebP."
         raise field_error(("icon",), "IMAGE_INVALID", f"Invalid image: {reason}") from exc
@@ -72,8 +78,8 @@ class _Refused(ValueError):
     """The picture can be decoded but breaks one of our limits."""
 
 
-def _decode(content: bytes) -> tuple[str, bytes]:
-    """Decode a file completely; return its media type, and its first frame as PNG."""
+def _decode(content: bytes) -> tuple[str, bytes, bytes]:
+    """Decode a file completely; return its media type, the file without metadata, and its first frame as PNG."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with Image.open(io.BytesIO(content), formats=list(_FORMATS.values())) as image:
@@ -86,17 +92,62 @@ def _decode(content: bytes) -> tuple[str, bytes]:
             frames = getattr(image, "n_frames", 1)
             if frames * width * height > _ALL_FRAMES_MAX_PIXELS:
                 raise _Refused(f"its {frames} frames of {width} x {height} pixels are too many.")
-            image.load()
-            first = image.convert("RGBA")
-            for frame in range(1, frames):
+            for frame in range(frames):
                 image.seek(frame)
                 image.load()
-    return media_type, content if media_type == "image/png" else _encoded(first, "PNG")
+            if not _has_its_end(media_type, content):
+                raise _Refused("it is cut off.")
+            image.seek(0)
+            if _has_metadata(image):
+                content = _without_metadata(image, _FORMATS[media_type])
+    if media_type == "image/png":
+        return media_type, content, content
+    with Image.open(io.BytesIO(content)) as image:
+        return media_type, content, _encoded(_bare(image.convert("RGBA")), "PNG")
 
 
-def _encoded(image: Image.Image, kind: str) -> bytes:
+def _has_its_end(media_type: str, content: bytes) -> bool:
+    """Return whether a file ends as its format says; decoders do without."""
+    if media_type == "image/png":
+        return b"\0\0\0\0IEND\xaeB`\x82" in content
+    if media_type == "image/jpeg":
+        return content.rfind(b"\xff\xd9") > content.rfind(b"\xff\xda")
+    if media_type == "image/gif":
+        return content.rstrip(b"\0").endswith(b";")
+    return int.from_bytes(content[4:8], "little") + 8 <= len(content)
+
+
+def _has_metadata(image: Image.Image) -> bool:
+    segments = {name for name, _ in getattr(image, "applist", ())} - _JPEG_SEGMENTS
+    texts = getattr(image, "text", None)
+    return bool(segments or texts or image.getexif() or _METADATA & image.info.keys() or image.format == "MPO")
+
+
+def _without_metadata(image: Image.Image, kind: str) -> bytes:
+    """Encode a file again: upright, with all frames (of an MPO only the photograph), colour profile and timing."""
+    options: dict[str, Any] = {"icc_profile": image.info.get("icc_profile"), "quality": 95}
+    if "loop" in image.info:
+        options["loop"] = image.info["loop"]
+    frames, durations = [], []
+    for frame in ImageSequence.Iterator(image) if image.format != "MPO" else [image]:
+        frame.load()  # WebP knows a frame's time only then
+        durations.append(frame.info.get("duration", 0))
+        frames.append(_bare(ImageOps.exif_transpose(frame)))
+    if len(frames) > 1:
+        options |= {"save_all": True, "append_images": frames[1:], "duration": durations}
+    return _encoded(frames[0], kind, **options)
+
+
+def _bare(image: Image.Image) -> Image.Image:
+    """Return a copy without anything but pixels, transparency and palette: encoders write what else they find."""
+    bare = image.copy()
+    bare.info = {name: value for name, value in image.info.items() if name == "transparency"}
+    return bare
+
+
+def _encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, kind)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 

@@ -13,9 +13,10 @@ import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -40,6 +41,8 @@ from .stores.base import Application, Icon, Key, Raise, Reset, Store, TooManyAch
 from .stores.calls import StoreCalls
 from .streams import SendBody, Stream, Streams
 from .writer import Writer
+
+T = TypeVar("T")
 
 _ICON_HASH = re.compile("[0-9a-f]{32}")
 _STREAM_FULL_RETRY_S = 5.0
@@ -77,7 +80,8 @@ class Service:
         self._writer = writer
         self._at_us = at_us
         self._definitions = DefinitionCache(store, calls)
-        self._converting = asyncio.Lock()
+        # Pictures take a core for seconds, so they wait for each other and never for, or before, the store.
+        self._pictures = ThreadPoolExecutor(1, thread_name_prefix="icons")
         self._etags = ETags(store, calls)
         self._events = Events(store, calls, broker, streams, at_us=at_us, replay_us=replay_us)
         self._authenticator = Authenticator(store.generation, lambda key: calls.read(partial(store.token, key)), at_us)
@@ -86,6 +90,7 @@ class Service:
         """Return when everything that was begun is finished."""
         await self._writer.close()
         self._calls.close()
+        self._pictures.shutdown()
 
     async def check_ready(self) -> None:
         """Return if the database answers; otherwise raise `StoreUnavailable` with the reason."""
@@ -195,8 +200,12 @@ class Service:
             stored = await self._calls.in_thread(self._store.icon, application_id, achievement_id, icon_hash)
         if stored is None:
             raise ApiError.of(ErrorCode.ROUTE_NOT_FOUND)
-        async with self._converting:  # one at a time, since anybody may ask for it and it takes a whole core
-            return media_type, await self._calls.in_thread(converted, stored, media_type)
+        if media_type == stored.media_type:
+            return media_type, stored.content
+        return media_type, await self._about_pictures(converted, stored, media_type)
+
+    async def _about_pictures(self, function: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pictures, partial(function, *arguments))
 
     async def _decoded(
         self, decode: Callable[[object, FieldErrors], Change], data: object
@@ -206,7 +215,7 @@ class Service:
         change, icon = decode(data, errors), None
         if isinstance(change.icon, bytes):
             try:
-                icon = await self._calls.in_thread(verify, change.icon)
+                icon = await self._about_pictures(verify, change.icon)
             except ApiError as exc:
                 errors.include(exc)
         if error := errors.error():

@@ -13,11 +13,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
+from PIL.PngImagePlugin import PngInfo
 
-from discord_achievements.server.icons import converted, default_icon
+from discord_achievements.server.icons import EXTENSIONS, converted, default_icon, verify
 from tests.support.running import Client, RunningService, definitions_path, prepare, running
 
 MAX_BYTES = 256 * 1024
@@ -63,6 +65,11 @@ HOSTILE: dict[str, Callable[[], str]] = {
     "PNG cut off": lambda: uri("png", png(256, 256, bytes(range(256)) * 768)[:-400]),
     "PNG with a wrong checksum": lambda: uri("png", png(16, 16, b"\0" * 784).replace(b"IDAT", b"IDAX")),
     "PNG with too few pixels": lambda: uri("png", png(64, 64, b"\0" * 50)),
+    "PNG without its end": lambda: uri("png", picture("PNG")[:-12]),
+    "PNG with half of its end": lambda: uri("png", picture("PNG")[:-2]),
+    "JPEG without its end": lambda: uri("jpeg", picture("JPEG")[:-2]),
+    "GIF without its end": lambda: uri("gif", picture("GIF")[:-1]),
+    "WebP without its end": lambda: uri("webp", picture("WEBP", (256, 256))[:-1]),
     "JPEG cut off": lambda: uri("jpeg", picture("JPEG", (256, 256))[:300]),
     "WebP cut off": lambda: uri("webp", picture("WEBP", (256, 256))[:60]),
     "one pixel too wide": lambda: uri("png", picture("PNG", (1025, 16))),
@@ -142,7 +149,8 @@ def test_a_good_one_of_each_kind_is_kept_and_is_there_in_every_format(bot: Clien
     content = picture(kind.upper(), (1024, 24)) if kind != "mpo" else photograph()
     made = added(bot, content, f"image/{kind}")
     path = f"/app-assets/{made['application_id']}/achievements/{made['id']}/icons/{made['icon_hash']}"
-    assert bot.site(f"{path}.{kind if kind != 'mpo' else 'jpg'}").content == content
+    if kind != "mpo":
+        assert bot.site(f"{path}.{kind}").content == content
     for extension, media_type in (
         ("png", "image/png"), ("jpg", "image/jpeg"), ("jpeg", "image/jpeg"), ("webp", "image/webp"),
         ("gif", "image/gif"),
@@ -151,10 +159,63 @@ def test_a_good_one_of_each_kind_is_kept_and_is_there_in_every_format(bot: Clien
         assert (shown.status_code, shown.headers["Content-Type"]) == (200, media_type)
         assert "immutable" in shown.headers["Cache-Control"]
         with Image.open(io.BytesIO(shown.content)) as image:
-            opened_as = "JPEG" if image.format == "MPO" else image.format  # Pillow's word for a photograph
-            assert (f"image/{opened_as}".lower(), image.size) == (media_type, (1024, 24))
+            assert (f"image/{image.format}".lower(), image.size) == (media_type, (1024, 24))
     assert bot.call("DELETE", definitions_path(made["id"])).status_code == 204
     assert bot.site(f"{path}.png").status_code == 404
+
+
+PLACE = "48.8584 N, 2.2945 E"
+
+
+def located(kind: str) -> bytes:
+    """Return a picture that says where it was taken, in every way that its format knows, and that lies on its side."""
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown turned by 90 degrees
+    exif[0x010E] = PLACE
+    exif.get_ifd(0x8825)[29] = PLACE
+    options: dict[str, Any] = {"exif": exif, "xmp": PLACE.encode(), "comment": PLACE}
+    if kind == "PNG":
+        options["pnginfo"] = PngInfo()
+        options["pnginfo"].add_text("Comment", PLACE)
+        options["pnginfo"].add_itxt("Place", PLACE, zip=False)
+    return picture(kind, (64, 16), **options)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF"])
+def test_metadata_is_not_published(kind: str) -> None:
+    assert PLACE.encode() in located(kind)
+    icon = verify(located(kind))
+    for media_type in EXTENSIONS.values():
+        content = converted(icon, media_type)
+        assert PLACE.encode() not in content
+        with Image.open(io.BytesIO(content)) as image:
+            assert not image.getexif()
+            assert image.size == ((64, 16) if kind == "GIF" else (16, 64)), "upright, as its owner saw it"
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_an_animation_without_its_metadata_has_its_frames_and_their_times(kind: str) -> None:
+    buffer = io.BytesIO()
+    first, *rest = [Image.new("RGB", (32, 16), (80 * number, 30, 60)) for number in range(3)]
+    text = PngInfo()
+    text.add_text("Comment", PLACE)
+    metadata = {"GIF": {"comment": PLACE}, "WEBP": {"xmp": PLACE.encode()}, "PNG": {"pnginfo": text}}
+    noted: dict[str, Any] = metadata[kind]  # type: ignore[assignment]
+    first.save(buffer, kind, save_all=True, append_images=rest, duration=[100, 200, 300], loop=3, **noted)
+    assert PLACE.encode() in buffer.getvalue()
+    content = verify(buffer.getvalue()).content
+    assert PLACE.encode() not in content
+    with Image.open(io.BytesIO(content)) as image:
+        assert image.n_frames == 3  # type: ignore[attr-defined]
+        durations, colours = [], []
+        for frame in ImageSequence.Iterator(image):
+            frame.load()
+            durations.append(frame.info["duration"])
+            colours.append(frame.convert("RGB").getpixel((5, 5)))
+        assert durations == [100, 200, 300]
+        assert image.info["loop"] == 3
+        reds = [colour[0] for colour in colours]  # type: ignore[index]
+        assert all(abs(red - 80 * number) < 12 for number, red in enumerate(reds))
 
 
 LABELS = ["image/jpg", "image/jpeg", "IMAGE/PNG", "image/png;charset=utf-8", "image/svg+xml", "image/gif"]
