@@ -1152,6 +1152,34 @@ def test_two_copies_that_have_gone_different_ways_are_united(start: Start, tmp_p
     assert game.pending() == {10: HALF, 20: HALF, 30: HALF, 40: DONE}
 
 
+# Values that nobody stores
+
+
+@pytest.mark.parametrize(
+    "crafted",
+    [
+        "percent = 'x'",
+        "percent = 101",
+        "percent = -1",
+        "pending_percent = 1000",
+        "pending_percent = 0.5",
+        "unlocked_at_us = 'x'",
+        "pending_unlocked_at_us = 9223372036854775807",
+        "pending_unlocked_at_us = -9223372036854775807",
+        "revision = 'x'",
+    ],
+)
+def test_a_database_with_impossible_progress_counts_as_damaged(start: Start, tmp_path: Path, crafted: str) -> None:
+    path = played(tmp_path, 10)
+    with closing(sqlite3.connect(path)) as file:
+        file.execute(f"UPDATE progress SET {crafted}")
+        file.commit()
+    game = start(tmp_path)
+    assert "damaged" in str(game.storage.error)
+    game.play(20)
+    assert game.pending() == {20: HALF}
+
+
 # Long paths
 
 

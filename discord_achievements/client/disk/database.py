@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from ...domain.models import Achievement
 from ...domain.progress import Progress
+from ...domain.wire import parse_time
 from ..state import State, unconfirmed
 from .image_file import ImageFile, is_too_long
 from .pacing import SLICE_ROWS
@@ -40,6 +41,16 @@ _SCHEMA = (
 )
 
 _FOREIGN = "its tables are not those of this package"
+# SQLite accepts any value in any column.
+_FIRST_US, _LAST_US = parse_time("0001-01-01"), parse_time("9999-12-31T23:59:59.999999")
+_IMPOSSIBLE = (
+    "SELECT 1 FROM progress WHERE typeof(percent) <> 'integer' OR percent NOT BETWEEN 0 AND 100"
+    " OR typeof(pending_percent) NOT IN ('integer', 'null') OR pending_percent NOT BETWEEN 0 AND 100"
+    " OR typeof(unlocked_at_us) NOT IN ('integer', 'null') OR unlocked_at_us NOT BETWEEN :first_us AND :last_us"
+    " OR typeof(pending_unlocked_at_us) NOT IN ('integer', 'null')"
+    " OR pending_unlocked_at_us NOT BETWEEN :first_us AND :last_us"
+    " OR typeof(revision) NOT IN ('integer', 'null') LIMIT 1"
+)
 _DEFINITION = "name, name_localizations, description, description_localizations, secret, secure, icon_hash"
 _PROGRESS = "percent, unlocked_at_us, revision, pending_percent, pending_unlocked_at_us"
 
@@ -120,6 +131,8 @@ class Database:
             raise sqlite3.DatabaseError(str(fault).splitlines()[0])
         if not self._statements().issuperset(_SCHEMA):
             raise sqlite3.DatabaseError(_FOREIGN)
+        if self._db.execute(_IMPOSSIBLE, {"first_us": _FIRST_US, "last_us": _LAST_US}).fetchone() is not None:
+            raise sqlite3.DatabaseError("it has progress that no game can have stored")
 
     def _version(self) -> int:
         return int(self._db.execute("PRAGMA user_version").fetchone()[0])
