@@ -27,6 +27,8 @@ USER_ACHIEVEMENT_UPDATE = "USER_ACHIEVEMENT_UPDATE"
 RESYNC = "RESYNC"
 STARTED = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
 """What the query parameter `started` may be."""
+HISTORY_HEADER = "X-Achievements-History"
+"""Names the history to which an answer belongs: an id made with the service's database, and renewed by a restore."""
 
 
 class Shape(Enum):

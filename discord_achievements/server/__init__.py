@@ -25,6 +25,7 @@ store's *generation* stays the same: a number that changes with every change of 
 
     service            what each route does, without HTTP
     definitions        an application's achievements, prepared for answers; definition_cache keeps the current ones
+    history            which history answers belong to, so that clients notice a restored backup
     etags              the `ETag` of each player's list, so that a poll without news is cheap
     events             sends players the events of changes, including those that a resumed stream has missed
     streams            the open event streams of this process: events, comments, and a RESYNC to each from time to time

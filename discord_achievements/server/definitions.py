@@ -22,7 +22,7 @@ from ..domain.wire import Shape
 from .stores.base import Held
 
 _encode = msgspec.json.encode
-_record = struct.Struct("<qq").pack
+_record = struct.Struct("<qqqq").pack
 _serials = itertools.count()
 NOTHING_HELD = Held(NO_PROGRESS, 0, 0)
 
@@ -77,7 +77,10 @@ class Definitions:
         for achievement_id, held in sorted(records.items()):
             achievement = self.achievements.get(achievement_id)
             if achievement is not None and is_visible(achievement, held.progress):
-                digest.update(_record(achievement_id, held.revision))
+                percent, unlocked_at_us = held.progress
+                digest.update(
+                    _record(achievement_id, held.revision, percent, -1 if unlocked_at_us is None else unlocked_at_us)
+                )
                 if achievement.secret:
                     digest.update(self.one(achievement, Shape.STRINGS))
         return f'"{digest.hexdigest()}"'

@@ -36,6 +36,7 @@ from .definition_cache import DefinitionCache
 from .definitions import NOTHING_HELD, Definitions
 from .etags import ETags
 from .events import Events
+from .history import History
 from .icons import EXTENSIONS, converted, default_icon, verify
 from .stores.base import Application, Icon, Key, Raise, Reset, Store, TooManyAchievements
 from .stores.calls import StoreCalls
@@ -51,11 +52,12 @@ _log = logging.getLogger(__name__)
 
 
 class Admission(NamedTuple):
-    """A request that may proceed: who asks, the application's definitions, and the parameters of the path."""
+    """A request that may proceed: who asks, the application's definitions, the path's parameters, the history."""
 
     caller: Caller
     definitions: Definitions
     parameters: dict[str, str]
+    history: str
 
 
 class Service:
@@ -82,6 +84,7 @@ class Service:
         self._definitions = DefinitionCache(store, calls)
         # Pictures take a core for seconds, so they wait for each other and never for, or before, the store.
         self._pictures = ThreadPoolExecutor(1, thread_name_prefix="icons")
+        self._history = History(store, calls, streams.resync)
         self._etags = ETags(store, calls)
         self._events = Events(store, calls, broker, streams, at_us=at_us, replay_us=replay_us)
         self._authenticator = Authenticator(store.generation, lambda key: calls.read(partial(store.token, key)), at_us)
@@ -104,7 +107,7 @@ class Service:
         definitions = await self._definitions.get(application_id)
         access.check_application(caller, application_id, exists=definitions is not None)
         assert definitions is not None  # otherwise the line above has raised
-        return Admission(caller, definitions, parameters)
+        return Admission(caller, definitions, parameters, await self._history.current())
 
     # Who the caller is
 
@@ -258,7 +261,8 @@ class Service:
 
     def current_etag(self, admission: Admission, shape: Shape, *, started: bool) -> Awaitable[str]:
         """Return the `ETag` of the player's own list, usually without reading the list."""
-        return self._etags.get(admission.definitions, access.player_of(admission.caller), shape, started=started)
+        user_id = access.player_of(admission.caller)
+        return self._etags.get(admission.definitions, admission.history, user_id, shape, started=started)
 
     async def get_player_achievements(self, admission: Admission, shape: Shape, *, started: bool) -> bytes:
         """Return any player's list for the application's bot as JSON, hidden achievements included."""

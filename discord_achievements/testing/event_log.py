@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..client.net.transport import Response
 from ..domain.errors import TransportError
-from ..domain.wire import RESYNC, format_event
+from ..domain.wire import HISTORY_HEADER, RESYNC, format_event
 from .streams import ByteStream
 
 RETRY_MS = 5000
@@ -42,9 +42,15 @@ class EventLog:
         for stream in self.streams(user_id):
             stream.push(encoded)
 
-    def open(self, user_id: int, last_event_id: str | None, timeout_s: float) -> ByteStream:
+    def resync(self) -> None:
+        """Make all streams' clients fetch their lists."""
+        for stream in self.streams():
+            stream.push(format_event(self._last_id, RESYNC, {}))
+
+    def open(self, user_id: int, last_event_id: str | None, timeout_s: float, history: str) -> ByteStream:
         """Return a new stream; it begins with the events after `last_event_id`, or `RESYNC` if they were dropped."""
-        stream = ByteStream(Response(200, _HEADERS), timeout_s=timeout_s, comment_every_s=COMMENT_EVERY_S)
+        headers = {**_HEADERS, HISTORY_HEADER.lower(): history}
+        stream = ByteStream(Response(200, headers), timeout_s=timeout_s, comment_every_s=COMMENT_EVERY_S)
         stream.push(f"retry: {RETRY_MS}\n\n".encode())
         if last_event_id:
             missed = self._since(last_event_id)

@@ -25,6 +25,7 @@ from .streams import ByteStream
 
 MAX_BODY_BYTES = 512 * 1024
 MAX_STREAMS = 5
+_HISTORY = wire.HISTORY_HEADER.lower()
 
 
 class _Call(NamedTuple):
@@ -122,10 +123,10 @@ class FakeService(ServiceState):
         if call.route is routes.RESET_USER_ACHIEVEMENT:
             user_id = path_id(call.parameters, "user_id")
             self.reset(user_id, access.known_achievement(self._definitions, call.parameters).id)
-            return Response(204, call.limited)
+            return Response(204, self._success(call))
         if call.route is routes.GET_PLAYER_ACHIEVEMENTS:
             user_id = path_id(call.parameters, "user_id")
-            return _json(200, self._listed(call, user_id, hidden=True), call.limited)
+            return _json(200, self._listed(call, user_id, hidden=True), self._success(call))
         raise ApiError.of(ErrorCode.ROUTE_NOT_FOUND)
 
     def _update(self, call: _Call) -> Response:
@@ -135,13 +136,13 @@ class FakeService(ServiceState):
         self._raise_to(user_id, achievement, percent, age_s)
         progress, _ = self._held(user_id, achievement)
         body = self._record(user_id, achievement, call.shape) if target.is_shown(progress) else {}
-        return _json(200, body, call.limited)
+        return _json(200, body, self._success(call))
 
     def _list(self, call: _Call) -> Response:
         user_id = access.player_of(call.caller)
         answer = _json(200, self._listed(call, user_id))
         etag = f'"{hashlib.md5(answer.body, usedforsecurity=False).hexdigest()}"'
-        headers = {"etag": etag, "cache-control": "private, no-cache"}
+        headers = {"etag": etag, "cache-control": "private, no-cache", _HISTORY: self.history}
         if wire.matches_etag(call.headers.get("if-none-match", ""), etag):
             return Response(304, headers)
         return self._count(call) or Response(200, {**answer.headers, **headers, **call.limited}, answer.body)
@@ -157,7 +158,12 @@ class FakeService(ServiceState):
         user_id = access.player_of(call.caller)
         if self._limits and len(self._events.streams(user_id)) >= MAX_STREAMS:
             return _too_many(5.0, {})
-        return self._events.open(user_id, call.headers.get("last-event-id"), call.request.timeout_s)
+        last_event_id = call.headers.get("last-event-id")
+        return self._events.open(user_id, last_event_id, call.request.timeout_s, self.history)
+
+    def _success(self, call: _Call) -> dict[str, str]:
+        """Return the headers of a success."""
+        return {_HISTORY: self.history, **call.limited}
 
     def _count(self, call: _Call) -> Response | None:
         """Count a call for its limit; return the refusal if there are too many."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import secrets
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..client.clock import Clock
 from ..domain import routes, wire
@@ -23,8 +24,15 @@ _ICON = base64.b64decode(
 )
 
 
+class Backup(NamedTuple):
+    """What a service held at one moment: definitions, and all players' progress with its revisions."""
+
+    definitions: Mapping[int, Achievement]
+    records: Mapping[tuple[int, int], tuple[Progress, int]]
+
+
 class ServiceState:
-    """One application's achievements and its players.
+    """One application's achievements and its players; `history` is the id of the history that the progress belongs to.
 
     **Thread**: all public methods may be called from any thread.
     """
@@ -36,6 +44,7 @@ class ServiceState:
         self._definitions: dict[int, Achievement] = {}
         self._icons: dict[str, bytes] = {}
         self._records: dict[tuple[int, int], tuple[Progress, int]] = {}
+        self.history = secrets.token_hex(16)
         self._events = EventLog()
 
     def add_achievement(
@@ -102,6 +111,22 @@ class ServiceState:
                 for (owner, achievement_id), (progress, _) in sorted(self._records.items())
                 if owner == user_id
             }
+
+    def backup(self) -> Backup:
+        """Return a copy of what is stored now, for `restore`."""
+        with self._lock:
+            return Backup(dict(self._definitions), dict(self._records))
+
+    def restore(self, backup: Backup, *, renew: bool = True) -> None:
+        """Store what `backup` holds and nothing else, under a new `history`.
+
+        Without `renew` the history stays, as when somebody copies an old database file into place.
+        """
+        with self._lock:
+            self._definitions, self._records = dict(backup.definitions), dict(backup.records)
+            if renew:
+                self.history = secrets.token_hex(16)
+                self._events.resync()
 
     def end_streams(self, error: TransportError | None = None) -> None:
         """End all open event streams, or break them with `error`."""

@@ -193,6 +193,7 @@ def test_the_generation_changes_with_everything_that_is_cached(opener: Opener, s
         lambda: store.change_achievement(APP, 9, lambda before: replace(before, name="New"), None),
         lambda: store.rotate_bot_token(BOT._replace(key="d" * 12)),
         lambda: store.remove_token("d" * 12),
+        store.renew_history,
         lambda: store.delete_achievement(APP, 9),
     ]
     for change in changes:
@@ -205,6 +206,13 @@ def test_the_generation_changes_with_everything_that_is_cached(opener: Opener, s
         store.write([Raise(Key(APP, 5, 9), percent, 0)], AT_US)
     # PostgreSQL may still notify a process of its own changes above, but of no more than those.
     assert store.generation() - quiet <= len(changes), "progress is not cached, so it does not change the generation"
+
+
+def test_a_history_is_renewed_for_all(opener: Opener, store: Store) -> None:
+    another = opener()
+    first = store.history()
+    assert another.history() == first
+    assert store.renew_history() == store.history() == another.history() != first
 
 
 def test_a_change_without_effect_keeps_the_generation(store: Store) -> None:

@@ -118,7 +118,8 @@ class Counting(MemoryStore):
 
     def records_version(self, application_id: int, user_id: int) -> RecordsVersion:
         held = super().records(application_id, user_id).values()
-        return RecordsVersion(len(held), sum(record.revision for record in held))
+        revisions = sum(record.revision for record in held)
+        return RecordsVersion(len(held), revisions, max((record.changed_at_us for record in held), default=0))
 
     def achievements(self, application_id: int) -> list[Achievement]:
         self.definitions += 1

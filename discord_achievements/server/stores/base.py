@@ -99,10 +99,11 @@ Write = Raise | Reset
 
 
 class RecordsVersion(NamedTuple):
-    """How many records a player has, and the sum of their revisions, each of which only rises."""
+    """How many records a player has, the sum of their revisions and the time of the last change, which only rise."""
 
     records: int
     revisions: int
+    changed_at_us: int
 
 
 class Written(NamedTuple):
@@ -116,10 +117,19 @@ class Store(Protocol):
     """See the module's docstring."""
 
     reads_at_once: bool
-    """Whether `generation`, `records`, `records_version` and `token` take microseconds, and so need no thread."""
+    """Whether `generation`, `history`, `records`, `records_version` and `token` take microseconds: no thread needed."""
 
     def generation(self) -> int:
         """Return a number that changes whenever any process changes applications, tokens or definitions."""
+
+    def history(self) -> str:
+        """Return the id of the history that the progress here belongs to, made with the database.
+
+        The same revisions of two histories are not the same progress.
+        """
+
+    def renew_history(self) -> str:
+        """Begin a new history with what is stored now, after a restore; return its id. Changes the generation."""
 
     def ping(self) -> None:
         """Do nothing but check that the database answers."""

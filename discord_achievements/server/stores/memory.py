@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Sequence
 
@@ -30,6 +31,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._generation = 0
+        self._history = secrets.token_hex(16)
         self._applications: dict[int, Application] = {}
         self._tokens: dict[str, Token] = {}
         self._achievements: dict[int, dict[int, Achievement]] = {}
@@ -38,6 +40,15 @@ class MemoryStore:
 
     def generation(self) -> int:
         return self._generation
+
+    def history(self) -> str:
+        return self._history
+
+    def renew_history(self) -> str:
+        with self._lock:
+            self._history = secrets.token_hex(16)
+            self._generation += 1
+            return self._history
 
     def ping(self) -> None:
         pass
@@ -134,7 +145,9 @@ class MemoryStore:
 
     def records_version(self, application_id: int, user_id: int) -> RecordsVersion:
         held = self.records(application_id, user_id).values()
-        return RecordsVersion(len(held), sum(record.revision for record in held))
+        return RecordsVersion(
+            len(held), sum(record.revision for record in held), max((one.changed_at_us for one in held), default=0)
+        )
 
     def write(self, writes: Sequence[Write], at_us: int) -> dict[Key, Written]:
         with self._lock:

@@ -92,6 +92,14 @@ progress = Table(
     sqlite_with_rowid=False,
 )
 
+# One row; see `Store.history`.
+history = Table(
+    "history",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("value", String(32), nullable=False),
+)
+
 # One row, whose value changes with each change of the other tables except `progress`; see `Store.generation`.
 generation = Table(
     "generation",

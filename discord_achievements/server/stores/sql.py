@@ -9,6 +9,7 @@ record, so that no database has to repeat it. A record that another process has 
 from __future__ import annotations
 
 import json
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -94,6 +95,16 @@ class SqlStore(ABC):
             yield connection
             self._bump_generation(connection)
         self._redefined()
+
+    def history(self) -> str:
+        with self._connected() as connection:
+            return str(connection.execute(select(schema.history.c.value)).scalar_one())
+
+    def renew_history(self) -> str:
+        renewed = secrets.token_hex(16)
+        with self._redefining() as connection:
+            connection.execute(update(schema.history).values(value=renewed))
+        return renewed
 
     def ping(self) -> None:
         with self._connected() as connection:
@@ -235,12 +246,14 @@ class SqlStore(ABC):
 
     def records_version(self, application_id: int, user_id: int) -> RecordsVersion:
         table = schema.progress
-        query = select(func.count(), func.coalesce(func.sum(table.c.revision), 0)).where(
-            table.c.application_id == application_id, table.c.user_id == user_id
-        )
+        query = select(
+            func.count(),
+            func.coalesce(func.sum(table.c.revision), 0),
+            func.coalesce(func.max(table.c.changed_at_us), 0),
+        ).where(table.c.application_id == application_id, table.c.user_id == user_id)
         with self._connected() as connection:
-            records, revisions = connection.execute(query).one()
-        return RecordsVersion(records, int(revisions))
+            records, revisions, changed_at_us = connection.execute(query).one()
+        return RecordsVersion(records, int(revisions), changed_at_us)
 
     def write(self, writes: Sequence[Write], at_us: int) -> dict[Key, Written]:
         # Ascending, so that two processes that lock the same records do it in the same order.

@@ -66,14 +66,14 @@ class Api:
             admission = await self._service.admit(match.route, request.authorization, match.parameters)
             call = Call(request, endpoint, admission, Shape.of(match.version), self._bounds)
             if endpoint.is_unchanged is not None and await endpoint.is_unchanged(self._service, call):
-                answer = Answer(304, call.headers)
+                answer = Answer(304, [call.history, *call.headers])
             else:
                 await self._count(call)
                 body = await endpoint.handle(self._service, call)
                 if body is None:  # an event stream has ended
                     self._metrics.count(name, match.route.status, 0.0)
                     return
-                headers = call.headers + self._limit_headers(call)
+                headers = [call.history, *call.headers, *self._limit_headers(call)]
                 answer = Answer(match.route.status, [JSON, *headers] if body else headers, body)
         except ApiError as error:
             answer = self._refusal(error, scope, self._limit_headers(call))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from starlette.middleware.cors import CORSMiddleware
 
+from ...domain import wire
 from ...domain.errors import ConfigurationError
 from ...domain.ratelimit import LimitState, write_headers
 from ..broker import Broker, ProcessBroker
@@ -181,6 +182,12 @@ def _with_cors(application: ASGIApp, origins: list[str]) -> ASGIApp:
             "Cache-Control",
             "X-Audit-Log-Reason",  # which clients written for Discord may send with changes; it is not kept
         ],
-        expose_headers=["ETag", "Retry-After", "X-RateLimit-Scope", *write_headers(LimitState(0, 0, 0.0, ""), 0.0)],
+        expose_headers=[
+            "ETag",
+            "Retry-After",
+            "X-RateLimit-Scope",
+            wire.HISTORY_HEADER,
+            *write_headers(LimitState(0, 0, 0.0, ""), 0.0),
+        ],
         max_age=600,
     )

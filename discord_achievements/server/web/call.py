@@ -19,6 +19,8 @@ from .responses import UNAVAILABLE_RETRY_S, Headers
 if TYPE_CHECKING:
     from .endpoints import Endpoint
 
+_HISTORY = wire.HISTORY_HEADER.lower().encode()
+
 
 _LISTS = (b"if-none-match", b"content-encoding")  # headers that may be sent in several lines
 
@@ -79,6 +81,11 @@ class Call:
         self.headers: Headers = []
         self.limit: LimitState | None = None
         self._bounds = bounds
+
+    @property
+    def history(self) -> tuple[bytes, bytes]:
+        """The header that names the history which the answer to this call belongs to."""
+        return _HISTORY, self.admission.history.encode()
 
     @property
     def started(self) -> bool:

@@ -133,7 +133,11 @@ async def _user_achievement_events(service: Service, call: Call) -> None:
         call.limit = limit
         raise rate_limited(limit.reset_after_s)
     send = call.request.send
-    head = {"type": "http.response.start", "status": call.endpoint.route.status, "headers": _STREAM_HEADERS}
+    head = {
+        "type": "http.response.start",
+        "status": call.endpoint.route.status,
+        "headers": [*_STREAM_HEADERS, call.history],
+    }
     if call.request.scope["method"] == "HEAD":
         await send(head)
         await send({"type": "http.response.body"})

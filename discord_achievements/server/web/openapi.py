@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from ...domain import wire
 from ...domain.ratelimit import LimitState, refusal_headers, write_headers
 from ...domain.routes import API_VERSIONS, Auth, Route
 from . import messages
@@ -21,6 +22,7 @@ _HEADERS = {
     "Retry-After": "Whole seconds to wait",
     "Via": "Only says that this 429 is not a proxy's",
     "WWW-Authenticate": "The kinds of token that open the route",
+    wire.HISTORY_HEADER: "An id of the database's history, renewed by a restore; earlier answers with another one are void",
     "X-RateLimit-Bucket": "The limit that was counted",
     "X-RateLimit-Limit": "Requests per window",
     "X-RateLimit-Remaining": "Requests left in this window",
@@ -127,7 +129,7 @@ def _responses(endpoint: Endpoint, schema_of: dict[str, Any]) -> dict[str, Any]:
 
 def _headers(endpoint: Endpoint, status: int) -> dict[str, Any]:
     """Return the headers of one response; those that it always has are inline, because a reference cannot say so."""
-    always = endpoint.headers if status < 400 else _ALWAYS.get(status, ())
+    always = (wire.HISTORY_HEADER, *endpoint.headers) if status < 400 else _ALWAYS.get(status, ())
     often = () if endpoint.route.limit is None or status in (304, 401, 405) else _LIMIT
     described: dict[str, Any] = {name: {"$ref": f"#/components/headers/{name}"} for name in often}
     return described | {
