@@ -125,6 +125,14 @@ def unconfirmed(state: State) -> State:
     return state._replace(confirmed=NO_PROGRESS, revision=None, pending=value if value.percent else None)
 
 
+def is_rolled_back(state: State, revision: int | None) -> bool:
+    """Return whether a list or an answer to an update with `revision` belongs to another history than `state`.
+
+    A service's revisions only rise; a lower one comes from a restored or another database.
+    """
+    return _is_older(revision, state.revision)
+
+
 def _is_older(a: int | None, b: int | None) -> bool:
     return a is not None and b is not None and a < b
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from ...domain.progress import Progress
 from ...domain.wire import parse_time
 from ..state import State, unconfirmed
 from .image_file import ImageFile, is_too_long
-from .pacing import SLICE_ROWS
+from .pacing import SLICE_ROWS, no_pause
 from .sqlite_file import InMemory, SqliteFile
 
 SCHEMA_VERSION = 1
@@ -244,12 +244,19 @@ class Database:
             [(row, id_, *s.confirmed, s.revision, *(s.pending or (None, None))) for id_, s in states.items()],
         )
 
-    def forget_confirmations(self) -> None:
-        """Make all progress pending again, for a service that knows nothing of it."""
+    def forget_confirmations(self, pause: Callable[[], None] = no_pause, *, keeps_lists: bool = False) -> None:
+        """Make all players' progress pending again, for a service that may know nothing of it.
+
+        With `keeps_lists`, the service's lists still count as stored, so that a game can go on reading its own.
+        """
         for (player_id,) in self._db.execute("SELECT id FROM player WHERE joined_id IS NULL").fetchall():
-            states = self.states(player_id)
-            self.write_states(player_id, {id_: unconfirmed(state) for id_, state in states.items()})
-        self._db.execute("UPDATE player SET etag = NULL, fetched = 0")
+            kept = "SELECT achievement_id FROM progress WHERE player_id = ?"
+            ids = [row[0] for row in self._db.execute(kept, (player_id,))]
+            for start in range(0, len(ids), SLICE_ROWS):
+                states = self.states(player_id, ids[start : start + SLICE_ROWS])
+                self.write_states(player_id, {id_: unconfirmed(state) for id_, state in states.items()})
+                pause()
+        self._db.execute("UPDATE player SET etag = NULL, fetched = fetched AND ?", (keeps_lists,))
 
     # Definitions
 

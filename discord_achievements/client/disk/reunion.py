@@ -11,16 +11,18 @@ from .database import Database
 from .players import Players
 
 
-def bring(source: Database, into: Database, *, service: str, answered: str) -> None:
+def bring(source: Database, into: Database, *, service: str, history: str, answered: str) -> None:
     """Bring everything that `source` holds into another database, inside a transaction of that.
 
-    `service` is the key of the value that names whose confirmations a database holds, `answered` that of the value
-    that is set if the definitions are the service's.
+    `service` and `history` are the keys of the values that name whose confirmations a database holds, `answered` that
+    of the value that is set if the definitions are the service's.
     """
     ours, theirs = source.all_meta(), into.all_meta()
     if ours.get(service, theirs.get(service)) != theirs.get(service):
         into.forget_confirmations()
         theirs = {}
+    elif ours.get(history, theirs.get(history)) != theirs.get(history):
+        into.forget_confirmations(keeps_lists=True)
     if ours.get(answered) or not theirs.get(answered):
         _bring_definitions(source, into)
     else:

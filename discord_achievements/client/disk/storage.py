@@ -25,7 +25,7 @@ from .reunion import bring
 
 _log = logging.getLogger("discord_achievements")
 _FILE = "achievements.sqlite3"
-_SERVICE, _ANSWERED = "service", "answered"
+_SERVICE, _HISTORY, _ANSWERED = "service", "history", "answered"
 _IDLE_S = 0.25
 _RETRY_S, _RETRY_MAX_S, _RETRY_BUSY_S = 1.0, 30.0, 0.1
 _ORPHANS_AT_ONCE = 64
@@ -244,9 +244,19 @@ class Storage:
             if self.database.get_meta(_SERVICE) != base_url:
                 self.database.forget_confirmations()
                 self.database.set_meta(_SERVICE, base_url)
+                self.database.set_meta(_HISTORY, "")
                 self.database.set_meta(_ANSWERED, "")
 
         self.change(move)
+
+    def is_another(self, history: str | None) -> bool:
+        """Return whether an answer of `history` (None: it does not say) is of another one than the confirmations."""
+        known = self.read(lambda: self.database.get_meta(_HISTORY))
+        return bool(history) and bool(known) and history != known
+
+    def remember_history(self, history: str) -> None:
+        """Note to which history of the service the confirmations belong, inside `change`."""
+        self.database.set_meta(_HISTORY, history)
 
     @property
     def answered(self) -> bool:
@@ -307,7 +317,7 @@ class Storage:
             file = self._open_file(path, _RETRY_BUSY_S)
             try:
                 with file.transaction():
-                    bring(memory, file, service=_SERVICE, answered=_ANSWERED)
+                    bring(memory, file, service=_SERVICE, history=_HISTORY, answered=_ANSWERED)
                 if not file.is_in_place():
                     raise OSError(f"{path} is being replaced by another program")
             except BaseException:

@@ -104,6 +104,11 @@ def check(response: Response, at_us: int | None = None) -> None:
     raise wire.decode_error(response.status, data, ratelimit.retry_after_s(response.headers, data, at_us))
 
 
+def history_of(response: Response) -> str | None:
+    """Return the id of the history that an answer belongs to, None if it does not say."""
+    return response.headers.get(wire.HISTORY_HEADER.lower()) or None
+
+
 def read_update(response: Response, achievement_id: int) -> wire.Record | None:
     """Return what the service holds after an update that it accepted, None if it answers `{}` as Discord documents it.
 

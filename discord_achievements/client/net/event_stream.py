@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ...domain.errors import ApiError, TransportError, WireError
 from ...domain.retry import Outcome
-from .api import check
+from .api import check, history_of
 from .transport import Request, Stream, Transport
 
 _MAX_EVENT_BYTES = 64 * 1024
@@ -32,9 +32,10 @@ class ServerEvent(NamedTuple):
 
 
 class StreamOpened(NamedTuple):
-    """The stream is up. `reader` says which one, in case another has replaced it since."""
+    """The stream is up. `reader` says which one, in case another has replaced it since; `history` is the service's."""
 
     reader: StreamReader
+    history: str | None = None
 
 
 class StreamFilled(NamedTuple):
@@ -187,7 +188,7 @@ class StreamReader:
                 f" and {kind!r:.60}"
             )
         self._opened = True
-        self._post(StreamOpened(self))
+        self._post(StreamOpened(self, history_of(stream.response)))
         for chunk in stream:
             for event in parser.feed(chunk):
                 self._put(event)

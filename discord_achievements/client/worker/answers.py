@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from ...domain import wire
@@ -18,7 +19,7 @@ from ..disk.database import definition_row
 from ..disk.pacing import SLICE_ROWS
 from ..disk.players import Player
 from ..disk.storage import Storage
-from ..net.api import read_list
+from ..net.api import history_of, read_list
 from ..net.transport import Response
 from ..player_list import user_achievement
 from ..state import State
@@ -28,12 +29,16 @@ _log = logging.getLogger("discord_achievements")
 
 
 class TakenList(NamedTuple):
-    """`changed`: anything differs. `news`: values that do. `settled`: what is no longer pending."""
+    """`changed`: anything differs. `news`: values that do. `settled`: what is no longer pending.
+
+    `renewed`: the list belongs to another history of the service, and what that one lacks is pending again.
+    """
 
     player: Player
     changed: bool
     news: list[UserAchievement]
     settled: dict[int, State]
+    renewed: bool
 
 
 class Changed(NamedTuple):
@@ -43,19 +48,42 @@ class Changed(NamedTuple):
     after: State
 
 
+class _RolledBackError(Exception):
+    """The service's revisions have gone down."""
+
+
 class Answers:
     """Writes for the current player, and learns from the answers who that is."""
 
     def __init__(self, storage: Storage, session: Session) -> None:
         self._storage = storage
         self._session = session
+        # The revisions that the open event stream has brought: a list or an answer may be from before that.
+        self._streamed: dict[int, int | None] = {}
 
-    def update(self, achievement_id: int, sent: Progress, record: wire.Record | None, *, is_dated: bool) -> State:
+    def stream_opened(self) -> None:
+        """Note that a new event stream is open."""
+        self._streamed.clear()
+
+    def update(
+        self,
+        achievement_id: int,
+        sent: Progress,
+        record: wire.Record | None,
+        history: str | None,
+        *,
+        is_dated: bool,
+    ) -> State | None:
         """Store that the service accepted an update; `record` is what it holds now, if it said so.
 
         `is_dated` is whether the unlock's age, by which the service has dated it, is certain.
+
+        Return None if the answer belongs to another history: then nothing is stored, and only the list can say what
+        the service holds now.
         """
         held, revision = (None, None) if record is None else (record.progress, record.revision)
+        if self._storage.is_another(history):
+            return None
 
         def commit() -> tuple[Player, State]:
             player = self._session.player
@@ -64,11 +92,16 @@ class Answers:
             if record is not None and record.definition is not None:
                 self._define([record])
             before = self._storage.database.states(player.id, [achievement_id])[achievement_id]
+            if self._is_rolled_back(achievement_id, before, revision):
+                raise _RolledBackError
             after = state.accepted(before, sent, held, revision, is_dated=is_dated)
             self._write(player, {achievement_id: Changed(before, after)})
             return player, after
 
-        self._session.player, after = self._storage.change(commit)
+        try:
+            self._session.player, after = self._storage.change(commit)
+        except _RolledBackError:
+            return None
         return after
 
     def refusal(self, achievement_id: int, sent: Progress) -> State:
@@ -94,7 +127,9 @@ class Answers:
             self._write(self._session.player, changes)
             return changes
 
-        return self._storage.change(commit)
+        changes = self._storage.change(commit)
+        self._streamed |= {id_: after.revision for id_, (before, after) in changes.items() if after != before}
+        return changes
 
     def _judged(self, records: Mapping[int, wire.Record]) -> dict[int, Changed]:
         changes = {}
@@ -120,9 +155,19 @@ class Answers:
 
         An entry that cannot be read costs that entry: what is known of its achievement stays. The list is then asked
         for whole next time, since a later version of the game may be able to read it.
-        """
 
-        def commit() -> TakenList:
+        If it belongs to another history than before, or if a revision is lower than known, no earlier confirmation
+        holds: first all players' progress becomes pending again, then the list says what of it the service has.
+        """
+        history = history_of(response)
+
+        def commit(*, renewed: bool) -> TakenList:
+            shown_before = {}
+            if renewed:
+                shown_before = self._shown_by_agreement()
+                self._storage.database.forget_confirmations(pause, keeps_lists=True)
+            if history is not None:
+                self._storage.remember_history(history)
             player, changed, defines = self._session.player, False, False
             problems: list[WireError] = []
             news: list[UserAchievement] = []
@@ -136,7 +181,7 @@ class Answers:
                 defines = defines or any(record.definition for record in records)
                 pause()  # between decoding and storing too: the game waits for the longer of the two
                 rows, named = self._define(records)
-                values = self._take_values(player, records, named, news, settled)
+                values = self._take_values(player, records, named, shown_before, news, settled)
                 changed = changed or rows or values
             if problems:
                 _log.warning(
@@ -150,11 +195,22 @@ class Answers:
                 self._storage.remember_answer()
             etag = None if problems else response.headers.get("etag")
             self._storage.players.remember_list(player.id, etag)
-            return TakenList(self._storage.players.get(player.id), changed, news, settled)
+            return TakenList(self._storage.players.get(player.id), changed or renewed, news, settled, renewed)
 
-        taken = self._storage.change(commit)
+        try:
+            taken = self._storage.change(partial(commit, renewed=self._storage.is_another(history)))
+        except _RolledBackError:
+            taken = self._storage.change(partial(commit, renewed=True))
         self._session.player = taken.player
         return taken
+
+    def _is_rolled_back(self, achievement_id: int, before: State, revision: int | None) -> bool:
+        return state.is_rolled_back(before, revision) and before.revision != self._streamed.get(achievement_id)
+
+    def _shown_by_agreement(self) -> dict[int, int]:
+        """Return the percents that are shown only because the service has confirmed them, not once they are pending."""
+        states = self._storage.database.states(self._session.player.id)
+        return {id_: one.confirmed.percent for id_, one in states.items() if state.needs_agreement(one)}
 
     def _define(self, records: Sequence[wire.Record]) -> tuple[bool, set[int]]:
         """Store the definitions that differ; return whether any does, and the ids that had none before."""
@@ -181,11 +237,15 @@ class Answers:
         player: Player,
         records: Sequence[wire.Record],
         named: set[int],
+        shown_before: Mapping[int, int],
         news: list[UserAchievement],
         settled: dict[int, State],
     ) -> bool:
         database = self._storage.database
         before = database.states(player.id, [record.achievement_id for record in records])
+        for record in records:
+            if self._is_rolled_back(record.achievement_id, before[record.achievement_id], record.revision):
+                raise _RolledBackError
         after: dict[int, State] = {}
         for record in records:
             if record.progress is not None:
@@ -199,7 +259,7 @@ class Answers:
             if old.pending is not None and one.pending is None:
                 settled[id_] = one
             # An achievement without a definition was not shown, whatever was known of the progress.
-            seen_percent = 0 if id_ in named else state.shown(old).percent
+            seen_percent = 0 if id_ in named else shown_before.get(id_, state.shown(old).percent)
             if state.listed(one) and state.shown(one).percent != seen_percent:
                 news.append(user_achievement(player.user_id or 0, id_, one, fetched=True))
         return bool(after)

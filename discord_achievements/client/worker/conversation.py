@@ -7,6 +7,7 @@ Worker's thread.
 from __future__ import annotations
 
 import logging
+import math
 import random
 from collections.abc import Callable
 from functools import partial
@@ -21,7 +22,7 @@ from ..disk.icons import IconFolder
 from ..disk.pacing import pause
 from ..disk.players import Player
 from ..disk.storage import Storage
-from ..net.api import Api, check, read_update
+from ..net.api import Api, check, history_of, read_update
 from ..net.event_stream import StreamMessage, StreamOpened, StreamReader
 from ..net.transport import Request, Response, Transport
 from ..state import State
@@ -36,6 +37,7 @@ from .stream import EventStream
 from .waiting import Waiting
 
 _log = logging.getLogger("discord_achievements")
+_HISTORIES_APART_S = 60.0
 
 
 class Service(NamedTuple):
@@ -86,6 +88,8 @@ class Conversation:
         self._is_conditional = False  # whether what was sent may be answered with 304
         # The last fetch that the list under way answers; a later one asks for what the list may not contain.
         self._fetches_under_way = 0
+        # When the service was last found to have another history.
+        self._renewed_at = -math.inf
         # The player whose pending updates the schedule has.
         self._followed = session.player
         self.schedule.follow(storage.database.pending(self._followed.id))
@@ -187,7 +191,7 @@ class Conversation:
 
     def _take_answer(self, action: Exchange, returned: Returned) -> None:
         try:
-            self._take(action, _response(returned))
+            is_outdated = self._take(action, _response(returned))
         except (ApiError, TransportError, WireError) as exc:
             if not self._aborted:
                 self._take_failure(action, exc)
@@ -195,6 +199,10 @@ class Conversation:
         self.schedule.succeeded(action, self._clock.now())
         if isinstance(action, FetchIcon):
             return
+        if is_outdated:
+            # What the service has is for the list to say; until then nothing that waits is settled.
+            self.schedule.follow(self._storage.database.pending(self._session.player.id))
+            self.schedule.stream_or_poll.poll_now(self._clock.now())
         self._session.accepted()
         if self.is_online is False:
             _log.info("the service is reachable again")
@@ -208,7 +216,8 @@ class Conversation:
         if self._waiting.has_fetches:
             self.schedule.want_fetch(self._clock.now())
 
-    def _take(self, action: Exchange, response: Response) -> None:
+    def _take(self, action: Exchange, response: Response) -> bool:
+        """Take in an answer; return whether the list has to be fetched because the service may have another history."""
         limit = ratelimit.read_headers(response.headers)
         if limit is not None:
             self.schedule.limited(action, limit, self._clock.now())
@@ -217,8 +226,10 @@ class Conversation:
             check(response, self._clock.at_us())
         if isinstance(action, SendUpdate):
             id_, sent = action.achievement_id, action.progress
-            record = read_update(response, id_)
-            after = self._answers.update(id_, sent, record, is_dated=self.ages.is_measured(id_, sent))
+            record, history = read_update(response, id_), history_of(response)
+            after = self._answers.update(id_, sent, record, history, is_dated=self.ages.is_measured(id_, sent))
+            if after is None:
+                return True
             self._settle(action.achievement_id, after)
             if not after.known:
                 self.schedule.stream_or_poll.poll_now(self._clock.now())  # only the list has its name
@@ -228,13 +239,24 @@ class Conversation:
                 if path is not None:
                     self._news.icon(achievement_id, action.icon_hash, str(path))
         elif not is_same_list:
-            self._take_list(response)
+            return self._take_list(response)
+        elif self._storage.is_another(history_of(response)):
+            self._storage.change(lambda: self._storage.players.forget_etag(self._session.player.id))
+            return True
         elif self._storage.database.changed_elsewhere():
             self._news.whole_list()
+        return False
 
-    def _take_list(self, response: Response) -> None:
-        before = self._session.player
+    def _take_list(self, response: Response) -> bool:
+        before, now = self._session.player, self._clock.now()
+        has_just_changed = now - self._renewed_at < _HISTORIES_APART_S
+        if has_just_changed and self._storage.is_another(history_of(response)):
+            raise TransportError("the service's history changes again and again: two databases answer at one address")
         taken = self._answers.whole_list(response, pause)
+        if taken.renewed:
+            self._renewed_at = now
+            self.schedule.follow(self._storage.database.pending(taken.player.id))
+            _log.warning("the service has gone back or has been replaced; what it lacks is sent to it again")
         for achievement_id, after in taken.settled.items():
             self._settle(achievement_id, after)
         news = taken.news
@@ -246,6 +268,8 @@ class Conversation:
             news = [one for one in news if same and one.achievement_id in self._news.unshown]
         if taken.changed or first or self._storage.database.changed_elsewhere():
             self._news.whole_list(tuple(news))
+        # Once more, since another process of this game may have stored an update while the list was under way.
+        return taken.renewed and not has_just_changed
 
     def _settle(self, achievement_id: int, after: State) -> None:
         """Report what one achievement is now, and answer the sets that the service has confirmed."""
@@ -306,6 +330,9 @@ class Conversation:
         events = self._stream.take(message, self._session.player.user_id, now)
         if isinstance(message, StreamOpened) and self._stream.is_open:
             self.is_online = True
+            self._answers.stream_opened()
+            if self._storage.is_another(message.history):
+                self.schedule.stream_or_poll.poll_now(now)  # the list is taken in as the other history's
         changes = self._answers.events(events.records) if events.records else {}
         if events.poll or any(not after.known for _, after in changes.values()):
             self.schedule.stream_or_poll.poll_now(now)  # what has just become visible has its name in the list only

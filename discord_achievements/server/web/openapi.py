@@ -22,7 +22,7 @@ _HEADERS = {
     "Retry-After": "Whole seconds to wait",
     "Via": "Only says that this 429 is not a proxy's",
     "WWW-Authenticate": "The kinds of token that open the route",
-    wire.HISTORY_HEADER: "An id of the database's history, renewed by a restore; earlier answers with another one are void",
+    wire.HISTORY_HEADER: "An id of the database's history, renewed by a restore; what had another one is void",
     "X-RateLimit-Bucket": "The limit that was counted",
     "X-RateLimit-Limit": "Requests per window",
     "X-RateLimit-Remaining": "Requests left in this window",

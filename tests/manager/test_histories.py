@@ -1,0 +1,264 @@
+"""A service whose database was restored or replaced: nothing is lost, and nothing is shown as synced that is not."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+
+from discord_achievements import AchievementManager
+from discord_achievements.client.net.transport import Request, Response
+from discord_achievements.domain.wire import HISTORY_HEADER, USER_ACHIEVEMENT_UPDATE, format_event
+from discord_achievements.testing import FakeService, InProcessTransport, ScriptedTransport
+from tests.support.managers import APPLICATION_ID, OK, SECRET, SECURE, WALK, WIN, GameLoop
+from tests.support.service_games import (
+    ANN,
+    BASE_URL,
+    LONG_S,
+    ServiceAndGames,
+    eventually,
+    listing,
+    scripted,
+    superset,
+    wait_for_stream,
+    warned,
+)
+
+HISTORY = HISTORY_HEADER.lower()
+Answer = Callable[[Request], Response]
+
+
+def stripped(answer: Answer) -> Answer:
+    """Return `answer` behind a proxy that removes the header."""
+
+    def send(request: Request) -> Response:
+        response = answer(request)
+        return replace(response, headers={name: value for name, value in response.headers.items() if name != HISTORY})
+
+    return send
+
+
+def play(world: ServiceAndGames, answer: Answer, **more: Any) -> GameLoop:
+    """Start a game whose requests `answer` answers, without an event stream, and fetch its list."""
+
+    def intercept(request: Request) -> Response:
+        return Response(404) if request.url.endswith("/events") else answer(request)
+
+    options: dict[str, Any] = {"data_dir": world.folder / "data", "clock": world.clock, "token": "ann-1"} | more
+    transport = InProcessTransport(world.service, intercept=intercept)
+    world.managers.append(AchievementManager(APPLICATION_ID, base_url=BASE_URL, transport=transport, **options))
+    game = GameLoop(world.managers[-1])
+    assert game.fetch() is OK
+    return game
+
+
+def synced(game: GameLoop) -> dict[int, tuple[int, bool]]:
+    """Return the list: percent, and whether it is shown as synced."""
+    return {one.achievement_id: (one.percent_complete, one.synced) for one in game.manager.user_achievements()}
+
+
+def deliver(game: GameLoop) -> None:
+    game.until(lambda: game.manager.pending_count == 0)
+    assert game.fetch() is OK
+
+
+def unchanged(answer: Answer) -> Answer:
+    """Return `answer`."""
+    return answer
+
+
+HOW: dict[str, tuple[bool, Callable[[Answer], Answer]]] = {
+    "restored by a command": (True, unchanged),
+    "restored by copying a file": (False, unchanged),
+    "restored behind a proxy that removes headers": (True, stripped),
+}
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("is_running", [True, False], ids=["while the game runs", "between two starts"])
+@pytest.mark.parametrize("moment", ["an older copy", "an empty database"])
+def test_what_a_restored_service_lacks_is_sent_again(
+    world: ServiceAndGames, how: str, is_running: bool, moment: str
+) -> None:
+    renew, line = HOW[how]
+    game = play(world, line(world.service.handle))
+    empty = world.service.backup()
+    game.set(WALK, 25)
+    backup = empty if moment == "an empty database" else world.service.backup()
+    for percent in (30, 40, 60):
+        game.set(WALK, percent)
+    game.set(WIN, 100)
+    game.set(SECRET, 100)
+    deliver(game)
+    before = game.percents
+    assert before == {WALK: 60, WIN: 100, SECRET: 100, SECURE: 0}
+    game.events.clear()
+    if not is_running:
+        game.manager.close()
+    world.service.restore(backup, renew=renew)
+    if not is_running:
+        game = play(world, line(world.service.handle))
+    assert game.fetch() is OK
+    assert game.percents == before
+    held = world.percents()
+    assert not [id_ for id_, (percent, is_synced) in synced(game).items() if is_synced and held.get(id_, 0) != percent]
+    deliver(game)
+    assert synced(game) == {WALK: (60, True), WIN: (100, True), SECRET: (100, True), SECURE: (0, True)}
+    assert world.percents() == {WALK: 60, WIN: 100, SECRET: 100}
+    assert game.events == [], "for the player nothing has changed"
+    assert game.set(WALK, 100) is OK
+    game.manager.close()
+    again = play(world, line(world.service.handle))
+    assert (again.percents[WALK], world.percents()[WALK]) == (100, 100)
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_an_update_may_be_what_meets_the_restored_service(world: ServiceAndGames, how: str) -> None:
+    renew, line = HOW[how]
+    game = play(world, line(world.service.handle))
+    backup = world.service.backup()
+    for percent in (30, 40, 60):
+        game.set(WALK, percent)
+    game.set(WIN, 100)
+    deliver(game)
+    world.service.restore(backup, renew=renew)
+    game.events.clear()
+    assert game.set(WALK, 70) is OK
+    assert game.updates == [(WALK, 70)]
+    deliver(game)
+    assert synced(game) == {WALK: (70, True), WIN: (100, True), SECURE: (0, True)}
+    assert world.percents() == {WALK: 70, WIN: 100}
+
+
+def has_both(game: GameLoop) -> bool:
+    return (game.percents[WALK], game.percents[WIN]) == (60, 100)
+
+
+def test_open_games_of_two_devices_agree_after_a_restore(world: ServiceAndGames) -> None:
+    lines = [world.line(), world.line()]
+    devices = [world.online(line=line, data_dir=world.folder / str(number)) for number, line in enumerate(lines)]
+    for device, line in zip(devices, lines, strict=True):
+        wait_for_stream(device, line)
+    backup = world.service.backup()
+    devices[0].set(WALK, 60)
+    devices[1].set(WIN, 100)
+    for device in devices:
+        device.until(partial(has_both, device))
+    world.service.restore(backup)
+    for device in devices:
+        device.until(lambda: world.percents() == {WALK: 60, WIN: 100})
+    for device in devices:
+        deliver(device)
+        assert device.percents == {WALK: 60, WIN: 100, SECURE: 0}
+
+
+def test_a_list_from_before_the_events_of_the_open_stream_is_no_sign(world: ServiceAndGames) -> None:
+    """A service may answer a list from a cache; its events then know more."""
+    stale = listing(superset(WALK, 0), superset(WIN, 0))
+    transport = ScriptedTransport({"get_user_achievements": stale})
+    game = scripted(world, transport, streams=True)
+    assert game.fetch() is OK
+    for revision, percent in enumerate((57, 0, 30), start=2):
+        data = {"application_id": str(APPLICATION_ID), "user_id": str(ANN), "achievement_id": str(WIN)}
+        event = data | {"percent_complete": percent, "unlocked_at": None, "revision": revision}
+        transport.push(format_event(revision, USER_ACHIEVEMENT_UPDATE, event))
+        game.until(lambda percent=percent: game.percent(WIN) == percent)  # type: ignore[misc]
+        assert game.fetch() is OK
+        assert (game.percent(WIN), game.manager.pending_count) == (percent, 0)
+
+
+def test_what_only_the_server_may_grant_is_as_the_restored_service_says(world: ServiceAndGames) -> None:
+    game = play(world, world.service.handle)
+    backup = world.service.backup()
+    world.service.grant(ANN, SECURE, 100)
+    assert game.fetch() is OK
+    assert game.percents[SECURE] == 100
+    world.service.restore(backup)
+    assert game.fetch() is OK
+    game.until(lambda: game.manager.pending_count == 0)
+    assert (game.percents[SECURE], game.updates) == (0, [(SECURE, 100), (SECURE, 0)])
+
+
+def test_a_list_that_is_the_same_in_the_new_history_changes_nothing(world: ServiceAndGames) -> None:
+    requests: list[tuple[str, int]] = []
+
+    def answer(request: Request) -> Response:
+        response = world.service.handle(request)
+        requests.append((request.method, response.status))
+        return response
+
+    game = play(world, answer)
+    game.set(WALK, 60)
+    deliver(game)
+    world.service.restore(world.service.backup())
+    requests.clear()
+    assert game.fetch() is OK
+    eventually(lambda: ("GET", 200) in requests)
+    assert game.fetch() is OK
+    assert synced(game) == {WALK: (60, True), WIN: (0, True), SECURE: (0, True)}
+    assert "PUT" not in {method for method, _ in requests}
+
+
+def test_an_answer_without_the_header_says_nothing(world: ServiceAndGames) -> None:
+    """As from a proxy that removes it on some of several paths."""
+    sent: list[str] = []
+    ways = [world.service.handle, stripped(world.service.handle)]
+
+    def answer(request: Request) -> Response:
+        sent.append(request.method)
+        return ways[0](request)
+
+    game = play(world, answer)
+    game.set(WALK, 60)
+    deliver(game)
+    sent.clear()
+    for _ in range(3):
+        ways.reverse()
+        world.service.grant(ANN, SECURE, 10 * len(sent) + 1)
+        assert game.fetch() is OK
+        assert synced(game)[WALK] == (60, True)
+    assert set(sent) == {"GET"}
+
+
+def test_two_databases_at_one_address_are_an_outage_and_no_endless_resending(
+    world: ServiceAndGames, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = FakeService(APPLICATION_ID, clock=world.clock)
+    other.restore(world.service.backup())
+    other.add_player("ann-1", ANN)
+    sent: list[str] = []
+    chance = random.Random(9)
+
+    def answer(request: Request) -> Response:
+        sent.append(request.method)
+        return chance.choice([other, world.service]).handle(request)
+
+    with caplog.at_level(logging.WARNING, "discord_achievements"):
+        game = play(world, answer)
+        sent.clear()
+        game.manager.set_user_achievement(WALK, 60)
+        game.manager.set_user_achievement(WIN, 100)
+        for _ in range(20):
+            world.clock.advance(LONG_S)
+            game.fetch()
+    assert game.percents == {WALK: 60, WIN: 100, SECURE: 0}
+    assert game.updates == [(WALK, 60), (WIN, 100)], "nothing flickers"
+    assert 20 <= len(sent) < 20 * 6, "each time the clock is advanced, at most one change of history is taken in"
+    assert any("gone back" in line for line in warned(caplog))
+
+
+def test_an_achievement_that_is_created_again_gets_its_progress_back(world: ServiceAndGames) -> None:
+    """Deleting it removed the progress; a device that still knows of it sends it again."""
+    game = play(world, world.service.handle)
+    game.set(WALK, 60)
+    deliver(game)
+    held = world.service.backup()
+    world.service.restore(held._replace(records={}), renew=False)
+    assert game.fetch() is OK
+    deliver(game)
+    assert (world.percents(), synced(game)[WALK]) == ({WALK: 60}, (60, True))
