@@ -38,6 +38,7 @@ store's *generation* stays the same: a number that changes with every change of 
     catalogue_import   brings an application up to date with a catalogue
     settings, dsn      every setting; the URLs of databases and Redis; duration reads `30d`
     metrics            numbers for Prometheus
+    outage_log         the log of requests that failed because the database is unavailable
     stores/            what is remembered: base (the interface), memory, sql and sqlite; calls (from the event loop),
                        schema and migrate (the tables), unmigrated (reads a database as it is)
     postgres/          the store and the broker on PostgreSQL

@@ -440,6 +440,32 @@ def test_sqlite_that_is_locked_is_unavailable(tmp_path: Path) -> None:
         store.write([Raise(Key(APP, 5, 9), 10, 0)], AT_US)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows lets nobody remove an open database")
+@pytest.mark.parametrize("is_replaced", [False, True], ids=["deleted", "replaced"])
+def test_sqlite_whose_file_is_gone_is_unavailable_until_it_is_back(tmp_path: Path, is_replaced: bool) -> None:
+    path, aside = tmp_path / "service.sqlite3", tmp_path / "aside.sqlite3"
+    key = Key(APP, 5, 9)
+    with closing(SqliteStore(str(path))) as store:
+        store.add_application(Application(APP, "A Game", AT_US), BOT)
+        store.add_achievement(achievement(9), None)
+        store.write([Raise(key, 10, 0)], AT_US)
+        path.rename(aside)
+        if is_replaced:
+            path.write_bytes(aside.read_bytes())
+        calls: list[Callable[[], object]] = [
+            store.ping,
+            lambda: until(store.generation, "a look at the file"),
+            lambda: store.write([Raise(key, 20, 0)], AT_US),
+            lambda: store.add_achievement(achievement(10), None),
+        ]
+        for call in calls:
+            with pytest.raises(StoreUnavailable, match="was deleted or replaced"):
+                call()
+        aside.replace(path)
+        store.ping()
+        assert store.write([Raise(key, 30, 0)], AT_US)[key].after is not None
+
+
 @pytest.mark.skipif(os.name == "nt", reason="there the folder above decides")
 def test_a_new_sqlite_file_is_private_to_its_user(tmp_path: Path) -> None:
     there = tmp_path / "there"

@@ -54,12 +54,15 @@ class Listener:
             self._thread.join(2 * _POLL_S)
 
     def _run(self) -> None:
+        was_listening = True
         while not self._stopping.is_set():
             try:
                 self._listen()
             except psycopg.Error as exc:
-                _log.warning("not listening to PostgreSQL; reconnecting: %s", str(exc).strip().partition("\n")[0])
-            self.listening = False
+                if self.listening or was_listening:  # one line for each outage, however many attempts it takes
+                    reason = str(exc).strip().partition("\n")[0]
+                    _log.warning("not listening to PostgreSQL on %s; reconnecting: %s", self._channel, reason)
+            was_listening = self.listening = False
             self._stopping.wait(_RETRY_S)
 
     def _listen(self) -> None:

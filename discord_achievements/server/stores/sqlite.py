@@ -50,6 +50,9 @@ class SqliteStore(SqlStore):
     A call fails if another process locks the file for `busy_timeout_s`; `sleep` waits between two attempts to set up a
     new file. `deleted_at_once` is how many records a deletion goes through in one transaction.
 
+    If the file is deleted or replaced by another, all methods that a request needs raise `StoreUnavailable`: what is
+    written to the open file could not be found by anybody. That ends when the file is back at its path.
+
     A write transaction takes the file's lock when it begins, so that what it reads stays true. Writing progress and the
     reads that most requests need go through connections of their own, without SQLAlchemy. Those reads take
     microseconds whatever the writer does, since readers of a write-ahead log wait for nobody.
@@ -67,6 +70,7 @@ class SqliteStore(SqlStore):
     ) -> None:
         self._busy_timeout_s = busy_timeout_s
         self._sleep = sleep
+        self._path = path
         _make_private(Path(path))
         engine = create_engine(URL.create("sqlite", database=path), connect_args={"timeout": busy_timeout_s})
         event.listen(engine, "connect", self._configure)
@@ -79,6 +83,11 @@ class SqliteStore(SqlStore):
         self._reader = self._connect(path)
         self._write_lock = threading.Lock()
         self._writer = self._connect(path)
+        self._file = _file_at(path)
+
+    def ping(self) -> None:
+        super().ping()
+        self._check_file()
 
     def close(self) -> None:
         with self._lock, self._write_lock:
@@ -90,6 +99,7 @@ class SqliteStore(SqlStore):
         # Under load many requests share one read. Another process's change is seen up to a millisecond late.
         now = time.monotonic()
         if now >= self._look_again_at:
+            self._check_file()
             self._generation = int(self._read("SELECT value FROM generation")[0][0])
             self._look_again_at = now + _GENERATION_FOR_S
         return self._generation
@@ -117,6 +127,19 @@ class SqliteStore(SqlStore):
         except sqlite3.OperationalError as exc:
             raise StoreUnavailable(f"SQLite: {exc}") from exc
 
+    def _check_file(self) -> None:
+        if _file_at(self._path) != self._file:
+            raise StoreUnavailable(
+                f"the file {self._path} was deleted or replaced while this process had it open;"
+                " put it back, or restart the service"
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with super()._transaction() as connection:
+            yield connection
+        self._check_file()
+
     def _bump_generation(self, connection: Connection) -> None:
         connection.exec_driver_sql("UPDATE generation SET value = value + 1")
 
@@ -134,6 +157,7 @@ class SqliteStore(SqlStore):
                     raise
         except sqlite3.OperationalError as exc:
             raise StoreUnavailable(f"SQLite: {exc}") from exc
+        self._check_file()  # a commit counts only if the next process finds it
 
     def _read_held(self, transaction: sqlite3.Cursor, keys: Sequence[Key]) -> dict[Key, Held]:
         found = {}
@@ -176,6 +200,15 @@ class SqliteStore(SqlStore):
                     if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up_at:
                         raise
                 self._sleep(_BUSY_AGAIN_S)
+
+
+def _file_at(path: str) -> tuple[int, int] | None:
+    """Return what identifies the file at `path`, None if there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _make_private(path: Path) -> None:

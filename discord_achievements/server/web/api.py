@@ -19,6 +19,7 @@ from ...domain.routes import Limit
 from ...domain.wire import Shape
 from ..limiter import Limiter
 from ..metrics import Metrics
+from ..outage_log import OutageLog
 from ..service import Service
 from ..stores.base import StoreUnavailable
 from .asgi import Receive, Scope, Send
@@ -41,6 +42,7 @@ class Api:
         service: Service,
         limiter: Limiter,
         metrics: Metrics,
+        outage_log: OutageLog,
         *,
         limits: dict[str, Limit],
         bounds: Bounds,
@@ -50,6 +52,7 @@ class Api:
         self._service = service
         self._limiter = limiter
         self._metrics = metrics
+        self._outage_log = outage_log
         self._limits = limits
         self._bounds = bounds
         self._now = now
@@ -78,7 +81,7 @@ class Api:
         except ApiError as error:
             answer = self._refusal(error, scope, self._limit_headers(call))
         except StoreUnavailable as exc:
-            _log.warning("the database is unavailable; answering 503: %s", exc)
+            self._outage_log.failed(exc)
             unavailable = ApiError.of(ErrorCode.UNAVAILABLE, retry_after_s=UNAVAILABLE_RETRY_S)
             answer = error_answer(unavailable, self._limit_headers(call))
         except Exception:

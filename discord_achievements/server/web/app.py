@@ -18,6 +18,7 @@ from ..dsn import is_postgresql, redacted, sqlite_path
 from ..events import resync_event
 from ..limiter import Limiter, ProcessLimiter
 from ..metrics import Metrics
+from ..outage_log import OutageLog
 from ..service import Service
 from ..settings import Settings
 from ..stores.base import Store
@@ -79,16 +80,18 @@ class App:
             store, self._broker, self._streams, writer, at_us=at_us, replay_us=int(settings.replay_s * 1e6)
         )
         self._metrics = metrics = Metrics()
+        outage_log = OutageLog(time.monotonic)
         self._api: ASGIApp = Api(
             self._service,
             self._limiter,
             metrics,
+            outage_log,
             limits=settings.limits(),
             bounds=Bounds(settings.max_body_bytes, settings.body_timeout_s),
             now=time.monotonic,
             at_s=time.time,
         )
-        ops: ASGIApp = create_ops(self._service, self._streams, metrics, with_metrics=settings.metrics)
+        ops: ASGIApp = create_ops(self._service, self._streams, metrics, outage_log, with_metrics=settings.metrics)
         if origins := settings.origins():
             self._api, ops = _with_cors(self._api, origins), _with_cors(ops, origins)
         self._ops = ops

@@ -13,6 +13,7 @@ from ...domain import wire
 from ...domain.errors import ApiError, ErrorCode
 from ...domain.snowflake import parse_snowflake
 from ..metrics import CONTENT_TYPE, Metrics
+from ..outage_log import OutageLog
 from ..service import Service
 from ..stores.base import StoreUnavailable
 from ..streams import Streams
@@ -22,7 +23,9 @@ _READY_TIMEOUT_S = 3.0
 _IMMUTABLE = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
 
 
-def create_ops(service: Service, streams: Streams, metrics: Metrics, *, with_metrics: bool) -> Starlette:
+def create_ops(
+    service: Service, streams: Streams, metrics: Metrics, outage_log: OutageLog, *, with_metrics: bool
+) -> Starlette:
     """Return the ASGI application for everything outside /api."""
     document = describe()
 
@@ -35,7 +38,11 @@ def create_ops(service: Service, streams: Streams, metrics: Metrics, *, with_met
         try:
             async with asyncio.timeout(_READY_TIMEOUT_S):
                 await service.check_ready()
-        except (StoreUnavailable, TimeoutError):
+        except StoreUnavailable as exc:
+            outage_log.failed(exc)
+            return _error(ErrorCode.UNAVAILABLE, {"retry-after": "1"})
+        except TimeoutError:
+            outage_log.failed(StoreUnavailable(f"it has not answered within {_READY_TIMEOUT_S:g} s"))
             return _error(ErrorCode.UNAVAILABLE, {"retry-after": "1"})
         return JSONResponse({"status": "ready"})
 
@@ -56,7 +63,8 @@ def create_ops(service: Service, streams: Streams, metrics: Metrics, *, with_met
             )
         except (ValueError, ApiError):
             return _error(ErrorCode.ROUTE_NOT_FOUND)
-        except StoreUnavailable:
+        except StoreUnavailable as exc:
+            outage_log.failed(exc)
             return _error(ErrorCode.UNAVAILABLE, {"retry-after": "1"})
         return Response(content, media_type=media_type, headers=_IMMUTABLE)
 
