@@ -14,19 +14,21 @@ from ..domain.errors import ApiError, DiscordAchievementsError
 _SUMMARIES = {
     "achievements": "List, create, update and delete achievements.",
     "app": "Manage applications, one per game, and their bot tokens.",
+    "database": "Back up and restore the database.",
     "serve": "Run the service until SIGTERM or Ctrl+C.",
     "token": "Create bearer tokens for players; revoke any token.",
     "user": "Raise, reset and show a player's progress.",
 }
+_MODULES = {"database": "backup"}  # `cli.database` opens the database for all commands
 
 
 class _Modules(MutableMapping[str, click.Command]):
-    """The commands by name, each in the module of its name, which is imported when the command is asked for."""
+    """The commands by name, each in a module, mostly of its name, which is imported when the command is asked for."""
 
     def __getitem__(self, name: str) -> click.Command:
         if name not in _SUMMARIES:
             raise KeyError(name)
-        command: click.Command = getattr(import_module(f".{name}", __package__), name)
+        command: click.Command = getattr(import_module(f".{_MODULES.get(name, name)}", __package__), name)
         return command
 
     def __iter__(self) -> Iterator[str]:
@@ -69,5 +71,5 @@ class _Commands(click.Group):
 def cli() -> None:
     """Run the achievements service and manage what it stores.
 
-    serve, app and token open the database; achievements and user call a running service.
+    serve, app, token and database open the database; achievements and user call a running service.
     """

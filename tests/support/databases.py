@@ -63,6 +63,10 @@ class Postgres:
             for statement in statements:
                 connection.execute(statement.encode())
 
+    def tool(self, name: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's own programs, such as pg_dump; fail if it fails."""
+        subprocess.run([self._server.bin_path / name, *arguments], check=True, timeout=60)
+
     def line(self) -> Line:
         """Return a new `Line` to the server."""
         folder = parse_qs(urlsplit(self.url).query).get("host")

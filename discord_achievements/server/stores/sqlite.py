@@ -216,16 +216,21 @@ def _make_private(path: Path) -> None:
 
     SQLite gives the files beside it the same permissions. On Windows both inherit theirs from the folder above.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as exc:
-        raise DatabaseUnusable(f"cannot create the folder of the database {path}: {exc}") from exc
+    make_private(path.parent)
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:
         pass  # do not even open it: closing it would release the locks that this process may hold on it
     except OSError as exc:
         raise DatabaseUnusable(f"cannot create the database {path}: {exc.strerror}") from exc
+
+
+def make_private(folder: Path) -> None:
+    """Create the folder of a database if missing, open only to this user."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as exc:
+        raise DatabaseUnusable(f"cannot create the folder of the database {folder}: {exc}") from exc
 
 
 def _begin(connection: Connection) -> None:
