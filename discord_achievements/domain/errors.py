@@ -16,6 +16,7 @@
     │   ├── NotOfferedAttributeError     when it is used (also an AttributeError)
     │   └── NotOfferedImportError        when it is imported (also an ImportError)
     ├── StoreUnavailable     server.stores.base: the database does not answer
+    ├── AchievementDeleted   server.stores.base: progress was to be written on an achievement that was deleted
     ├── TooManyAchievements  server.stores.base: the application has the maximum already
     └── AlreadyExists        server.stores.base: the id is taken
 

@@ -38,7 +38,18 @@ from .etags import ETags
 from .events import Events
 from .history import History
 from .icons import EXTENSIONS, converted, default_icon, verify
-from .stores.base import Application, Icon, Key, Raise, Reset, Store, TooManyAchievements
+from .stores.base import (
+    AchievementDeleted,
+    Application,
+    Icon,
+    Key,
+    Raise,
+    Reset,
+    Store,
+    TooManyAchievements,
+    Write,
+    Written,
+)
 from .stores.calls import StoreCalls
 from .streams import SendBody, Stream, Streams
 from .writer import Writer
@@ -239,7 +250,7 @@ class Service:
         user_id, achievement, _ = target
         percent, age_s = wire.decode_update(data)
         key = Key(achievement.application_id, user_id, achievement.id)
-        written = await self._writer.write(Raise(key, percent, age_s), partial(self._events.announce, achievement, key))
+        written = await self._write(achievement, Raise(key, percent, age_s))
         held = written.after or NOTHING_HELD
         if target.is_shown(held.progress):
             return admission.definitions.superset(achievement, user_id, held, shape)
@@ -250,7 +261,13 @@ class Service:
         user_id = path_id(admission.parameters, "user_id")
         achievement = _achievement(admission)
         key = Key(achievement.application_id, user_id, achievement.id)
-        await self._writer.write(Reset(key), partial(self._events.announce, achievement, key))
+        await self._write(achievement, Reset(key))
+
+    async def _write(self, achievement: Achievement, write: Write) -> Written:
+        try:
+            return await self._writer.write(write, partial(self._events.announce, achievement, write.key))
+        except AchievementDeleted as exc:
+            raise ApiError.of(ErrorCode.UNKNOWN_ACHIEVEMENT) from exc
 
     async def get_user_achievements(self, admission: Admission, shape: Shape, *, started: bool) -> tuple[str, bytes]:
         """Return the player's own list: its `ETag`, and the list as JSON."""

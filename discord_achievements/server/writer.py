@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from .stores.base import Key, Store, StoreUnavailable, Write, Written
+from .stores.base import AchievementDeleted, Key, Store, StoreUnavailable, Write, Written
 
 _log = logging.getLogger(__name__)
 
@@ -59,8 +59,9 @@ class Writer:
     async def write(self, write: Write, committed: Committed) -> Written:
         """Apply a write; return what the record was and is, once that is durable.
 
-        Raises `StoreUnavailable`, after `answer_within_s` at the latest; the write may then have taken effect or not,
-        or take effect later. A write that is still waiting for its transaction to begin never takes effect.
+        Raises `AchievementDeleted`, or `StoreUnavailable` after `answer_within_s` at the latest; the write may then
+        have taken effect or not, or take effect later. A write that is still waiting for its transaction to begin never
+        takes effect.
 
         `committed` is called on the event loop after the commit. Writes to one record that share a transaction are
         one change: it is called for the first of them only.
@@ -104,7 +105,10 @@ class Writer:
     def _commit(self, writes: Sequence[Write], at_us: int) -> list[_Outcome]:
         try:
             written = self._store.write(writes, at_us)
-            return [written[write.key] for write in writes]
+            return [
+                written.get(write.key) or AchievementDeleted(f"achievement {write.key.achievement_id} was deleted")
+                for write in writes
+            ]
         except StoreUnavailable as exc:
             return [exc] * len(writes)
         except Exception as exc:  # one bad update must not fail the others of its batch

@@ -40,6 +40,7 @@ from discord_achievements.server.stores.base import (
     Written,
 )
 from discord_achievements.server.stores.memory import MemoryStore
+from discord_achievements.server.stores.sql import SqlStore
 from discord_achievements.server.stores.sqlite import SqliteStore
 from discord_achievements.server.web.app import open_store
 from tests.support.databases import Postgres, by_line
@@ -183,6 +184,63 @@ def test_deleting_a_definition_deletes_its_icon_and_progress(store: Store) -> No
     assert [left.id for left in store.achievements(APP)] == [10]
     assert store.icon(APP, 9, ICON.icon_hash) is None
     assert list(store.records(APP, 5)) == [10]
+
+
+def test_nothing_is_written_on_a_deleted_achievement(opener: Opener, store: Store) -> None:
+    """A process that has not heard of the deletion yet may try."""
+    another = opener()
+    store.add_achievement(achievement(9), None)
+    store.add_achievement(achievement(10), None)
+    store.write([Raise(Key(APP, 5, 9), 50, 0)], AT_US)
+    assert store.delete_achievement(APP, 9) is True
+    gone, there, elsewhere = Key(APP, 5, 9), Key(APP, 5, 10), Key(OTHER, 5, 9)
+    written = another.write([Raise(gone, 60, 0), Raise(there, 70, 0), Reset(gone), Raise(elsewhere, 80, 0)], AT_US)
+    assert written.keys() == {there, elsewhere}
+    assert list(store.records(APP, 5)) == [10]
+    assert store.write([Raise(gone, 60, 0)], AT_US) == {}
+    store.add_achievement(achievement(9), None)  # a catalogue brings it back
+    assert another.write([Raise(gone, 20, 0)], AT_US)[gone] == Written(None, Held(Progress(20, None), 1, AT_US))
+
+
+def test_progress_goes_with_an_achievement_however_many_write_meanwhile(opener: Opener, store: Store) -> None:
+    writers = [opener() for _ in range(2)]
+    players, rounds = 40, 3
+    with ThreadPoolExecutor(2 * len(writers)) as threads:
+        for number in range(rounds):
+            store.add_achievement(achievement(100 + number), None)
+            began = threading.Event()
+
+            def play(writer: Store, first: int, number: int, began: threading.Event) -> None:
+                for user in range(first, players, len(writers)):
+                    writer.write([Raise(Key(APP, 1 + user, 100 + number), 50, 0)], AT_US)
+                    began.set()
+
+            playing = [threads.submit(play, writer, first, number, began) for first, writer in enumerate(writers)]
+            assert began.wait(30)
+            assert store.delete_achievement(APP, 100 + number) is True
+            for one in playing:
+                one.result(30)
+    assert [user for user in range(1, players + 1) if store.records(APP, user)] == []
+
+
+def test_a_deletion_that_was_interrupted_can_be_finished(tmp_path: Path, postgres: Postgres) -> None:
+    """A process may die after the achievement was marked, and before all progress on it is gone."""
+    for database in (f"sqlite:///{tmp_path.as_posix()}/service.sqlite3", postgres.new_database()):
+        with closing(open_store(database)) as store:
+            assert isinstance(store, SqlStore)
+            store.add_application(Application(APP, "A Game", AT_US), BOT)
+            for again in (
+                lambda: store.delete_achievement(APP, 9),
+                lambda: store.add_achievement(achievement(9), None),
+            ):
+                if not store.achievements(APP):
+                    store.add_achievement(achievement(9), None)
+                store.write([Raise(Key(APP, user, 9), 50, 0) for user in range(1, 20)], AT_US)
+                assert store._delete_definition(APP, 9)
+                assert store.records(APP, 5)
+                again()
+                assert not any(store.records(APP, user) for user in range(1, 20))
+            assert store.write([Raise(Key(APP, 5, 9), 10, 0)], AT_US)
 
 
 def test_the_generation_changes_with_everything_that_is_cached(opener: Opener, store: Store) -> None:

@@ -101,7 +101,7 @@ def test_every_command_has_help() -> None:
     assert {" ".join(path) for path, node in found.items() if not isinstance(node, click.Group)} == {
         "serve", "app create", "app import", "app list", "app rotate-token", "token create", "token revoke",
         "achievements list", "achievements create", "achievements update", "achievements delete",
-        "user set", "user reset", "user show",
+        "user set", "user reset", "user show", "database backup", "database restore", "database renew-history",
     }  # fmt: skip
     for path, node in found.items():
         assert node.help, path

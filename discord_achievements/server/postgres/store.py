@@ -22,12 +22,20 @@ _READ = """
     SELECT application_id, user_id, achievement_id, percent, unlocked_at_us, revision, changed_at_us
     FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS wanted (application_id, user_id, achievement_id)
     JOIN progress USING (application_id, user_id, achievement_id)
+    UNION ALL
+    SELECT DISTINCT application_id, NULL::bigint, id, NULL::smallint, NULL::bigint, NULL::bigint, NULL::bigint
+    FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (application_id, id)
+    JOIN deleted_achievements USING (application_id, id)
 """
 _PUT = """
     INSERT INTO progress AS p
         (application_id, user_id, achievement_id, percent, unlocked_at_us, revision, changed_at_us)
     SELECT * FROM unnest(
-        %s::bigint[], %s::bigint[], %s::bigint[], %s::smallint[], %s::bigint[], %s::bigint[], %s::bigint[])
+        %s::bigint[], %s::bigint[], %s::bigint[], %s::smallint[], %s::bigint[], %s::bigint[], %s::bigint[]
+    ) AS new (application_id, user_id, achievement_id, percent, unlocked_at_us, revision, changed_at_us)
+    WHERE NOT EXISTS (
+        SELECT FROM deleted_achievements AS d WHERE d.application_id = new.application_id AND d.id = new.achievement_id
+    )
     ON CONFLICT (application_id, user_id, achievement_id) DO UPDATE SET
         percent = excluded.percent, unlocked_at_us = excluded.unlocked_at_us,
         revision = excluded.revision, changed_at_us = excluded.changed_at_us
@@ -84,9 +92,21 @@ class PostgresStore(SqlStore):
     def _writing(self) -> AbstractContextManager[Connection]:
         return self._transaction()
 
-    def _read_held(self, transaction: Connection, keys: Sequence[Key]) -> dict[Key, Held]:
-        columns = tuple(map(list, zip(*keys, strict=True)))
-        return {Key(*row[:3]): held(*row[3:]) for row in transaction.exec_driver_sql(_READ, columns)}
+    def _hold_up_writes(self, connection: Connection) -> None:
+        # Each write holds a weaker lock on the table until its commit. One that has to wait for this lock takes its
+        # snapshot afterwards, so it sees the mark.
+        connection.exec_driver_sql("LOCK TABLE progress IN SHARE MODE")
+
+    def _read_held(self, transaction: Connection, keys: Sequence[Key]) -> tuple[dict[Key, Held], set[tuple[int, int]]]:
+        applications, users, achievements = map(list, zip(*keys, strict=True))
+        found, deleted = {}, set()
+        parameters = (applications, users, achievements, applications, achievements)
+        for application_id, user_id, achievement_id, *rest in transaction.exec_driver_sql(_READ, parameters):
+            if user_id is None:
+                deleted.add((application_id, achievement_id))
+            else:
+                found[Key(application_id, user_id, achievement_id)] = held(*rest)
+        return found, deleted
 
     def _put_held(self, transaction: Connection, changed: Mapping[Key, Written]) -> set[Key]:
         rows = [

@@ -32,6 +32,10 @@ class TooManyAchievements(DiscordAchievementsError):
         super().__init__(f"application {application_id} has {ACHIEVEMENTS_MAX} achievements, the maximum")
 
 
+class AchievementDeleted(DiscordAchievementsError):
+    """Progress was to be written on an achievement that has been deleted."""
+
+
 class AlreadyExists(DiscordAchievementsError):
     """An application or achievement with this id exists."""
 
@@ -173,9 +177,10 @@ class Store(Protocol):
         """
 
     def delete_achievement(self, application_id: int, achievement_id: int) -> bool:
-        """Delete all progress on an achievement, its definition and its icon; return False if there is none.
+        """Delete an achievement's definition, its icon and all progress on it; return False if there is none.
 
-        This takes several transactions. If it is interrupted, some progress may be deleted; run it again to finish.
+        From then on nothing is written on it, whatever is under way. Deleting the progress takes several transactions.
+        If that is interrupted, run it again to finish; adding an achievement with the same id finishes it too.
         """
 
     def icon(self, application_id: int, achievement_id: int, icon_hash: str) -> Icon | None:
@@ -191,7 +196,10 @@ class Store(Protocol):
         """
 
     def write(self, writes: Sequence[Write], at_us: int) -> dict[Key, Written]:
-        """Apply `writes` in order in one transaction; return when it is durable."""
+        """Apply `writes` in order in one transaction; return when it is durable.
+
+        Those on achievements that were deleted are left out, also from what is returned.
+        """
 
 
 def fold(before: Held | None, writes: Iterable[Write], at_us: int, changed_at_us: int) -> Held | None:

@@ -36,6 +36,7 @@ class MemoryStore:
         self._tokens: dict[str, Token] = {}
         self._achievements: dict[int, dict[int, Achievement]] = {}
         self._icons: dict[tuple[int, int], Icon] = {}
+        self._deleted: set[tuple[int, int]] = set()
         self._records: dict[tuple[int, int], dict[int, Held]] = {}
 
     def generation(self) -> int:
@@ -106,6 +107,7 @@ class MemoryStore:
             if achievement.id in defined:
                 raise AlreadyExists(f"achievement {achievement.id} already exists")
             defined[achievement.id] = achievement
+            self._deleted.discard((achievement.application_id, achievement.id))
             self._set_icon(achievement, icon)
             self._generation += 1
 
@@ -129,6 +131,7 @@ class MemoryStore:
             if self._achievements.get(application_id, {}).pop(achievement_id, None) is None:
                 return False
             self._icons.pop((application_id, achievement_id), None)
+            self._deleted.add((application_id, achievement_id))
             for (owner, _), held in self._records.items():
                 if owner == application_id:
                     held.pop(achievement_id, None)
@@ -151,6 +154,7 @@ class MemoryStore:
 
     def write(self, writes: Sequence[Write], at_us: int) -> dict[Key, Written]:
         with self._lock:
+            writes = [write for write in writes if write.key[::2] not in self._deleted]
             before = {
                 write.key: held
                 for write in writes

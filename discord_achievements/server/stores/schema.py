@@ -2,7 +2,7 @@
 
 `progress` is keyed by player first and refers to nothing, so that an engine that shards by `user_id` can take it, and
 no unlock locks a row that players share (with a foreign key it would: PostgreSQL locks the row that it points to).
-Progress on a deleted achievement is visible again only if a catalogue brings back its id.
+A write to `progress` looks into `deleted_achievements` instead, which is written only when an achievement is deleted.
 """
 
 from __future__ import annotations
@@ -66,6 +66,16 @@ achievements = Table(
     Column("secure", Boolean, nullable=False),
     Column("icon_hash", String(32), nullable=False),
     ForeignKeyConstraint(["application_id"], ["applications.id"]),
+)
+
+# What was deleted, and whether its progress is gone too. A mark stays until a catalogue brings the id back: a process
+# that has not heard of the deletion yet may write at any time.
+deleted_achievements = Table(
+    "deleted_achievements",
+    metadata,
+    Column("application_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("is_swept", Boolean, nullable=False),
 )
 
 icons = Table(

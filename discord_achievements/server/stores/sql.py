@@ -69,12 +69,18 @@ class SqlStore(ABC):
         """Begin a transaction for progress; give what `_read_held` and `_put_held` work on."""
 
     @abstractmethod
-    def _read_held(self, transaction: Any, keys: Sequence[Key]) -> dict[Key, Held]:
-        """Return the records that exist."""
+    def _read_held(self, transaction: Any, keys: Sequence[Key]) -> tuple[dict[Key, Held], set[tuple[int, int]]]:
+        """Return the records that exist, and which of the achievements were deleted: their applications and ids."""
 
     @abstractmethod
     def _put_held(self, transaction: Any, changed: Mapping[Key, Written]) -> set[Key]:
-        """Write each record's `after` if its revision is still that of `before`; return the keys that were written."""
+        """Write each record's `after` if its revision is still that of `before`; return the keys that were written.
+
+        Nothing is written on achievements that were deleted.
+        """
+
+    def _hold_up_writes(self, connection: Connection) -> None:  # noqa: B027 - optional to override
+        """Let no transaction of `_writing` go on before that of `connection` ends, and wait for those that wrote."""
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
@@ -166,6 +172,9 @@ class SqlStore(ABC):
     def add_achievement(self, achievement: Achievement, icon: Icon | None) -> None:
         table = schema.achievements
         counted = select(func.count()).where(table.c.application_id == achievement.application_id)
+        self._delete_progress(achievement.application_id, achievement.id)
+        marks = schema.deleted_achievements
+        marked = (marks.c.application_id == achievement.application_id) & (marks.c.id == achievement.id)
         with self._redefining() as connection:
             # Creations in one application wait for each other here, so that together they cannot exceed the maximum.
             self._lock_application(connection, achievement.application_id)
@@ -173,6 +182,9 @@ class SqlStore(ABC):
                 raise TooManyAchievements(achievement.application_id)
             with _unique(f"achievement {achievement.id} already exists"):
                 connection.execute(insert(table).values(_achievement_row(achievement)))
+            connection.execute(delete(marks).where(marked, marks.c.is_swept))
+            if connection.execute(select(marks.c.id).where(marked)).one_or_none() is not None:
+                raise StoreUnavailable(f"achievement {achievement.id} is just being deleted")
             _set_icon(connection, achievement, icon)
 
     def change_achievement(
@@ -197,32 +209,53 @@ class SqlStore(ABC):
         return after
 
     def delete_achievement(self, application_id: int, achievement_id: int) -> bool:
+        was_defined = self._delete_definition(application_id, achievement_id)
+        return self._delete_progress(application_id, achievement_id) or was_defined
+
+    def _delete_definition(self, application_id: int, achievement_id: int) -> bool:
+        """Delete definition and icon, and mark the achievement as deleted; return False if there is none.
+
+        Once this is committed, every write on the achievement has either been committed or is left out.
+        """
         table = schema.achievements
         this = (table.c.application_id == application_id) & (table.c.id == achievement_id)
         with self._connected() as connection:
             if connection.execute(select(table.c.id).where(this)).one_or_none() is None:
                 return False
-        self._delete_progress(application_id, achievement_id)
-        with self._redefining() as connection:
-            where = {"application_id": application_id, "achievement_id": achievement_id}
-            _delete_icon(connection, where)
-            return bool(connection.execute(delete(table).where(this)).rowcount)
+        with self._transaction() as connection:
+            self._hold_up_writes(connection)
+            if not connection.execute(delete(table).where(this)).rowcount:
+                return False  # another process was faster
+            mark = {"application_id": application_id, "id": achievement_id, "is_swept": False}
+            connection.execute(insert(schema.deleted_achievements).values(mark))
+            _delete_icon(connection, {"application_id": application_id, "achievement_id": achievement_id})
+            self._bump_generation(connection)
+        self._redefined()
+        return True
 
-    def _delete_progress(self, application_id: int, achievement_id: int) -> None:
-        """Go through the application's records by player, so that no statement takes long however many there are."""
-        table = schema.progress
+    def _delete_progress(self, application_id: int, achievement_id: int) -> bool:
+        """Delete the progress on an achievement marked as deleted; return whether there is such a mark.
+
+        This goes through the application's records by player, so that no statement takes long however many there are.
+        """
+        table, marks = schema.progress, schema.deleted_achievements
+        unswept = (marks.c.application_id == application_id) & (marks.c.id == achievement_id) & ~marks.c.is_swept
         done_to = 0
         while True:
             left = (table.c.application_id == application_id) & (table.c.user_id > done_to)
             with self._transaction() as connection:
+                # Whoever brings the achievement back removes the mark, and waits for the lock on it.
+                if connection.execute(select(marks.c.id).where(unswept).with_for_update()).one_or_none() is None:
+                    return False
                 last = connection.execute(
                     select(table.c.user_id).where(left).order_by(table.c.user_id).offset(self._deleted_at_once).limit(1)
                 ).scalar_one_or_none()
                 if last is not None:
                     left &= table.c.user_id <= last
                 connection.execute(delete(table).where(left, table.c.achievement_id == achievement_id))
-            if last is None:
-                return
+                if last is None:
+                    connection.execute(update(marks).where(unswept).values(is_swept=True))
+                    return True
             done_to = last
 
     def icon(self, application_id: int, achievement_id: int, icon_hash: str) -> Icon | None:
@@ -261,10 +294,9 @@ class SqlStore(ABC):
         written: dict[Key, Written] = {}
         with self._writing() as transaction:
             for _ in range(_ATTEMPTS):
-                waiting = set(keys)
-                folded = fold_all(
-                    self._read_held(transaction, keys), [write for write in writes if write.key in waiting], at_us
-                )
+                held_before, deleted = self._read_held(transaction, keys)
+                waiting = {key for key in keys if key[::2] not in deleted}
+                folded = fold_all(held_before, [write for write in writes if write.key in waiting], at_us)
                 changed = {key: entry for key, entry in folded.items() if entry.after != entry.before}
                 lost = changed.keys() - self._put_held(transaction, changed) if changed else set()
                 written |= {key: entry for key, entry in folded.items() if key not in lost}

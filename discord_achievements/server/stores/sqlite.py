@@ -35,6 +35,7 @@ _READ_VERSION = """
     SELECT count(*), coalesce(sum(revision), 0), coalesce(max(changed_at_us), 0) FROM progress
     WHERE application_id = ? AND user_id = ?
 """
+_IS_DELETED = "SELECT 1 FROM deleted_achievements WHERE application_id = ? AND id = ?"
 _PUT = """
     INSERT INTO progress (application_id, user_id, achievement_id, percent, unlocked_at_us, revision, changed_at_us)
     VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -159,12 +160,16 @@ class SqliteStore(SqlStore):
             raise StoreUnavailable(f"SQLite: {exc}") from exc
         self._check_file()  # a commit counts only if the next process finds it
 
-    def _read_held(self, transaction: sqlite3.Cursor, keys: Sequence[Key]) -> dict[Key, Held]:
+    def _read_held(
+        self, transaction: sqlite3.Cursor, keys: Sequence[Key]
+    ) -> tuple[dict[Key, Held], set[tuple[int, int]]]:
+        achievements = {(key.application_id, key.achievement_id) for key in keys}
+        deleted = {one for one in achievements if transaction.execute(_IS_DELETED, one).fetchone()}
         found = {}
         for key in keys:
             if row := transaction.execute(_READ, key).fetchone():
                 found[key] = held(*row)
-        return found
+        return found, deleted
 
     def _put_held(self, transaction: sqlite3.Cursor, changed: Mapping[Key, Written]) -> set[Key]:
         rows = [
