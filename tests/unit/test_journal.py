@@ -342,6 +342,52 @@ def test_a_record_that_cannot_be_written_is_reported_until_it_is_stored(tmp_path
     journal.close(remove=True)
 
 
+WRITE_TO_A_FAILED_DEVICE = """
+import fcntl, os, struct, sys
+from pathlib import Path
+from discord_achievements.client.disk.journal import SLOTS, Journal
+
+folder = Path(sys.argv[1])
+journal = Journal.create(folder)
+assert journal.write(1, 1, 50, 1, bytes(16))
+os.sync()
+fcntl.ioctl(os.open(folder, os.O_RDONLY), 0x8004587D, struct.pack("I", 2))  # XFS_IOC_GOINGDOWN, as after an error
+journal.committed_seq, journal.recheck = 1, True
+print(sum(journal.write(seq, seq, 50, 1, bytes(16)) for seq in range(2, SLOTS)), journal.trouble)
+sys.stdout.flush()
+os._exit(3)
+"""
+
+
+@pytest.fixture(params=["xfs", "ext4"])
+def failing_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    image, disk = tmp_path / "image", tmp_path / "disk"
+    disk.mkdir()
+    with image.open("wb") as file:
+        file.truncate(330 << 20)
+    try:
+        subprocess.run([f"mkfs.{request.param}", "-q", image], check=True, capture_output=True)
+        subprocess.run(["mount", "-o", "loop", image, disk], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip(f"mounting a file needs root, mkfs.{request.param} and a kernel that has it")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_a_device_that_fails_neither_kills_the_game_nor_raises_an_exception(failing_disk: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", WRITE_TO_A_FAILED_DEVICE, failing_disk],
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert ended.returncode == 3
+    written, trouble = ended.stdout.split(maxsplit=1)
+    assert (int(written) == SLOTS - 2) == (trouble == "None\n")
+
+
 MOUNTS = """\
 22 1 259:1 / / rw,relatime shared:1 - ext4 /dev/root rw
 30 22 0:26 / /home rw shared:2 - btrfs /dev/sda2 rw,subvol=/home

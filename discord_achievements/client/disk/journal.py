@@ -64,8 +64,8 @@ class Entry(NamedTuple):
 class Journal:
     """This process's journal. **Thread**: `write` belongs to the game thread; the worker sets the two attributes.
 
-    `committed_seq` is the last record up to which the database has all. While `recheck` is set, the next record is
-    written only after a look whether the file is whole, which costs a system call.
+    `committed_seq` is the last record up to which the database has all. Once `recheck` is set, the file,
+    and each page before it is written, is examined again, which costs a system call each.
     """
 
     def __init__(self, file: BinaryIO, path: Path, nonce: bytes, records: RecordFile) -> None:
@@ -75,6 +75,7 @@ class Journal:
         self._path = path
         self._file = file
         self._records = records
+        self._safe_pages: set[int] = set()
         self._failure: str | None = None
         self._owner = b""
         # Of the present owner, by achievement: the cell, sequence number and percent of the last record.
@@ -110,10 +111,9 @@ class Journal:
         """
         if self.recheck:
             self.recheck = False
+            self._safe_pages.clear()
             if not self._records.is_whole():
-                self._records = Written(
-                    self._file, FILE_BYTES
-                )  # the map stays open: the worker may be about to flush it
+                self._write_by_calls()
         if owner != self._owner:
             self._owner = owner
             self._written = {}
@@ -128,6 +128,11 @@ class Journal:
             if percent <= last_percent and last_seq > self.committed_seq:
                 return True  # a game may set a lower value in the same frame; that must not replace the higher one
             cell ^= _CELL_BYTES
+        page = cell // _PAGE_BYTES
+        if page not in self._safe_pages:
+            if not self._records.is_safe(cell):
+                self._write_by_calls()
+            self._safe_pages.add(page)
         record = _pack_fields(seq, achievement_id, at_us, owner, percent)
         try:
             self._records.put(cell, record, _crc32(record))
@@ -139,6 +144,10 @@ class Journal:
         self._written[achievement_id] = (cell, seq, percent)
         self._last_seq = seq
         return True
+
+    def _write_by_calls(self) -> None:
+        # The map stays open: the worker may be about to flush it.
+        self._records = Written(self._file, FILE_BYTES)
 
     def _allocate(self) -> int | None:
         if self._end == FILE_BYTES:

@@ -1,15 +1,17 @@
 """How a record gets into the journal's file: by a mapped memory page where that is safe, otherwise by a file call.
 
-Writing to mapped memory costs no system call, but it reports an error by a signal that kills the game. That happens if
-the file system has no room for a page that is in the file already (copy-on-write file systems), if its server is
-unreachable, or if another program has truncated the file. On such file systems, and once a file has been truncated,
-records are therefore written by `pwrite`: about a microsecond more, and an error is an `OSError`.
+Writing to mapped memory costs no system call, but it reports an error by a signal that kills the game. That happens
+if the file system has no room for a page that is in the file already (copy-on-write file systems), if its device has
+failed or its server is unreachable, or if another program has truncated the file. On such file systems, and once a page
+was found not to be safe, records are therefore written by `pwrite`: about a microsecond more, and an error is an
+`OSError`.
 
 Where neither the file system nor its habits are known (macOS, Linux without /proc), file calls are used too.
 """
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import struct
@@ -26,17 +28,21 @@ SEALED_BYTES = _SEALED.size
 _NOT_IN_PLACE = frozenset({"bcachefs", "btrfs", "f2fs", "nilfs2", "zfs"})
 _REMOTE = frozenset({"9p", "afs", "ceph", "cifs", "nfs", "nfs4", "smb3", "vboxsf", "virtiofs"})
 _GET_FLAGS, _SET_FLAGS, _NO_COPY_ON_WRITE = 0x80086601, 0x40086602, 0x00800000
+_POPULATE_WRITE = 23
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
 class RecordFile(Protocol):
-    """A file of fixed size that takes records. **Thread**: `put` and `is_whole` are the game's, the rest any."""
+    """A file of fixed size that takes records. **Thread**: the game's, except `flush`, which is the worker's."""
 
     def put(self, offset: int, record: bytes, checksum: int, /) -> None:
         """Write a record and its checksum; they survive the process when this returns. Raises `OSError`."""
 
     def is_whole(self) -> bool:
-        """Return whether it is safe to `put`: nobody has truncated the file."""
+        """Return whether nobody has truncated the file."""
+
+    def is_safe(self, offset: int) -> bool:
+        """Return whether the page at `offset` of a whole file can be written."""
 
     def flush(self) -> None:
         """Have the disk store what was put. Raises `OSError`."""
@@ -51,10 +57,25 @@ class Mapped:
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._map = mmap.mmap(file.fileno(), size)
         self._size = size
+        self._can_probe = True
         self.put = partial(_SEALED.pack_into, self._map)
 
     def is_whole(self) -> bool:
-        return self._map.size() >= self._size
+        try:
+            return self._map.size() >= self._size
+        except OSError:
+            return False
+
+    def is_safe(self, offset: int) -> bool:
+        try:
+            if sys.platform == "linux" and self._can_probe:
+                # Reports what would be a signal: no room for the page, or a device that has failed.
+                self._map.madvise(_POPULATE_WRITE, offset - offset % mmap.PAGESIZE, mmap.PAGESIZE)
+        except OSError as exc:
+            if exc.errno != errno.EINVAL:
+                return False
+            self._can_probe = False  # Linux before 5.14
+        return True
 
     def flush(self) -> None:
         self._map.flush()
@@ -80,7 +101,10 @@ class Written:
             raise OSError(f"only {written} of {SEALED_BYTES} bytes were written")
 
     def is_whole(self) -> bool:
-        return True  # what is missing in front is filled with zeros
+        return True  # what somebody has cut off in front of a record is filled with zeros
+
+    def is_safe(self, offset: int) -> bool:
+        return True  # an error is an `OSError`
 
     def flush(self) -> None:
         os.fsync(self._fd)

@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import sqlite3
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import count, islice
@@ -27,6 +28,7 @@ _log = logging.getLogger("discord_achievements")
 _FILE = "achievements.sqlite3"
 _SERVICE, _HISTORY, _ANSWERED = "service", "history", "answered"
 _IDLE_S = 0.25
+_RECHECK_S = 0.05
 _RETRY_S, _RETRY_MAX_S, _RETRY_BUSY_S = 1.0, 30.0, 0.1
 _ORPHANS_AT_ONCE = 64
 """Journals folded in one transaction, each of them open meanwhile."""
@@ -59,6 +61,7 @@ class Storage:
         self._in_memory: str | None = None
         self._due_at: float | None = None
         self._retry_s = _RETRY_S
+        self._recheck_at = 0.0
         self._was_replaced = False
         self._is_closed = False
         self._lost_journals: list[Journal] = []
@@ -138,7 +141,11 @@ class Storage:
         service refuses or resets in the meantime does not return after a crash.
         """
         if self.journal is not None:
-            self.journal.recheck = True
+            # In a burst of sets not for each of these, which would slow the game down.
+            now = time.monotonic()
+            if now >= self._recheck_at:
+                self._recheck_at = now + _RECHECK_S
+                self.journal.recheck = True
             if not self._overrun_logged and (trouble := self.journal.trouble):
                 self._overrun_logged = True
                 _log.warning("%s", trouble)
@@ -286,6 +293,8 @@ class Storage:
             self._due_at = now + (_IDLE_S if self.durable else self._retry_s)
         elif now >= self._due_at:
             self._due_at = None
+            if self.journal is not None:
+                self.journal.recheck = True
             if self.durable:
                 self.read(self.database.settle)
             elif not self._return_to_file():
