@@ -289,3 +289,16 @@ def test_a_service_that_names_another_player_each_time_is_not_believed(world: Se
     assert game.updates == [(WALK, 50)]
     assert [one.user_id for one in game.manager.user_achievements()] == [ANN]
     assert len([one for one in transport.requests if not one.url.endswith("/events")]) < 10
+
+
+def test_after_a_restore_the_token_may_be_another_players(world: ServiceAndGames) -> None:
+    def listed(user_id: int, history: str) -> Response:
+        whole = listing(superset(WALK, 35, user_id=str(user_id)))
+        return Response(200, JSON | {"x-achievements-history": history}, whole.body)
+
+    transport = ScriptedTransport({"get_user_achievements": listed(ANN, "1" * 32)})
+    game = scripted(world, transport)
+    assert game.fetch() is OK
+    transport.answer("get_user_achievements", listed(BOB, "2" * 32))
+    assert game.fetch() is OK
+    game.until(lambda: [one.user_id for one in game.manager.user_achievements()] == [BOB])

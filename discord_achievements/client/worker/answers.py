@@ -164,6 +164,7 @@ class Answers:
         def commit(*, renewed: bool) -> TakenList:
             shown_before = {}
             if renewed:
+                self._session.forget_identity()
                 shown_before = self._shown_by_agreement()
                 self._storage.database.forget_confirmations(pause, keeps_lists=True)
             if history is not None:

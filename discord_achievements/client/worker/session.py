@@ -141,6 +141,10 @@ class Session:
         """Note that the service has accepted the token."""
         self._renewed = False
 
+    def forget_identity(self) -> None:
+        """Note that the service has another history, in which the token may be somebody else's."""
+        self._identified_as = None
+
     def listed(self) -> None:
         """Note that the service has answered a list; if it did not say whose the token is, nobody can know better."""
         if self.is_uncertain and self.token is not None:
