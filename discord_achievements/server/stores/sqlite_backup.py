@@ -97,6 +97,9 @@ def _opened(path: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError:  # in a folder where nothing can be written, such as a mounted snapshot
         connection.close()
         return sqlite3.connect(f"{uri}?immutable=1", uri=True)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
