@@ -6,7 +6,7 @@
     app.get_achievement_manager().set_user_achievement(ACHIEVEMENT_ID, 100, callback)
     app.run_callbacks()     # once per frame
 
-**Source**: pypi.org/project/discordsdk.
+**Source**: the package `discordsdk` on PyPI.
 """
 
 from __future__ import annotations
