@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from discord_achievements import UserAchievement
 from discord_achievements.client.net.transport import Response
 from discord_achievements.testing import ScriptedTransport
@@ -55,6 +57,18 @@ def test_an_unknown_id_is_news_once_the_list_has_its_name(world: ServiceAndGames
     game.until(lambda: game.percents == {WALK: 40})
     game.until(lambda: game.events)
     assert game.updates == [(WALK, 40)]
+
+
+@pytest.mark.parametrize("achievement_id", [WALK, SECURE])
+def test_what_a_list_both_confirms_and_shows_for_the_first_time_is_news_once(
+    world: ServiceAndGames, achievement_id: int
+) -> None:
+    world.service.grant(ANN, achievement_id, 100)
+    game = world.start(line=world.line(streams=False))
+    game.manager.set_user_achievement(achievement_id, 50)  # hidden until the service has agreed
+    game.fetch()
+    game.set(WIN, 10)
+    assert game.updates == [(achievement_id, 100), (WIN, 10)]
 
 
 def test_a_change_elsewhere_arrives_without_a_stream_too(world: ServiceAndGames) -> None:

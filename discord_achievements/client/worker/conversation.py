@@ -257,8 +257,9 @@ class Conversation:
             self._renewed_at = now
             self.schedule.follow(self._storage.database.pending(taken.player.id))
             _log.warning("the service has gone back or has been replaced; what it lacks is sent to it again")
-        for achievement_id, after in taken.settled.items():
-            self._settle(achievement_id, after)
+        for achievement_id in taken.settled:  # its value is in the list, which is sent below
+            self.schedule.settled(achievement_id)
+            self._waiting.answer_update(achievement_id, Result.OK)
         news = taken.news
         # The first list of a player is not news, except for what was set in this run before its definition was known.
         # After a change of player nothing in the new list is news.
