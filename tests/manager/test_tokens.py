@@ -23,6 +23,15 @@ def test_a_refused_token_is_renewed_once(world: ServiceAndGames) -> None:
     assert {one.headers["Authorization"] for one in world.lines[0].of("PUT")} == {"Bearer ann-1"}
 
 
+def test_what_was_set_without_a_token_is_sent_as_soon_as_a_known_player_takes_it_over(world: ServiceAndGames) -> None:
+    world.online(Tokens("ann-1")).manager.close()
+    alone = world.start(Tokens(OSError("the sign-in is down")), down=True)
+    alone.set(WALK, 40)
+    alone.manager.close()
+    game = world.online(Tokens("ann-1"))
+    game.until(lambda: world.percents() == {WALK: 40})
+
+
 def test_a_token_that_ends_during_play_is_renewed(world: ServiceAndGames) -> None:
     tokens = Tokens("ann-1", "ann-2", "ann-3")
     game = world.online(tokens)

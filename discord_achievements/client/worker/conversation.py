@@ -92,6 +92,7 @@ class Conversation:
         self._renewed_at = -math.inf
         # The player whose pending updates the schedule has.
         self._followed = session.player
+        self._is_identified = False
         self.schedule.follow(storage.database.pending(self._followed.id))
 
     @property
@@ -311,6 +312,10 @@ class Conversation:
         """Continue as the session's player, with what is pending for them and nothing of anybody else's."""
         session, before = self._session, self._followed
         self.schedule.uncertain(session.is_uncertain)
+        if session.is_identified and not self._is_identified:
+            # They may have taken over what was set before anybody had signed in.
+            self.schedule.follow(self._storage.database.pending(session.player.id))
+        self._is_identified = session.is_identified
         if _same(session.player, before):
             return
         self.schedule.follow(self._storage.database.pending(session.player.id))

@@ -55,6 +55,11 @@ class Session:
         self.is_uncertain = False
         self.player = self._player_of(credentials.owner)
 
+    @property
+    def is_identified(self) -> bool:
+        """Whether the service has said whose the token is."""
+        return self._identified_as is not None
+
     def sign_in(self, credentials: Credentials) -> bool:
         """Use other credentials from now on; return whether they are the same token object.
 
