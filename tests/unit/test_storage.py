@@ -1266,6 +1266,29 @@ def test_the_log_is_empty_once_the_game_has_been_idle_for_a_moment(start: Start,
     assert game.storage.tend(due_at) is None, "nothing is to be done until something changes"
 
 
+class NoRoom(Database):
+    """A database whose log cannot be moved into its file."""
+
+    def settle(self) -> None:
+        if self.path is not None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+
+def test_a_log_that_cannot_be_emptied_is_one_more_failure_of_the_file(start: Start, tmp_path: Path) -> None:
+    game = start(tmp_path)
+    game.storage.database.close()
+    game.storage.database = NoRoom(tmp_path / DATABASE)
+    game.play(10)
+    due_at = game.storage.tend(100.0)
+    assert due_at is not None
+    due_at = game.storage.tend(due_at)
+    assert due_at is not None
+    assert "full" in str(game.storage.error)
+    game.storage.tend(due_at)
+    assert game.storage.error is None
+    assert game.pending() == {10: HALF}
+
+
 # Definitions, and moving to a service
 
 

@@ -296,11 +296,14 @@ class Storage:
             if self.journal is not None:
                 self.journal.recheck = True
             if self.durable:
-                self.read(self.database.settle)
+                self.read(self._settle)
             elif not self._return_to_file():
                 self._retry_s = min(2 * self._retry_s, _RETRY_MAX_S)
             return self.tend(now)
         return self._due_at
+
+    def _settle(self) -> None:
+        self.database.settle()
 
     def _follow_the_path(self) -> None:
         """Another program has replaced or deleted the file: bring everything into the one that is there now."""
