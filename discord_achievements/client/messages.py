@@ -36,7 +36,7 @@ class Fetch(NamedTuple):
 
 
 class SignIn(NamedTuple):
-    """Another token is in use from now on."""
+    """The game uses another token for everything that follows."""
 
     credentials: Credentials
 

@@ -61,7 +61,7 @@ class Session:
         return self._identified_as is not None
 
     def sign_in(self, credentials: Credentials) -> bool:
-        """Use other credentials from now on; return whether they are the same token object.
+        """Use other credentials; return whether they are the same token object.
 
         What was set while nobody had signed in becomes the new player's. So does what was set with a token object that
         never returned a token, or with a token that the service never accepted: that sign-in only succeeds now.
@@ -100,7 +100,7 @@ class Session:
     def renew(self, *, passes: bool = False) -> TokenCall:
         """Return the call that replaces a token which the service has refused: once, until one is accepted.
 
-        `passes` is whether the refusal may pass by itself. Raises `NotSignedInError` if the token cannot be replaced.
+        `passes` is whether trying again later may help. Raises `NotSignedInError` if the token cannot be replaced.
         """
         provider, self.token = self._credentials.provider, None
         self._refused = True
