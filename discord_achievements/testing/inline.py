@@ -1,28 +1,25 @@
-"""A manager without threads of its own: its worker and its courier run inside `run_callbacks()`, and nowhere else.
+"""A manager without threads: its worker, its courier and its reader run inside `run_callbacks()`, and nowhere else.
 
-So the outcome of a game's test depends only on the test, not on the speed of the machine. One thread is left, the
-reader of the event stream; the manager waits until it has passed on everything that the service has sent.
+So the outcome of a game's test depends only on the test, not on the speed of the machine.
 """
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, cast
 
 from ..client import options
 from ..client.manager import AchievementManager
+from ..client.net.event_stream import StreamReader
+from ..client.net.transport import Request, Stream, Transport
 from ..client.worker.courier import Call, Returned
 from ..client.worker.start import new_worker
 from ..client.worker.thread import Worker
 from .clock import ManualClock
-from .inprocess import InProcessTransport
 
 _FRAMES_MAX = 1000
 _LEAST_STEP_S = 0.001  # rounding must not keep the clock from moving
-_READER_PAUSE_S = 0.0002
-_READER_PATIENCE_S = 20.0
 
 
 class NotYet(BaseException):
@@ -70,18 +67,50 @@ class InlineCourier:
         self.abandon()
 
 
-class InlineManager(AchievementManager):
-    """An `AchievementManager` without a worker's thread, on a clock that a test moves.
+class InlineStream(Stream, Protocol):
+    """A stream that can say whether reading it would mean waiting."""
 
-    `options` are the other arguments of `AchievementManager`. **Thread**: the test's, for everything.
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is neither data nor an end."""
+        ...
+
+
+class InlineReader(StreamReader):
+    """A reader of an `InlineStream` that reads when `advance` is called."""
+
+    def __init__(self, transport: Transport, request: Request, post: Callable[[object], None]) -> None:
+        super().__init__(transport, request, post)
+        self._steps = self.reading()
+        self.has_ended = False
+
+    def advance(self) -> None:
+        """Open the stream if that has not happened, and read what is there."""
+        while not self.has_ended and not self._must_wait():
+            try:
+                next(self._steps)
+            except NotYet:
+                self._steps = self.reading()
+                return
+            except StopIteration:
+                self.has_ended = True
+
+    def _must_wait(self) -> bool:
+        if self._left or self._stream is None:
+            return False
+        return self.is_full or cast(InlineStream, self._stream).is_idle
+
+
+class InlineManager(AchievementManager):
+    """An `AchievementManager` without threads, on a clock that a test moves.
+
+    `transport` is an `InProcessTransport`, or one whose streams are `InlineStream`s. `options` are the other arguments
+    of `AchievementManager`. **Thread**: the test's, for everything.
     """
 
-    def __init__(
-        self, application_id: int, *, transport: InProcessTransport, clock: ManualClock, **options: Any
-    ) -> None:
+    def __init__(self, application_id: int, *, transport: Transport, clock: ManualClock, **options: Any) -> None:
         super().__init__(application_id, transport=transport, clock=clock, **options)
         self._manual_clock = clock
-        self._line = transport
         self._next_at: float | None = None
         self._in_frame = False
 
@@ -125,7 +154,15 @@ class InlineManager(AchievementManager):
 
     def _new_worker(self, to_game: Callable[[object], None]) -> Worker:
         self._courier = InlineCourier(self._to_worker.put)
-        return new_worker(self._options, self._storage, self._to_worker, self._inbox, to_game, self._courier)
+        self._readers: list[InlineReader] = []
+        return new_worker(
+            self._options, self._storage, self._to_worker, self._inbox, to_game, self._courier, self._open_reader
+        )
+
+    def _open_reader(self, transport: Transport, request: Request, post: Callable[[object], None]) -> InlineReader:
+        reader = InlineReader(transport, request, post)
+        self._readers = [*(one for one in self._readers if not one.has_ended), reader]
+        return reader
 
     def _start(self) -> None:
         """There is no thread to start."""
@@ -145,19 +182,15 @@ class InlineManager(AchievementManager):
         self._next_at = None
         self._courier.try_again()
         while not self._closed:
-            self._wait_for_the_reader()
+            self._read()
             wait_s = self._worker.turn(0.0)
-            self._wait_for_the_reader()
+            self._read()
             if wait_s != 0.0 and self._worker.inbox.empty():
                 due_at = math.inf if wait_s is None else self.clock.now() + wait_s
                 due_at = min(due_at, self._courier.due_at)
                 self._next_at = None if due_at == math.inf else due_at
                 return
 
-    def _wait_for_the_reader(self) -> None:
-        reader = self._worker.engine.stream_reader
-        deadline = time.monotonic() + _READER_PATIENCE_S
-        while reader is not None and reader.is_running and not (self._line.is_drained or reader.is_full):
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"the event stream's reader was still busy after {_READER_PATIENCE_S:g} s")
-            time.sleep(_READER_PAUSE_S)
+    def _read(self) -> None:
+        for reader in self._readers:
+            reader.advance()

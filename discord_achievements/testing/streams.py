@@ -40,6 +40,11 @@ class ByteStream:
         """Whether its reader has processed everything that was pushed and is waiting for more."""
         return self._is_read and not self.closed and not self._queue.unfinished_tasks
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether a reader would have to wait: there is neither data nor an end."""
+        return not self.closed and self._queue.empty()
+
     def push(self, data: bytes) -> None:
         """Send `data` to the reader."""
         self._queue.put(data)

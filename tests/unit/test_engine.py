@@ -343,8 +343,6 @@ def test_of_events_taken_together_the_newest_counts(start: Start, service: FakeS
     for percent in (10, 20, 30):
         service.grant(ANN, GOOD, percent)
     service.grant(ANN, OTHER, 40)
-    reader = game.engine.stream_reader
-    assert reader is not None
     until(lambda: game.line is not None and game.line.is_drained, "all events have come")
     game.take_events()
     before = game.database.transactions

@@ -15,7 +15,7 @@ from discord_achievements.client.net.event_stream import (
     StreamEnded,
     StreamFilled,
     StreamOpened,
-    StreamReader,
+    ThreadReader,
 )
 from discord_achievements.client.net.transport import Request, Response
 from discord_achievements.domain.errors import ApiError, TransportError, WireError
@@ -160,7 +160,7 @@ class OneStream(ScriptedTransport):
 def read(answer: ByteStream | Exception) -> list[object]:
     """Return everything that a reader posts, up to the end of the stream."""
     posted: SimpleQueue[object] = SimpleQueue()
-    StreamReader(OneStream(answer), REQUEST, posted.put)
+    ThreadReader(OneStream(answer), REQUEST, posted.put)
     messages: list[object] = []
     while not (messages and isinstance(messages[-1], StreamEnded)):
         messages.append(posted.get(timeout=5))
@@ -236,7 +236,7 @@ def test_an_exception_in_the_transport_is_logged_and_ends_the_stream(
 def test_closing_the_reader_ends_the_stream() -> None:
     posted: SimpleQueue[object] = SimpleQueue()
     answer = ByteStream(OPEN)
-    reader = StreamReader(OneStream(answer), REQUEST, posted.put)
+    reader = ThreadReader(OneStream(answer), REQUEST, posted.put)
     assert isinstance(posted.get(timeout=5), StreamOpened)
     reader.leave()
     assert answer.closed
@@ -246,7 +246,7 @@ def test_closing_the_reader_ends_the_stream() -> None:
 def test_a_flood_waits_in_the_connection_while_the_buffer_is_full() -> None:
     posted: SimpleQueue[object] = SimpleQueue()
     answer = stream(*(b"data: %d\n\n" % number for number in range(50)))
-    reader = StreamReader(OneStream(answer), REQUEST, posted.put, buffer_events=3)
+    reader = ThreadReader(OneStream(answer), REQUEST, posted.put, buffer_events=3)
     taken: list[str] = []
     while not isinstance(message := posted.get(timeout=5), StreamEnded):
         if isinstance(message, StreamFilled):
@@ -259,7 +259,7 @@ def test_a_flood_waits_in_the_connection_while_the_buffer_is_full() -> None:
 
 def test_closing_a_reader_whose_buffer_is_full_ends_the_stream() -> None:
     posted: SimpleQueue[object] = SimpleQueue()
-    reader = StreamReader(OneStream(stream(b"data: x\n\n" * 9)), REQUEST, posted.put, buffer_events=1)
+    reader = ThreadReader(OneStream(stream(b"data: x\n\n" * 9)), REQUEST, posted.put, buffer_events=1)
     until(lambda: reader.is_full, "the buffer is full")
     reader.leave()
     reader.join()

@@ -1,4 +1,4 @@
-"""Reads the event stream: server-sent events, on a thread that only passes them on.
+"""Reads the event stream: server-sent events, by a reader that only passes them on.
 
 The reader owns its connection and a bounded buffer. While the buffer is full it reads nothing, so a flood of events
 waits in the connection. Source of the format: HTML Living Standard, server-sent events.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ...domain.errors import ApiError, TransportError, WireError
@@ -109,7 +109,10 @@ class SseParser:
 
 
 class StreamReader:
-    """One connection to the event stream, and its thread. `post` takes its messages; the events wait in its buffer."""
+    """One connection to the event stream. `post` takes its messages; the events wait in its buffer.
+
+    Who runs `reading` decides on which thread, and when, it reads: `ThreadReader` has a thread of its own.
+    """
 
     def __init__(
         self,
@@ -128,13 +131,6 @@ class StreamReader:
         self._stream: Stream | None = None
         self._opened = False
         self._left = False
-        self._thread = threading.Thread(target=self._run, name="discord_achievements events", daemon=True)
-        self._thread.start()
-
-    @property
-    def is_running(self) -> bool:
-        """Whether its thread has yet to end."""
-        return self._thread.is_alive()
 
     @property
     def is_full(self) -> bool:
@@ -149,7 +145,7 @@ class StreamReader:
         return events
 
     def leave(self) -> None:
-        """Have it end. `StreamEnded` follows once its thread has."""
+        """Have it end. `StreamEnded` follows once it has."""
         with self._changed:
             self._left = True
             self._changed.notify()
@@ -157,16 +153,19 @@ class StreamReader:
             self._stream.close()
 
     def join(self) -> None:
-        """Wait for its thread to end. **Blocks** for a second at most."""
-        self._thread.join(_JOIN_S)
+        """Wait for its thread, if it has one, to end. **Blocks** for a second at most."""
 
-    def _run(self) -> None:
+    def reading(self) -> Iterator[None]:
+        """Open the stream and read it to its end. Yields before each read, and while the buffer is full.
+
+        **Blocks** between two yields for as long as the transport waits for data.
+        """
         parser = SseParser()
         outcome: Outcome | None = None
         try:
             self._stream = self._transport.open_stream(self._request)
             if not self._left:
-                self._read(self._stream, parser)
+                yield from self._read(self._stream, parser)
         except TransportError as exc:
             outcome = None if self._opened else exc  # one that was up and broke has ended
         except (ApiError, WireError) as exc:
@@ -179,7 +178,7 @@ class StreamReader:
                 self._stream.close()
         self._post(StreamEnded(self, outcome, parser.retry_s))
 
-    def _read(self, stream: Stream, parser: SseParser) -> None:
+    def _read(self, stream: Stream, parser: SseParser) -> Iterator[None]:
         check(stream.response)
         kind = stream.response.headers.get("content-type", "")
         if stream.response.status != 200 or not kind.lower().startswith("text/event-stream"):
@@ -189,17 +188,53 @@ class StreamReader:
             )
         self._opened = True
         self._post(StreamOpened(self, history_of(stream.response)))
+        yield
         for chunk in stream:
             for event in parser.feed(chunk):
+                while self.is_full and not self._left:
+                    yield
                 self._put(event)
             if self._left:
                 return
+            yield
 
     def _put(self, event: ServerEvent) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._left or not self.is_full)
             if self._left:
                 return
             self._buffer.append(event)
             if len(self._buffer) == 1:
                 self._post(StreamFilled(self))
+
+
+class ThreadReader(StreamReader):
+    """A reader with a thread of its own. Raises `RuntimeError` if none can be started."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        request: Request,
+        post: Callable[[object], None],
+        *,
+        buffer_events: int = BUFFER_EVENTS,
+    ) -> None:
+        super().__init__(transport, request, post, buffer_events=buffer_events)
+        self._thread = threading.Thread(target=self._run, name="discord_achievements events", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its thread has yet to end."""
+        return self._thread.is_alive()
+
+    def join(self) -> None:
+        self._thread.join(_JOIN_S)
+
+    def _run(self) -> None:
+        for _ in self.reading():
+            with self._changed:
+                self._changed.wait_for(lambda: self._left or not self.is_full)
+
+
+OpenReader = Callable[[Transport, Request, Callable[[object], None]], StreamReader]
+"""Returns a reader of the stream that a request asks for, with the function that takes its messages."""

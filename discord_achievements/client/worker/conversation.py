@@ -23,7 +23,7 @@ from ..disk.pacing import pause
 from ..disk.players import Player
 from ..disk.storage import Storage
 from ..net.api import Api, check, history_of, read_update
-from ..net.event_stream import StreamMessage, StreamOpened, StreamReader
+from ..net.event_stream import OpenReader, StreamMessage, StreamOpened, ThreadReader
 from ..net.transport import Request, Response, Transport
 from ..state import State
 from ..token import Credentials
@@ -47,6 +47,7 @@ class Service(NamedTuple):
     transport: Transport
     courier: Courier
     schedule: Schedule
+    open_reader: OpenReader = ThreadReader
 
 
 class Conversation:
@@ -78,7 +79,7 @@ class Conversation:
         self._waiting = waiting
         self._icons = icons
         self._answers = Answers(storage, session)
-        self._stream = EventStream(service.transport, service.schedule, post, self._described)
+        self._stream = EventStream(service.transport, service.open_reader, service.schedule, post, self._described)
         # What the courier is doing: the number of the call, and what for. None: nothing that still matters.
         self._call_number = 0
         self._under_way: Exchange | TokenCall | None = None
@@ -94,11 +95,6 @@ class Conversation:
         self._followed = session.player
         self._is_identified = False
         self.schedule.follow(storage.database.pending(self._followed.id))
-
-    @property
-    def stream_reader(self) -> StreamReader | None:
-        """The reader of the open event stream, None if there is none."""
-        return self._stream.reader
 
     @property
     def holds_events(self) -> bool:

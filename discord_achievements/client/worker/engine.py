@@ -19,7 +19,7 @@ from ..disk.icons import IconFolder, is_png, why_no_png
 from ..disk.pacing import no_pause
 from ..disk.storage import Storage
 from ..messages import Fetch, Mistake, Set, SignIn, Status, Wake, WantIcon
-from ..net.event_stream import StreamEnded, StreamFilled, StreamMessage, StreamOpened, StreamReader
+from ..net.event_stream import StreamEnded, StreamFilled, StreamMessage, StreamOpened
 from ..player_list import PlayerList
 from ..token import Credentials
 from .conversation import Conversation, Service
@@ -231,11 +231,6 @@ class Engine:
     def _service(self) -> Conversation:
         assert self._conversation is not None, "in local mode there is no message of, and no token for, a service"
         return self._conversation
-
-    @property
-    def stream_reader(self) -> StreamReader | None:
-        """The reader of the open event stream, None if there is none."""
-        return None if self._conversation is None else self._conversation.stream_reader
 
     # What the game reads
 

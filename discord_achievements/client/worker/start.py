@@ -8,6 +8,7 @@ from queue import SimpleQueue
 
 from ..disk.storage import Storage
 from ..net.api import Api
+from ..net.event_stream import OpenReader, ThreadReader
 from ..net.transport import Transport
 from ..options import Options
 from .conversation import Service
@@ -24,8 +25,12 @@ def new_worker(
     to_game: deque[object],
     post: Callable[[object], None],
     courier: Courier | None = None,
+    open_reader: OpenReader = ThreadReader,
 ) -> Worker:
-    """Return a worker, not started; `post` puts its messages into `to_game`. **Blocks** for the disk."""
+    """Return a worker, not started; `post` puts its messages into `to_game`. **Blocks** for the disk.
+
+    `courier` and `open_reader` replace the threads that wait for the service.
+    """
     base_url, catalogue = options.base_url, options.catalogue
     service = None
     if base_url is not None:
@@ -35,6 +40,7 @@ def new_worker(
             options.transport or _default_transport(),
             courier or ThreadCourier(inbox.put),
             Schedule(options.clock.now(), patience_s=options.timeout_s, has_worked=storage.answered),
+            open_reader,
         )
     if catalogue is not None and (base_url is None or not storage.answered):
         storage.define(entry.achievement for entry in catalogue.entries)

@@ -16,7 +16,15 @@ from ...domain import wire
 from ...domain.errors import ApiError, WireError
 from ...domain.retry import Outcome, Verdict, judge
 from ..net.api import is_sendable
-from ..net.event_stream import ServerEvent, StreamEnded, StreamFilled, StreamMessage, StreamOpened, StreamReader
+from ..net.event_stream import (
+    OpenReader,
+    ServerEvent,
+    StreamEnded,
+    StreamFilled,
+    StreamMessage,
+    StreamOpened,
+    StreamReader,
+)
 from ..net.transport import Request, Transport
 from .schedule import Schedule
 from .stream_or_poll import DEFAULT_RETRY_S
@@ -32,16 +40,18 @@ class Events(NamedTuple):
 
 
 class EventStream:
-    """At most one open stream. `describe` makes an outcome a line for the log."""
+    """At most one open stream. `open_reader` begins to read one; `describe` makes an outcome a line for the log."""
 
     def __init__(
         self,
         transport: Transport,
+        open_reader: OpenReader,
         schedule: Schedule,
         post: Callable[[object], None],
         describe: Callable[[Exception], str],
     ) -> None:
         self._transport = transport
+        self._open_reader = open_reader
         self._schedule = schedule
         self._post = post
         self._describe = describe
@@ -58,15 +68,10 @@ class EventStream:
         """Whether there is a reader, which opens or reads the stream."""
         return self._reader is not None
 
-    @property
-    def reader(self) -> StreamReader | None:
-        """The reader of the stream that is open, None if there is none."""
-        return self._reader
-
     def open(self, request: Request, now: float) -> None:
         """Open the stream; what becomes of that arrives as messages."""
         try:
-            self._reader = StreamReader(self._transport, request, self._post)
+            self._reader = self._open_reader(self._transport, request, self._post)
         except RuntimeError as exc:  # too many threads, or the interpreter is ending
             _log.info("no thread could be started for the event stream (%s); it is opened later", exc)
             self._schedule.stream_or_poll.unreachable(now, random.random())

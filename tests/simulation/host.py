@@ -1,0 +1,140 @@
+"""The service's process: its start, its requests, its death. The store stays when the process is killed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from discord_achievements.client.net.transport import Request, Response
+from discord_achievements.server.settings import Settings
+from discord_achievements.server.stores.base import Store
+from discord_achievements.server.web.app import App
+
+from .loop import Loop
+from .time_and_chance import Time
+
+Message = dict[str, Any]
+
+
+class Handling:
+    """One request in the service's hands.
+
+    `answered` gets the answer; of an event stream, the headers, and `part` gets what follows, None at the end.
+    """
+
+    def __init__(
+        self, request: Request, answered: Callable[[Response], None], part: Callable[[bytes | None], None] | None = None
+    ) -> None:
+        self.request = request
+        self._answered = answered
+        self._part = part
+        self._head: Message | None = None
+        self._body = b""
+        self._incoming: deque[Message] = deque([{"type": "http.request", "body": request.body or b""}])
+        self._came = asyncio.Event()
+
+    def disconnect(self) -> None:
+        """The client is gone."""
+        self._incoming.append({"type": "http.disconnect"})
+        self._came.set()
+
+    async def receive(self) -> Message:
+        while not self._incoming:
+            self._came.clear()
+            await self._came.wait()
+        return self._incoming.popleft()
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._head = message
+            if self._part is not None and message["status"] == 200:
+                self._answered(self._response())
+            return
+        assert self._head is not None
+        more = message.get("more_body", False)
+        if self._part is not None and self._head["status"] == 200:
+            if message.get("body"):
+                self._part(message["body"])
+            if not more:
+                self._part(None)
+            return
+        self._body += message.get("body", b"")
+        if not more:
+            self._answered(self._response())
+
+    def _response(self) -> Response:
+        assert self._head is not None
+        headers = {name.decode(): value.decode("latin-1") for name, value in self._head["headers"]}
+        return Response(self._head["status"], headers, self._body)
+
+
+class Host:
+    """A machine with a store, on which the service runs from `start` to `kill`."""
+
+    def __init__(self, time_: Time, settings: Settings, open_store: Callable[[], Store]) -> None:
+        self._time = time_
+        self._settings = settings
+        self._open_store = open_store
+        self._loop = Loop(time_)
+        self.is_up = False
+        self.deaths = 0
+        self.troubles: list[str] = []
+
+    @property
+    def due_at(self) -> float:
+        """When the service has something to do."""
+        return self._loop.due_at
+
+    def start(self) -> None:
+        """Start the service, unless it is running."""
+        if self.is_up:
+            return
+        self._loop = Loop(self._time)
+        self.store = self._open_store()
+        self._app = App(self.store, self._settings, at_us=self._time.at_us)
+        self._begin(self._app({"type": "lifespan"}, asyncio.Event().wait, _ignore))
+        self.is_up = True
+
+    def kill(self) -> None:
+        """End the service between two callbacks of its loop; none of its code runs any more."""
+        if self.is_up:
+            self.is_up = False
+            self.deaths += 1
+            self.troubles += self._loop.troubles
+            for task in asyncio.all_tasks(self._loop):
+                with suppress(RuntimeError):  # it would have waited for something while it was ending
+                    task.get_coro().close()  # type: ignore[union-attr]
+            self._loop = Loop(self._time)
+            self.store.close()
+
+    def handle(self, handling: Handling) -> None:
+        """Take a request."""
+        assert self.is_up
+        url = urlsplit(handling.request.url)
+        scope = {
+            "type": "http",
+            "method": handling.request.method,
+            "path": unquote(url.path),
+            "query_string": url.query.encode(),
+            "headers": [(name.lower().encode(), value.encode()) for name, value in handling.request.headers.items()],
+        }
+        self._begin(self._app(scope, handling.receive, handling.send))
+
+    def run(self, callbacks: int | None = None) -> int:
+        """Do what is due, up to a number of callbacks; return how many there were."""
+        return self._loop.run(callbacks)
+
+    def _begin(self, coroutine: Any) -> None:
+        self._loop.create_task(coroutine)
+
+    def all_troubles(self) -> list[str]:
+        """Return the exceptions that nobody has caught."""
+        return self.troubles + self._loop.troubles
+
+
+async def _ignore(message: Message) -> None:
+    """The server's answer to the start of the application."""

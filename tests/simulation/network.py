@@ -1,0 +1,241 @@
+"""One device's way to the service: exchanges take time, and the next ones fail as the program has said."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from discord_achievements.client.net.transport import Request, Response
+from discord_achievements.domain.errors import TransportError
+from discord_achievements.testing.inline import NotYet
+
+from .faults import LATENCY_S, NONE, Fault
+from .host import Handling, Host
+from .time_and_chance import Time
+
+
+class Network:
+    """What is under way, and when it arrives. While it is down, nothing does."""
+
+    def __init__(self, time_: Time, host: Host) -> None:
+        self.time = time_
+        self.host = host
+        self.is_down = False
+        self._under_way: list[tuple[float, int, Callable[[], None]]] = []
+        self._number = 0
+
+    @property
+    def due_at(self) -> float:
+        """When the next thing arrives."""
+        return self._under_way[0][0] if self._under_way else math.inf
+
+    def later(self, seconds: float, arrive: Callable[[], None]) -> None:
+        """Let something arrive after `seconds`."""
+        self._number += 1
+        heapq.heappush(self._under_way, (self.time.now() + seconds, self._number, arrive))
+
+    def run(self) -> int:
+        """Let arrive what is due; return how much that was."""
+        arrived = 0
+        while self._under_way and self._under_way[0][0] <= self.time.now():
+            heapq.heappop(self._under_way)[2]()
+            arrived += 1
+        return arrived
+
+
+class Exchange:
+    """One request, and what has come of it so far: an answer or an error, at the latest after the time-out."""
+
+    def __init__(self, network: Network, request: Request, fault: Fault, timeout_s: float) -> None:
+        self.request = request
+        self.stream: Channel | None = None
+        self._network = network
+        self._fault = fault
+        self._until = network.time.now() + timeout_s
+        self._outcome: Response | TransportError | None = None
+        self._handling: Handling | None = None
+        network.later(timeout_s, lambda: self._end(TransportError("no answer came in time", timed_out=True)))
+        if network.is_down or fault.is_refused:
+            self._end(TransportError("there is no network"))
+        elif fault.stranger is not None:
+            self._arrive(fault.stranger)
+        elif not fault.is_lost:
+            network.later(fault.request_s, self._reach_the_service)
+            if fault.again_after_s is not None and request.method == "PUT":
+                network.later(fault.again_after_s, self._reach_it_again)
+
+    def outcome(self) -> Response:
+        """Return the answer; raises `TransportError`, and `NotYet` if there is none so far."""
+        if self._outcome is None:
+            raise NotYet(self._until)
+        if isinstance(self._outcome, TransportError):
+            raise self._outcome
+        return self._outcome
+
+    def follow_with(self, stream: Channel) -> None:
+        """Let the answer be an event stream."""
+        self.stream = stream
+
+    def _reach_the_service(self) -> None:
+        network = self._network
+        if network.is_down or not network.host.is_up:
+            network.later(LATENCY_S, lambda: self._end(TransportError("the connection was refused")))
+            return
+        if self.stream is None:
+            self._handling = Handling(self.request, self._arrive)
+        else:
+            self._handling = Handling(self.request, self._arrive, self.stream.push)
+            self.stream.handling = self._handling
+        deaths = network.host.deaths
+        network.host.handle(self._handling)
+        self._watch(deaths)
+
+    def _watch(self, deaths: int) -> None:
+        """Break the connection when the service dies."""
+        if self._outcome is None:
+            if self._network.host.deaths != deaths:
+                self._end(TransportError("the connection broke"))
+            else:
+                self._network.later(1.0, lambda: self._watch(deaths))
+
+    def _reach_it_again(self) -> None:
+        if not self._network.is_down and self._network.host.is_up:
+            self._network.host.handle(Handling(self.request, lambda _: None))
+
+    def _arrive(self, answer: Response) -> None:
+        fault = self._fault
+        if fault.is_answer_lost:
+            return
+        if fault.changed is not None:
+            answer = fault.changed(answer)
+        outcome = TransportError("the connection was cut") if fault.cut else answer
+        self._network.later(fault.answer_s, lambda: self._end(outcome))
+
+    def _end(self, outcome: Response | TransportError) -> None:
+        if self._outcome is None:
+            self._outcome = outcome
+
+
+class Channel:
+    """An event stream: what has arrived of it. It ends when the service ends it, or with the connection."""
+
+    def __init__(self, network: Network, silence_s: float) -> None:
+        self.response = Response(0)
+        self.handling: Handling | None = None
+        self._network = network
+        self._silence_s = silence_s
+        self._arrived: deque[bytes] = deque()
+        self._end: TransportError | None | str = "open"
+        self._heard_at = network.time.now()
+        self._deaths = network.host.deaths
+        self.is_held = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is neither data nor an end."""
+        return not self._arrived and self._end == "open"
+
+    def push(self, data: bytes | None) -> None:
+        """Send data to the game; None is the end."""
+        self._network.later(LATENCY_S, lambda: self._arrive(data))
+
+    def _arrive(self, data: bytes | None) -> None:
+        if self._network.is_down or self.is_held:
+            return  # as if a cable were out: nobody notices before the silence has lasted too long
+        self._heard_at = self._network.time.now()
+        if data is not None:
+            self._arrived.append(data)
+        elif self._end == "open":
+            self._end = None
+
+    def watch(self) -> None:
+        """Break the stream after too long a silence, or with the service."""
+        if self._end != "open":
+            return
+        if self._deaths != self._network.host.deaths:
+            self.break_off("the service is gone")
+        elif self._network.time.now() - self._heard_at >= self._silence_s:
+            self.break_off("the stream was silent for too long")
+        else:
+            self._network.later(1.0, self.watch)
+
+    def break_off(self, why: str) -> None:
+        """Break the connection."""
+        if self._end == "open":
+            self._end = TransportError(why)
+        if self.handling is not None:
+            self.handling.disconnect()
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            while self._arrived:
+                yield self._arrived.popleft()
+            if self._end == "open":
+                yield b""
+            elif isinstance(self._end, TransportError):
+                raise self._end
+            else:
+                return
+
+    def close(self) -> None:
+        """End the stream at once."""
+        self._arrived.clear()
+        self.break_off("closed")
+        self._end = None
+
+
+class Line:
+    """The transport of one game. `requests` are the times of all requests, by what they ask for."""
+
+    def __init__(self, network: Network, next_fault: Callable[[str], Fault]) -> None:
+        self._network = network
+        self._next_fault = next_fault
+        self._exchange: Exchange | None = None
+        self._opening: Exchange | None = None
+        self.channels: list[Channel] = []
+        self.is_closed = False
+        self.requests: list[tuple[float, str]] = []
+
+    def send(self, request: Request) -> Response:
+        """Return the answer to a request, if it has come."""
+        if self.is_closed:
+            raise TransportError("this transport is closed")
+        if self._exchange is None or self._exchange.request is not request:
+            self._note(request.method)
+            self._exchange = Exchange(
+                self._network, request, self._next_fault(request.method), request.timeout_s
+            )
+        return self._exchange.outcome()
+
+    def open_stream(self, request: Request) -> Channel:
+        """Return the stream, if its headers have come."""
+        if self.is_closed:
+            raise TransportError("this transport is closed")
+        if self._opening is None or self._opening.request is not request:
+            self._note("STREAM")
+            self._opening = Exchange(self._network, request, self._next_fault("STREAM"), request.timeout_s)
+            self._opening.follow_with(Channel(self._network, request.timeout_s))
+        response, channel = self._opening.outcome(), self._opening.stream
+        self._opening = None
+        assert channel is not None
+        channel.response = response
+        if response.status != 200 or channel.handling is None:
+            channel.close()
+        else:
+            self.channels = [channel]
+            channel.watch()
+        return channel
+
+    def close(self) -> None:
+        """End everything."""
+        self.is_closed = True
+        for channel in self.channels:
+            channel.close()
+
+    def _note(self, what: str) -> None:
+        self.requests.append((self._network.time.now(), what))
+
+
+__all__ = ["NONE", "Channel", "Exchange", "Line", "Network"]
