@@ -4,18 +4,20 @@
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
+SEEDS ?= 1000
 INSTALLER ?= $(BIN)/python -m pip install --quiet
 
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check docs screenshots bench bench-service clean
+.PHONY: help demo test simulate check docs screenshots bench bench-service clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make demo    play the demo game       make demo ARGS="--autoplay --seed 1"'
 	@echo 'make test    run all tests            make test ARGS="-k journal"'
+	@echo 'make simulate SEEDS=1000   look for what a user would find'
 	@echo 'make check   style and format (ruff), types (mypy)'
 	@echo 'make docs    the documentation site, into build/site'
 	@echo 'make screenshots   make the pictures in the README and docs again'
@@ -29,6 +31,10 @@ demo: $(firstword $(wildcard $(VENV)/dev.installed) $(VENV)/pygame.installed)
 
 test: $(VENV)/dev.installed
 	@$(BIN)/python -m pytest $(ARGS)
+
+# The order of a set of strings is part of a run, so the hashes of strings are fixed too.
+simulate: $(VENV)/dev.installed
+	@PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation.cli --seeds $(SEEDS) $(ARGS)
 
 check: $(VENV)/dev.installed
 	$(BIN)/python -m ruff check .

@@ -13,11 +13,10 @@ from discord_achievements.client.net.transport import Request, Response
 from discord_achievements.server.settings import Settings
 from discord_achievements.server.stores.base import Store
 from discord_achievements.server.web.app import App
+from discord_achievements.server.web.asgi import Message
 
 from .loop import Loop
 from .time_and_chance import Time
-
-Message = dict[str, Any]
 
 
 class Handling:
@@ -80,6 +79,7 @@ class Host:
         self._settings = settings
         self._open_store = open_store
         self._loop = Loop(time_)
+        self._tasks: set[asyncio.Task[Any]] = set()
         self.is_up = False
         self.deaths = 0
         self.troubles: list[str] = []
@@ -96,7 +96,13 @@ class Host:
         self._loop = Loop(self._time)
         self.store = self._open_store()
         self._app = App(self.store, self._settings, at_us=self._time.at_us)
-        self._begin(self._app({"type": "lifespan"}, asyncio.Event().wait, _ignore))
+        life: deque[Message] = deque([{"type": "lifespan.startup"}])
+
+        async def receive() -> Message:
+            return life.popleft() if life else await self._loop.create_future()
+
+        self._begin(self._app({"type": "lifespan"}, receive, _ignore))
+        self._loop.run()
         self.is_up = True
 
     def kill(self) -> None:
@@ -107,7 +113,7 @@ class Host:
             self.troubles += self._loop.troubles
             for task in asyncio.all_tasks(self._loop):
                 with suppress(RuntimeError):  # it would have waited for something while it was ending
-                    task.get_coro().close()  # type: ignore[union-attr]
+                    task.get_coro().close()
             self._loop = Loop(self._time)
             self.store.close()
 
@@ -129,7 +135,9 @@ class Host:
         return self._loop.run(callbacks)
 
     def _begin(self, coroutine: Any) -> None:
-        self._loop.create_task(coroutine)
+        task = self._loop.create_task(coroutine)
+        self._tasks.add(task)  # a loop alone does not keep a task alive
+        task.add_done_callback(self._tasks.discard)
 
     def all_troubles(self) -> list[str]:
         """Return the exceptions that nobody has caught."""

@@ -7,18 +7,24 @@ import heapq
 import math
 from asyncio.events import _set_running_loop
 from collections import deque
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextvars import Context
+from typing import Any, TypeVar, TypeVarTuple
 
 from .time_and_chance import Time
 
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
-class Loop(asyncio.AbstractEventLoop):
+
+class Loop(asyncio.BaseEventLoop):
     """`troubles` are the exceptions that nobody has caught. Calls for other threads are made by the loop itself."""
 
     def __init__(self, time_: Time) -> None:
+        super().__init__()
         self._time = time_
-        self._ready: deque[asyncio.Handle] = deque()
+        self._due: deque[asyncio.Handle] = deque()
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._number = 0
         self.troubles: list[str] = []
@@ -26,7 +32,7 @@ class Loop(asyncio.AbstractEventLoop):
     @property
     def due_at(self) -> float:
         """When there is something to do, in monotonic seconds; infinite if that depends on others."""
-        if self._ready:
+        if self._due:
             return self._time.now()
         return self._timers[0][0] if self._timers else math.inf
 
@@ -36,7 +42,7 @@ class Loop(asyncio.AbstractEventLoop):
         _set_running_loop(self)
         try:
             while (callbacks is None or ran < callbacks) and self._next():
-                handle = self._ready.popleft()
+                handle = self._due.popleft()
                 if not handle.cancelled():
                     handle._run()
                 ran += 1
@@ -45,29 +51,31 @@ class Loop(asyncio.AbstractEventLoop):
         return ran
 
     def _next(self) -> bool:
-        while not self._ready and self._timers and self._timers[0][0] <= self._time.now():
-            self._ready.append(heapq.heappop(self._timers)[2])
-        return bool(self._ready)
+        while not self._due and self._timers and self._timers[0][0] <= self._time.now():
+            self._due.append(heapq.heappop(self._timers)[2])
+        return bool(self._due)
 
     def time(self) -> float:
         return self._time.now()
 
-    def get_debug(self) -> bool:
-        return False
+    def _write_to_self(self) -> None:
+        """Nobody waits, so there is nobody to wake."""
+
+    def __del__(self) -> None:
+        """There is nothing to close."""
 
     def is_running(self) -> bool:
         return True
 
-    def is_closed(self) -> bool:
-        return False
-
-    def call_soon(self, callback: Callable[..., object], *args: Any, context: Any = None) -> asyncio.Handle:
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
-        self._ready.append(handle)
+        self._due.append(handle)
         return handle
 
     def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: Any = None
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         handle = asyncio.TimerHandle(when, callback, args, self, context)
         self._number += 1
@@ -75,21 +83,12 @@ class Loop(asyncio.AbstractEventLoop):
         return handle
 
     def call_later(
-        self, delay: float, callback: Callable[..., object], *args: Any, context: Any = None
+        self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """It stays in the heap, and nothing happens when its time comes."""
-
-    def create_future(self) -> asyncio.Future[Any]:
-        return asyncio.Future(loop=self)
-
-    def create_task(self, coro: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Task[Any]:  # type: ignore[override]
-        return asyncio.Task(coro, loop=self, **options)
-
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
-        future = self.create_future()
+    def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
+        future: asyncio.Future[T] = self.create_future()
 
         def call() -> None:
             try:

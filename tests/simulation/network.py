@@ -11,7 +11,7 @@ from discord_achievements.client.net.transport import Request, Response
 from discord_achievements.domain.errors import TransportError
 from discord_achievements.testing.inline import NotYet
 
-from .faults import LATENCY_S, NONE, Fault
+from .faults import LATENCY_S, Fault
 from .host import Handling, Host
 from .time_and_chance import Time
 
@@ -48,15 +48,16 @@ class Network:
 class Exchange:
     """One request, and what has come of it so far: an answer or an error, at the latest after the time-out."""
 
-    def __init__(self, network: Network, request: Request, fault: Fault, timeout_s: float) -> None:
+    def __init__(self, network: Network, request: Request, fault: Fault, wake: Callable[[], None]) -> None:
         self.request = request
         self.stream: Channel | None = None
+        self._wake = wake
         self._network = network
         self._fault = fault
-        self._until = network.time.now() + timeout_s
+        self._until = network.time.now() + request.timeout_s
         self._outcome: Response | TransportError | None = None
         self._handling: Handling | None = None
-        network.later(timeout_s, lambda: self._end(TransportError("no answer came in time", timed_out=True)))
+        network.later(request.timeout_s, lambda: self._end(TransportError("no answer came in time", timed_out=True)))
         if network.is_down or fault.is_refused:
             self._end(TransportError("there is no network"))
         elif fault.stranger is not None:
@@ -116,18 +117,20 @@ class Exchange:
     def _end(self, outcome: Response | TransportError) -> None:
         if self._outcome is None:
             self._outcome = outcome
+            self._wake()
 
 
 class Channel:
     """An event stream: what has arrived of it. It ends when the service ends it, or with the connection."""
 
-    def __init__(self, network: Network, silence_s: float) -> None:
+    def __init__(self, network: Network, silence_s: float, wake: Callable[[], None]) -> None:
         self.response = Response(0)
         self.handling: Handling | None = None
         self._network = network
         self._silence_s = silence_s
+        self._wake = wake
         self._arrived: deque[bytes] = deque()
-        self._end: TransportError | None | str = "open"
+        self._end: TransportError | str | None = "open"
         self._heard_at = network.time.now()
         self._deaths = network.host.deaths
         self.is_held = False
@@ -145,6 +148,7 @@ class Channel:
         if self._network.is_down or self.is_held:
             return  # as if a cable were out: nobody notices before the silence has lasted too long
         self._heard_at = self._network.time.now()
+        self._wake()
         if data is not None:
             self._arrived.append(data)
         elif self._end == "open":
@@ -163,21 +167,17 @@ class Channel:
 
     def break_off(self, why: str) -> None:
         """Break the connection."""
+        self._wake()
         if self._end == "open":
             self._end = TransportError(why)
         if self.handling is not None:
             self.handling.disconnect()
 
     def __iter__(self) -> Iterator[bytes]:
-        while True:
-            while self._arrived:
-                yield self._arrived.popleft()
-            if self._end == "open":
-                yield b""
-            elif isinstance(self._end, TransportError):
-                raise self._end
-            else:
-                return
+        while self._arrived or self._end == "open":
+            yield self._arrived.popleft()  # which fails if the reader would have to wait
+        if isinstance(self._end, TransportError):
+            raise self._end
 
     def close(self) -> None:
         """End the stream at once."""
@@ -187,10 +187,14 @@ class Channel:
 
 
 class Line:
-    """The transport of one game. `requests` are the times of all requests, by what they ask for."""
+    """The transport of one game, which calls `wake` when something has arrived.
 
-    def __init__(self, network: Network, next_fault: Callable[[str], Fault]) -> None:
+    `channels` is the event stream that was opened last. `requests` are all requests: time and kind.
+    """
+
+    def __init__(self, network: Network, next_fault: Callable[[str], Fault], wake: Callable[[], None]) -> None:
         self._network = network
+        self._wake = wake
         self._next_fault = next_fault
         self._exchange: Exchange | None = None
         self._opening: Exchange | None = None
@@ -204,9 +208,7 @@ class Line:
             raise TransportError("this transport is closed")
         if self._exchange is None or self._exchange.request is not request:
             self._note(request.method)
-            self._exchange = Exchange(
-                self._network, request, self._next_fault(request.method), request.timeout_s
-            )
+            self._exchange = Exchange(self._network, request, self._next_fault(request.method), self._wake)
         return self._exchange.outcome()
 
     def open_stream(self, request: Request) -> Channel:
@@ -215,8 +217,8 @@ class Line:
             raise TransportError("this transport is closed")
         if self._opening is None or self._opening.request is not request:
             self._note("STREAM")
-            self._opening = Exchange(self._network, request, self._next_fault("STREAM"), request.timeout_s)
-            self._opening.follow_with(Channel(self._network, request.timeout_s))
+            self._opening = Exchange(self._network, request, self._next_fault("STREAM"), self._wake)
+            self._opening.follow_with(Channel(self._network, request.timeout_s, self._wake))
         response, channel = self._opening.outcome(), self._opening.stream
         self._opening = None
         assert channel is not None
@@ -236,6 +238,3 @@ class Line:
 
     def _note(self, what: str) -> None:
         self.requests.append((self._network.time.now(), what))
-
-
-__all__ = ["NONE", "Channel", "Exchange", "Line", "Network"]

@@ -1,0 +1,249 @@
+"""The player's game on one device: its files, its process, its death before any call of a C function."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sys
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from discord_achievements import Result, UserAchievement
+from discord_achievements.testing import InlineManager
+from discord_achievements.testing.inline import NotYet
+
+from .checks import Call, Checks, Killed, Process
+from .faults import FAULTS, NONE, Fault
+from .network import Line, Network
+from .program import ALICE
+from .time_and_chance import DeviceClock
+
+APP = 461618159171141643
+_BASE_URL = "https://service.invalid/api/v10"
+
+
+class Game(InlineManager):
+    """The client, which can be killed."""
+
+    @property
+    def due_at(self) -> float:
+        """When its worker has something to do."""
+        return math.inf if self._next_at is None else self._next_at
+
+    def vanish(self) -> None:
+        """Let go of everything without doing anything: the process is gone."""
+        self._lifetime.in_forked_child()
+        with suppress(Exception):
+            self._storage.database.close()
+
+    def queued(self) -> int:
+        """Return how many messages wait for the game and for the worker."""
+        return len(self._inbox) + self._worker.inbox.qsize()
+
+
+class SignIn:
+    """The device's token object. While it is `blocked` it does not return, while it is `broken` it raises."""
+
+    def __init__(self, current: Callable[[], str], user_id: int, *, knows_the_user: bool) -> None:
+        self._current = current
+        self.is_blocked = False
+        self.is_broken = False
+        self.knows_the_user = knows_the_user
+        self.given = ""
+        if knows_the_user:
+            self.user_id = user_id
+
+    def get_token(self) -> str:
+        if self.is_blocked:
+            raise NotYet(math.inf)
+        if self.is_broken:
+            raise OSError("the sign-in cannot be reached")
+        self.given = self._current()
+        return self.given
+
+    refresh = get_token
+
+
+class Device:
+    """One machine of the player `user`. What its process did after its death does not count."""
+
+    def __init__(
+        self, number: int, user: int, root: Path, network: Network, checks: Checks, current: Callable[[], str]
+    ) -> None:
+        self.number = number
+        self.user = user
+        self.clock = DeviceClock(network.time)
+        self.sign_in = SignIn(current, user, knows_the_user=user == ALICE)
+        self.game: Game | None = None
+        self.process: Process | None = None
+        self.faults: deque[tuple[str, str]] = deque()
+        self.kill_after: int | None = None
+        self._root = root
+        self._images = 0
+        self.folder = self._folder()
+        self._network = network
+        self._checks = checks
+        self.line: Line | None = None
+        self._is_awake = False
+        self.recognised_by = ""  # the token with which the service has said whose it is
+
+    def _folder(self) -> Path:
+        return self._root / f"device-{self.number}-{self._images}"
+
+    @property
+    def due_at(self) -> float:
+        """When its game has something to do."""
+        return math.inf if self.game is None else self.game.due_at
+
+    # What the player does
+
+    def start(self) -> None:
+        """Start the game and fetch the list, unless it is running."""
+        if self.game is None:
+            self.line = line = Line(self._network, self._next_fault, self._wake)
+            self._in_process(lambda: self._start(line))
+
+    def _start(self, line: Line) -> None:
+        self.game = Game(
+            APP,
+            base_url=_BASE_URL,
+            token=self.sign_in,
+            data_dir=self.folder,
+            transport=line,
+            clock=self.clock,
+            locale="en-US",
+        )
+        self.process = process = self._checks.started(self)
+
+        def on_update(achievement: UserAchievement) -> None:
+            if self.process is process:
+                self._checks.event(process, achievement)
+
+        self.game.on_user_achievement_update = on_update
+        self.game.on_connection_change = process.connection.append
+        self._fetch(self.game, process)
+
+    def set(self, achievement_id: int, percent: int) -> None:
+        """Set an achievement."""
+        game, process = self.game, self.process
+        if game is not None and process is not None:
+            call = self._checks.calls(process, achievement_id, percent)
+
+            def call_it() -> None:
+                game.set_user_achievement(achievement_id, percent, self._callback(call))
+                self._checks.recorded(call)
+
+            self._in_process(call_it)
+
+    def fetch(self) -> None:
+        """Fetch the list."""
+        game, process = self.game, self.process
+        if game is not None and process is not None:
+            self._in_process(lambda: self._fetch(game, process))
+
+    def _fetch(self, game: Game, process: Process) -> None:
+        game.fetch_user_achievements(self._callback(self._checks.calls(process, 0, 0)))
+
+    def close(self) -> None:
+        """Close the game."""
+        game, process = self.game, self.process
+        if game is not None and process is not None:
+
+            def end() -> None:
+                game.close()
+                self._checks.closed(process)
+                self.game = self.process = None
+
+            self._in_process(end)
+
+    def kill(self, after: int) -> None:
+        """Kill the game at its next `after`-th call of a C function, at once if that is 0."""
+        if self.game is None:
+            return
+        if after:
+            self.kill_after = after
+        else:
+            self._take_image()
+            self._vanish()
+
+    # What follows by itself
+
+    def _wake(self) -> None:
+        self._is_awake = True
+
+    def work(self) -> None:
+        """Let the worker do what is due, and run the callbacks."""
+        game, process = self.game, self.process
+        is_due = self._is_awake or self.due_at <= self._network.time.now()
+        if game is not None and process is not None and is_due:
+
+            def frame() -> None:
+                self._is_awake = False
+                game.settle()
+                self._checks.frame(process, game)
+
+            self._in_process(frame)
+
+    def _callback(self, call: Call) -> Callable[[Result], None]:
+        def callback(result: Result) -> None:
+            if self.process is call.process:
+                self._checks.answered(call, result)
+                if result is Result.OK and not call.achievement_id:
+                    self.recognised_by = self.sign_in.given
+
+        return callback
+
+    def _next_fault(self, method: str) -> Fault:
+        for position, (name, applies_to) in enumerate(self.faults):
+            if applies_to in ("any", method):
+                del self.faults[position]
+                return FAULTS[name]
+        return NONE
+
+    # Its death
+
+    def _in_process(self, call: Callable[[], None]) -> None:
+        """Run something in the game's process, which may be killed meanwhile."""
+        self._is_awake = True
+        if self.kill_after is None:
+            call()
+            return
+        sys.setprofile(self._count)
+        try:
+            call()
+        except Killed:
+            self._vanish()
+        finally:
+            sys.setprofile(None)
+
+    def _count(self, frame: FrameType, event: str, argument: Any) -> None:
+        if event != "c_call" or argument is sys.setprofile or self.kill_after is None:
+            return
+        self.kill_after -= 1
+        if self.kill_after <= 0:
+            sys.setprofile(None)
+            self._take_image()
+            raise Killed
+
+    def _take_image(self) -> None:
+        """Keep the files as they are now."""
+        self.kill_after = None
+        before = self.folder
+        self._images += 1
+        self.folder = self._folder()
+        if before.exists():
+            shutil.copytree(before, self.folder)
+
+    def _vanish(self) -> None:
+        if self.process is not None:
+            self._checks.killed(self.process)
+        if self.line is not None:
+            self.line.close()
+        if self.game is not None:
+            self.game.vanish()
+        self.game = self.process = None
+        shutil.rmtree(self._root / f"device-{self.number}-{self._images - 1}", ignore_errors=True)

@@ -1,0 +1,89 @@
+"""What happens in one run: a list of steps, made from a seed. A step that makes no sense at its time does nothing."""
+
+from __future__ import annotations
+
+import random
+from typing import NamedTuple
+
+from .faults import FAULTS
+
+PLAIN = (580159119969878001, 580159119969878002, 580159119969878003)
+RESET = 580159119969878004
+SECRET = 580159119969878005
+SECURE = 580159119969878006
+UNKNOWN = 580159119969878009
+ALICE, BOB = 53908232506183680, 53908232506183681
+OWNERS = (ALICE, ALICE, BOB)
+SETTABLE = (*PLAIN, RESET, SECRET)
+_STEPS = (10, 60)
+_PAUSES_S = (0.0, 0.01, 0.03, 0.3, 1.0, 3.0, 10.0, 65.0, 700.0)
+
+
+class Step(NamedTuple):
+    """One thing that happens: its name, which is a method of `World`, and the arguments."""
+
+    name: str
+    arguments: tuple[object, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(map(repr, self.arguments))})"
+
+
+def made_from(seed: int) -> list[Step]:
+    """Return the program of a seed."""
+    chance = random.Random(seed)
+    steps = [Step("start", (device,)) for device in range(len(OWNERS))]
+    kinds = list(_CHOICES)
+    weights = [_CHOICES[kind] * chance.choice((0, 1, 1, 4)) for kind in kinds]  # not all that can happen at once
+    weights[kinds.index("set")] = weights[kinds.index("wait")] = 30
+    for _ in range(chance.randint(*_STEPS)):
+        (kind,) = chance.choices(kinds, weights)
+        steps.append(_step(kind, chance))
+    return steps
+
+
+_CHOICES = {
+    "set": 30,
+    "wait": 30,
+    "fetch": 3,
+    "start": 8,
+    "close": 3,
+    "kill": 6,
+    "fault": 20,
+    "hold_stream": 2,
+    "break_stream": 2,
+    "renew_token": 3,
+    "break_sign_in": 1,
+    "block_sign_in": 1,
+    "mend_sign_in": 2,
+    "reset": 3,
+    "grant": 4,
+    "network_down": 2,
+    "network_up": 4,
+    "set_clock": 2,
+}
+
+
+def _step(kind: str, chance: random.Random) -> Step:
+    device = chance.randrange(len(OWNERS))
+    user = chance.choice((ALICE, ALICE, BOB))
+    percent = chance.choice((100, 100, chance.randint(0, 100)))
+    if kind == "set":
+        return Step(kind, (device, chance.choice((*SETTABLE, *SETTABLE, SECURE, UNKNOWN)), percent))
+    if kind == "wait":
+        return Step(kind, (chance.choice(_PAUSES_S),))
+    if kind == "kill":
+        return Step(kind, (device, chance.choice((0, chance.randint(1, 300), chance.randint(1, 3000)))))
+    if kind == "fault":
+        return Step(kind, (device, chance.choice(list(FAULTS)), chance.choice(("any", "any", "PUT", "GET", "STREAM"))))
+    if kind == "renew_token":
+        return Step(kind, (user,))
+    if kind == "reset":
+        return Step(kind, (user, RESET))
+    if kind == "grant":
+        return Step(kind, (user, chance.choice((*SETTABLE, SECURE)), percent))
+    if kind in ("network_down", "network_up"):
+        return Step(kind)
+    if kind == "set_clock":
+        return Step(kind, (device, chance.choice((0.0, -3600.0, 3600.0, 86400.0 * 400, -1_767_225_600.0))))
+    return Step(kind, (device,))

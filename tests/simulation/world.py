@@ -1,0 +1,265 @@
+"""Devices, network and service together: carries a program out and checks what must be true."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from discord_achievements.client.net.transport import Request, Response
+from discord_achievements.domain.access import TokenKind
+from discord_achievements.domain.models import Achievement
+from discord_achievements.server.auth import mint
+from discord_achievements.server.settings import Settings
+from discord_achievements.server.stores.base import Application
+from discord_achievements.server.stores.memory import MemoryStore
+
+from .checks import Checks, Watched, Wrong
+from .device import APP, Device
+from .host import Handling, Host
+from .network import Channel, Network
+from .program import ALICE, BOB, OWNERS, PLAIN, RESET, SECRET, SECURE, Step
+from .time_and_chance import Time, taken_over
+
+_CALM_ROUNDS = 12
+_CALM_S = 150.0  # longer than any wait of the table of retries
+_ROUNDS_MAX = 200  # at one moment; more means that something goes round in circles
+_STEP_S = 0.001
+_API = "https://service.invalid/api/v10"
+_MEMORY = Path("/dev/shm")
+
+
+class WatchedMemory(Watched, MemoryStore):
+    """A store in memory that tells the checks what is committed."""
+
+    def __init__(self, checks: Checks) -> None:
+        super().__init__()
+        self.checks = checks
+
+
+class World:
+    """Everything in one run. Each step of a program is one of its methods."""
+
+    def __init__(self, root: Path, time_: Time) -> None:
+        self.time = time_
+        self.checks = Checks((*PLAIN, RESET), (SECRET,), (SECURE,))
+        store = WatchedMemory(self.checks)
+        self.host = Host(time_, Settings(database="sqlite:///unused"), lambda: store)
+        self.network = Network(time_, self.host)
+        bot = mint(TokenKind.BOT, APP, None, time_.at_us())
+        self._bot = bot.text
+        store.add_application(Application(APP, "Game", time_.at_us()), bot.token)
+        for id_ in (*PLAIN, RESET, SECRET, SECURE):
+            store.add_achievement(
+                Achievement(APP, id_, f"Name {id_}", "What to do", secret=id_ == SECRET, secure=id_ == SECURE), None
+            )
+        self._tokens: dict[int, str] = {}
+        self.host.start()
+        for user in (ALICE, BOB):
+            self._mint(user)
+        self.devices = [
+            Device(number, user, root, self.network, self.checks, lambda user=user: self._tokens[user])  # type: ignore[misc]
+            for number, user in enumerate(OWNERS)
+        ]
+
+    def carry_out(self, steps: Sequence[Step]) -> None:
+        """Carry out a program, and let the world calm down after it. Raises `Wrong`."""
+        for step in steps:
+            getattr(self, step.name)(*step.arguments)
+            self.checks.no_errors()
+        self.calm_down()
+
+    # The steps
+
+    def start(self, device: int) -> None:
+        """The player starts the game."""
+        self.devices[device].start()
+
+    def set(self, device: int, achievement_id: int, percent: int) -> None:
+        """The player reaches something."""
+        self.devices[device].set(achievement_id, percent)
+
+    def fetch(self, device: int) -> None:
+        """The game fetches the list."""
+        self.devices[device].fetch()
+
+    def close(self, device: int) -> None:
+        """The player ends the game."""
+        self.devices[device].close()
+
+    def kill(self, device: int, after: int) -> None:
+        """The game is killed."""
+        self.devices[device].kill(after)
+
+    def fault(self, device: int, name: str, method: str) -> None:
+        """The next exchange of that kind fails."""
+        self.devices[device].faults.append((name, method))
+
+    def hold_stream(self, device: int) -> None:
+        """Nothing comes through the event stream any more, but nobody closes it."""
+        for channel in self._channels(device):
+            channel.is_held = True
+
+    def break_stream(self, device: int) -> None:
+        """The event stream breaks."""
+        for channel in self._channels(device):
+            channel.break_off("the connection broke")
+
+    def renew_token(self, user: int) -> None:
+        """The player's token is revoked, and the sign-in has another one.
+
+        Progress that was made with a token of which nobody has ever learnt whose it is could not be assigned to anybody
+        after that; a token object with a user id prevents it.
+        """
+        for device in self.devices:
+            if device.user == user and not device.sign_in.knows_the_user and device.recognised_by != self._tokens[user]:
+                return
+        self.host.store.remove_token(self._tokens[user].split("_")[1])
+        self._mint(user)
+
+    def break_sign_in(self, device: int) -> None:
+        """The device's sign-in fails."""
+        self.devices[device].sign_in.is_broken = True
+
+    def block_sign_in(self, device: int) -> None:
+        """The device's sign-in does not answer."""
+        self.devices[device].sign_in.is_blocked = True
+
+    def mend_sign_in(self, device: int) -> None:
+        """The device's sign-in works."""
+        self.devices[device].sign_in.is_broken = self.devices[device].sign_in.is_blocked = False
+
+    def reset(self, user: int, achievement_id: int) -> None:
+        """The game's server resets a player's progress."""
+        self.checks.was_reset(user, achievement_id)
+        self._ask_as_bot("DELETE", f"/users/{user}/applications/{APP}/achievements/{achievement_id}")
+
+    def grant(self, user: int, achievement_id: int, percent: int) -> None:
+        """The game's server raises a player's progress."""
+        self.checks.granted(user, achievement_id, percent)
+        path = f"/users/{user}/applications/{APP}/achievements/{achievement_id}"
+        self._ask_as_bot("PUT", path, {"percent_complete": percent})
+
+    def network_down(self) -> None:
+        """Nothing gets through any more."""
+        self.network.is_down = True
+
+    def network_up(self) -> None:
+        """The network works."""
+        self.network.is_down = False
+
+    def set_clock(self, device: int, off_s: float) -> None:
+        """The device's wall clock is set."""
+        self.devices[device].clock.off_s = off_s
+
+    def wait(self, seconds: float) -> None:
+        """Time passes, and whatever is due happens."""
+        end = self.time.now() + seconds
+        while True:
+            self._settle()
+            due = min(self.host.due_at, self.network.due_at, *(device.due_at for device in self.devices))
+            if due > end:
+                self.time.now_s = max(end, self.time.now())
+                return
+            self.time.now_s = max(due, self.time.now() + _STEP_S)
+
+    # How it goes on
+
+    def _settle(self) -> None:
+        """Do all that is due at this moment."""
+        for _ in range(_ROUNDS_MAX):
+            for device in self.devices:
+                device.work()
+            busy = self.network.run() + self.host.run()
+            if not busy:
+                return
+        raise Wrong("nothing goes round in circles", f"at {self.time.now()} s something is always due")
+
+    def calm_down(self) -> None:
+        """Everything works again, all games run, and time passes: then all must agree."""
+        self.network_up()
+        self.host.start()
+        for device in self.devices:
+            device.kill_after = None
+            device.faults.clear()
+            device.clock.off_s = 0.0
+            self.mend_sign_in(device.number)
+            device.start()
+        for _ in range(_CALM_ROUNDS):
+            for device in self.devices:
+                device.fetch()
+            self.wait(_CALM_S)
+            if not any(device.game is not None and device.game.pending_count for device in self.devices):
+                break
+        for device in self.devices:
+            device.fetch()
+        self.wait(_CALM_S)
+        for device in self.devices:
+            records = self.host.store.records(APP, device.user)
+            self.checks.calm(device, {id_: held.progress.percent for id_, held in records.items()})
+        for device in self.devices:
+            device.close()
+        troubles = self.host.all_troubles()
+        if troubles:
+            raise Wrong("no exception in the service", troubles[0])
+
+    def _channels(self, device: int) -> list[Channel]:
+        line = self.devices[device].line
+        return [] if line is None else line.channels
+
+    def _mint(self, user: int) -> None:
+        minted = mint(TokenKind.BEARER, APP, user, self.time.at_us())
+        self.host.store.add_token(minted.token)
+        self._tokens[user] = minted.text
+
+    def _ask_as_bot(self, method: str, path: str, value: object = None) -> None:
+        if not self.host.is_up:
+            return
+        body = None if value is None else json.dumps(value).encode()
+        headers = {"Authorization": f"Bot {self._bot}", "Content-Type": "application/json"}
+        answers: list[Response] = []
+        self.host.handle(Handling(Request(method, _API + path, headers, body), answers.append))
+        self.host.run()
+
+
+@contextmanager
+def _quiet(checks: Checks) -> Iterator[None]:
+    """Keep what is logged, and leave files to the garbage collector where a process was killed."""
+    log = logging.getLogger("discord_achievements")
+    propagates, level = log.propagate, log.level
+    log.addHandler(checks.errors)
+    log.propagate = False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            yield
+    finally:
+        log.removeHandler(checks.errors)
+        log.propagate = propagates
+        log.setLevel(level)
+
+
+def run(seed: int, steps: Sequence[Step]) -> Wrong | None:
+    """Carry out a program with the chance of a seed; return what was wrong, None if nothing was."""
+    root = Path(tempfile.mkdtemp(prefix="simulation-", dir=_MEMORY if _MEMORY.is_dir() else None))
+    time_ = Time()
+    try:
+        with taken_over(time_, seed):
+            world = World(root, time_)
+            try:
+                with _quiet(world.checks):
+                    world.carry_out(steps)
+            except Wrong as wrong:
+                return wrong
+            finally:
+                for device in world.devices:
+                    device.kill(0)
+                world.host.kill()
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+    return None
