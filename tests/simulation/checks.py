@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from discord_achievements import Result, UserAchievement
+from discord_achievements import Achievement, Result, UserAchievement
 from discord_achievements.server.stores.base import Key, Write, Written
 
 if TYPE_CHECKING:
@@ -73,13 +73,17 @@ class Checks:
 
     `least` is what was recorded and must arrive, `most` the highest that anybody has asked for, `peak` the highest that
     the service has ever held. `plain` are the achievements that everybody sees and players may set, `secret` those that
-    appear once they are unlocked, `secure` those that only a bot may grant.
+    appear once they are unlocked, `secure` those that only a bot may grant, `changing` those whose
+    definitions change, so that they may disappear and come back.
     """
 
-    def __init__(self, plain: Sequence[int], secret: Sequence[int], secure: Sequence[int]) -> None:
+    def __init__(
+        self, plain: Sequence[int], secret: Sequence[int], secure: Sequence[int], changing: Sequence[int]
+    ) -> None:
         self._plain = frozenset(plain)
         self._secret = frozenset(secret)
         self._secure = frozenset(secure)
+        self._changing = frozenset(changing)
         self.least: Counter[tuple[int, int]] = Counter()
         self.most: Counter[tuple[int, int]] = Counter()
         self.peak: Counter[tuple[int, int]] = Counter()
@@ -98,7 +102,7 @@ class Checks:
         call = Call(process, achievement_id, percent)
         process.calls.append(call)
         key = (process.device.user, achievement_id)
-        if achievement_id in self._plain | self._secret:
+        if achievement_id not in self._secure:
             self.most[key] = max(self.most[key], percent)
         return call
 
@@ -149,7 +153,7 @@ class Checks:
     def event(self, process: Process, new: UserAchievement) -> None:
         """The game has been told of a change: something new, and nothing falls without a reason."""
         id_, percent = new.achievement_id, new.percent_complete
-        if process.last_event.get(id_) == percent:
+        if process.last_event.get(id_) == percent and id_ not in self._changing:
             raise Wrong("no event twice", f"{process}: {percent} % of {id_} again")
         process.last_event[id_] = percent
 
@@ -162,7 +166,7 @@ class Checks:
                 raise Wrong(
                     "synced is on the service", f"{process}: {one}, the service never had more than {self.peak[key]}"
                 )
-            if key not in self.may_fall:
+            if key not in self.may_fall and one.achievement_id not in self._changing:
                 if percent < process.best[one.achievement_id]:
                     raise Wrong("nothing falls", f"{process}: {one} after {process.best[one.achievement_id]} %")
                 process.best[one.achievement_id] = percent
@@ -202,15 +206,14 @@ class Checks:
         if self.errors.found:
             raise Wrong("no error in the log", self.errors.found[0])
 
-    def calm(self, device: Device, stored: Mapping[int, int]) -> None:
+    def calm(self, device: Device, stored: Mapping[int, int], defined: Iterable[Achievement]) -> None:
         """All is well again, and enough time has passed: the device and the service agree."""
         game, user = device.game, device.user
         assert game is not None
         if game.pending_count:
             raise Wrong("all arrives", f"device {device.number}: {game.pending_count} still wait")
         shown = {one.achievement_id: one.percent_complete for one in game.user_achievements()}
-        expected = {id_: stored.get(id_, 0) for id_ in self._plain | self._secure}
-        expected |= {id_: 100 for id_ in self._secret if stored.get(id_) == 100}
+        expected = {one.id: stored.get(one.id, 0) for one in defined if not one.secret or stored.get(one.id) == 100}
         if shown != expected:
             raise Wrong("device and service agree", f"device {device.number} shows {shown}, the service has {expected}")
         unsynced = [one.achievement_id for one in game.user_achievements() if not one.synced]

@@ -81,6 +81,7 @@ class Host:
         self._loop = Loop(time_)
         self._tasks: set[asyncio.Task[Any]] = set()
         self.is_up = False
+        self.kill_after: int | None = None
         self.deaths = 0
         self.troubles: list[str] = []
 
@@ -107,6 +108,7 @@ class Host:
 
     def kill(self) -> None:
         """End the service between two callbacks of its loop; none of its code runs any more."""
+        self.kill_after = None
         if self.is_up:
             self.is_up = False
             self.deaths += 1
@@ -130,9 +132,14 @@ class Host:
         }
         self._begin(self._app(scope, handling.receive, handling.send))
 
-    def run(self, callbacks: int | None = None) -> int:
-        """Do what is due, up to a number of callbacks; return how many there were."""
-        return self._loop.run(callbacks)
+    def run(self) -> int:
+        """Do what is due, up to the callback at which it is killed; return how many callbacks there were."""
+        ran = self._loop.run(self.kill_after)
+        if self.kill_after is not None:
+            self.kill_after -= ran
+            if self.kill_after <= 0:
+                self.kill()
+        return ran
 
     def _begin(self, coroutine: Any) -> None:
         task = self._loop.create_task(coroutine)

@@ -11,6 +11,7 @@ PLAIN = (580159119969878001, 580159119969878002, 580159119969878003)
 RESET = 580159119969878004
 SECRET = 580159119969878005
 SECURE = 580159119969878006
+CHANGING = 580159119969878007
 UNKNOWN = 580159119969878009
 ALICE, BOB = 53908232506183680, 53908232506183681
 OWNERS = (ALICE, ALICE, BOB)
@@ -61,6 +62,11 @@ _CHOICES = {
     "network_down": 2,
     "network_up": 4,
     "set_clock": 2,
+    "kill_service": 3,
+    "start_service": 6,
+    "back_up": 2,
+    "restore": 2,
+    "redefine": 2,
 }
 
 
@@ -69,7 +75,7 @@ def _step(kind: str, chance: random.Random) -> Step:
     user = chance.choice((ALICE, ALICE, BOB))
     percent = chance.choice((100, 100, chance.randint(0, 100)))
     if kind == "set":
-        return Step(kind, (device, chance.choice((*SETTABLE, *SETTABLE, SECURE, UNKNOWN)), percent))
+        return Step(kind, (device, chance.choice((*SETTABLE, *SETTABLE, SECURE, CHANGING, UNKNOWN)), percent))
     if kind == "wait":
         return Step(kind, (chance.choice(_PAUSES_S),))
     if kind == "kill":
@@ -82,7 +88,11 @@ def _step(kind: str, chance: random.Random) -> Step:
         return Step(kind, (user, RESET))
     if kind == "grant":
         return Step(kind, (user, chance.choice((*SETTABLE, SECURE)), percent))
-    if kind in ("network_down", "network_up"):
+    if kind == "kill_service":
+        return Step(kind, (chance.choice((0, chance.randint(1, 60))),))
+    if kind == "redefine":
+        return Step(kind, (chance.choice(({"secret": True}, {"secret": False}, {"name": f"No. {percent}"}, {})),))
+    if kind in ("network_down", "network_up", "start_service", "back_up", "restore"):
         return Step(kind)
     if kind == "set_clock":
         return Step(kind, (device, chance.choice((0.0, -3600.0, 3600.0, 86400.0 * 400, -1_767_225_600.0))))

@@ -7,23 +7,23 @@ import logging
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from discord_achievements.client.net.transport import Request, Response
 from discord_achievements.domain.access import TokenKind
 from discord_achievements.domain.models import Achievement
-from discord_achievements.server.auth import mint
+from discord_achievements.server.auth import Minted, mint
 from discord_achievements.server.settings import Settings
 from discord_achievements.server.stores.base import Application
-from discord_achievements.server.stores.memory import MemoryStore
 
-from .checks import Checks, Watched, Wrong
+from .checks import Checks, Wrong
+from .databases import InMemory, OnSqlite
 from .device import APP, Device
 from .host import Handling, Host
 from .network import Channel, Network
-from .program import ALICE, BOB, OWNERS, PLAIN, RESET, SECRET, SECURE, Step
+from .program import ALICE, BOB, CHANGING, OWNERS, PLAIN, RESET, SECRET, SECURE, Step
 from .time_and_chance import Time, taken_over
 
 _CALM_ROUNDS = 12
@@ -34,36 +34,30 @@ _API = "https://service.invalid/api/v10"
 _MEMORY = Path("/dev/shm")
 
 
-class WatchedMemory(Watched, MemoryStore):
-    """A store in memory that tells the checks what is committed."""
-
-    def __init__(self, checks: Checks) -> None:
-        super().__init__()
-        self.checks = checks
-
-
 class World:
     """Everything in one run. Each step of a program is one of its methods."""
 
-    def __init__(self, root: Path, time_: Time) -> None:
+    def __init__(self, root: Path, time_: Time, *, on_sqlite: bool) -> None:
         self.time = time_
-        self.checks = Checks((*PLAIN, RESET), (SECRET,), (SECURE,))
-        store = WatchedMemory(self.checks)
-        self.host = Host(time_, Settings(database="sqlite:///unused"), lambda: store)
+        self.checks = Checks((*PLAIN, RESET), (SECRET,), (SECURE,), (CHANGING,))
+        self._database = OnSqlite(root, self.checks) if on_sqlite else InMemory(self.checks)
+        self._backup: Callable[[], None] | None = None
+        self.host = Host(time_, Settings(database="sqlite:///unused"), self._database.open)
+        self.host.start()
+        store = self.host.store
         self.network = Network(time_, self.host)
         bot = mint(TokenKind.BOT, APP, None, time_.at_us())
         self._bot = bot.text
         store.add_application(Application(APP, "Game", time_.at_us()), bot.token)
-        for id_ in (*PLAIN, RESET, SECRET, SECURE):
+        for id_ in (*PLAIN, RESET, SECRET, SECURE, CHANGING):
             store.add_achievement(
                 Achievement(APP, id_, f"Name {id_}", "What to do", secret=id_ == SECRET, secure=id_ == SECURE), None
             )
-        self._tokens: dict[int, str] = {}
-        self.host.start()
+        self._tokens: dict[int, Minted] = {}
         for user in (ALICE, BOB):
             self._mint(user)
         self.devices = [
-            Device(number, user, root, self.network, self.checks, lambda user=user: self._tokens[user])  # type: ignore[misc]
+            Device(number, user, root, self.network, self.checks, lambda user=user: self._tokens[user].text)  # type: ignore[misc]
             for number, user in enumerate(OWNERS)
         ]
 
@@ -117,10 +111,15 @@ class World:
         after that; a token object with a user id prevents it.
         """
         for device in self.devices:
-            if device.user == user and not device.sign_in.knows_the_user and device.recognised_by != self._tokens[user]:
+            if (
+                device.user == user
+                and not device.sign_in.knows_the_user
+                and device.recognised_by != self._tokens[user].text
+            ):
                 return
-        self.host.store.remove_token(self._tokens[user].split("_")[1])
-        self._mint(user)
+        if self.host.is_up:
+            self.host.store.remove_token(self._tokens[user].token.key)
+            self._mint(user)
 
     def break_sign_in(self, device: int) -> None:
         """The device's sign-in fails."""
@@ -157,6 +156,38 @@ class World:
         """The device's wall clock is set."""
         self.devices[device].clock.off_s = off_s
 
+    def kill_service(self, after: int) -> None:
+        """The service is killed at its next `after`-th step, at once if that is 0."""
+        if after:
+            self.host.kill_after = after
+        else:
+            self.host.kill()
+
+    def start_service(self) -> None:
+        """The service starts."""
+        self.host.start()
+
+    def back_up(self) -> None:
+        """The database is backed up."""
+        self._backup = self._database.back_up()
+
+    def restore(self) -> None:
+        """The last backup takes the database's place, as the guide for operators says; tokens are still valid."""
+        if self._backup is None:
+            return
+        self.host.kill()
+        self._backup()
+        self.host.start()
+        self.host.store.renew_history()
+        for minted in self._tokens.values():
+            if self.host.store.token(minted.token.key) is None:
+                self.host.store.add_token(minted.token)
+
+    def redefine(self, change: dict[str, object]) -> None:
+        """The game's server changes a definition; without a change it deletes it."""
+        path = f"/applications/{APP}/achievements/{CHANGING}"
+        self._ask_as_bot("PATCH" if change else "DELETE", path, change or None)
+
     def wait(self, seconds: float) -> None:
         """Time passes, and whatever is due happens."""
         end = self.time.now() + seconds
@@ -183,6 +214,7 @@ class World:
     def calm_down(self) -> None:
         """Everything works again, all games run, and time passes: then all must agree."""
         self.network_up()
+        self.host.kill_after = None
         self.host.start()
         for device in self.devices:
             device.kill_after = None
@@ -201,7 +233,8 @@ class World:
         self.wait(_CALM_S)
         for device in self.devices:
             records = self.host.store.records(APP, device.user)
-            self.checks.calm(device, {id_: held.progress.percent for id_, held in records.items()})
+            stored = {id_: held.progress.percent for id_, held in records.items()}
+            self.checks.calm(device, stored, self.host.store.achievements(APP))
         for device in self.devices:
             device.close()
         troubles = self.host.all_troubles()
@@ -215,7 +248,7 @@ class World:
     def _mint(self, user: int) -> None:
         minted = mint(TokenKind.BEARER, APP, user, self.time.at_us())
         self.host.store.add_token(minted.token)
-        self._tokens[user] = minted.text
+        self._tokens[user] = minted
 
     def _ask_as_bot(self, method: str, path: str, value: object = None) -> None:
         if not self.host.is_up:
@@ -250,7 +283,7 @@ def run(seed: int, steps: Sequence[Step]) -> Wrong | None:
     time_ = Time()
     try:
         with taken_over(time_, seed):
-            world = World(root, time_)
+            world = World(root, time_, on_sqlite=seed % 4 == 0)
             try:
                 with _quiet(world.checks):
                     world.carry_out(steps)
