@@ -71,10 +71,10 @@ class Process:
 class Checks:
     """The expectations, by player and achievement.
 
-    `least` is what was recorded and must arrive, `most` the highest that anybody has asked for, `peak` the highest that
-    the service has ever held. `plain` are the achievements that everybody sees and players may set, `secret` those that
-    appear once they are unlocked, `secure` those that only a bot may grant, `changing` those whose
-    definitions change, so that they may disappear and come back.
+    `least` is what was recorded and must arrive, `most` the highest that anybody has asked for, `held` what the service
+    has committed last, `peak` the highest that it has ever held. `plain` are the achievements that everybody sees and
+    players may set, `secret` those that appear once they are unlocked, `secure` those that only a bot may grant,
+    `changing` those whose definitions change, so that they may disappear and come back.
     """
 
     def __init__(
@@ -87,6 +87,7 @@ class Checks:
         self.least: Counter[tuple[int, int]] = Counter()
         self.most: Counter[tuple[int, int]] = Counter()
         self.peak: Counter[tuple[int, int]] = Counter()
+        self.held: Counter[tuple[int, int]] = Counter()
         self.may_fall: set[tuple[int, int]] = set()
         self.errors = LoggedErrors()
         self._recorded: dict[tuple[int, int], Counter[int]] = {}
@@ -122,12 +123,19 @@ class Checks:
         self.may_fall.add((user, achievement_id))
         self.least[user, achievement_id] = 0
 
+    def lost_files(self, user: int) -> None:
+        """Files of a device were replaced or deleted: what was only in them is gone, what comes after is not."""
+        for key in self.least:
+            if key[0] == user:
+                self.least[key] = min(self.least[key], self.held[key])
+
     def written(self, written: Mapping[Key, Written]) -> None:
         """The service has committed."""
         for key, change in written.items():
             if change.after is not None:
                 where = (key.user_id, key.achievement_id)
-                self.peak[where] = max(self.peak[where], change.after.progress.percent)
+                self.held[where] = change.after.progress.percent
+                self.peak[where] = max(self.peak[where], self.held[where])
 
     # What must be true
 
@@ -213,7 +221,11 @@ class Checks:
         if game.pending_count:
             raise Wrong("all arrives", f"device {device.number}: {game.pending_count} still wait")
         shown = {one.achievement_id: one.percent_complete for one in game.user_achievements()}
-        expected = {one.id: stored.get(one.id, 0) for one in defined if not one.secret or stored.get(one.id) == 100}
+        definitions = list(defined)
+        orphaned = stored.keys() - {one.id for one in definitions}
+        if orphaned:
+            raise Wrong("progress goes with its achievement", f"{sorted(orphaned)} were deleted and are still stored")
+        expected = {one.id: stored.get(one.id, 0) for one in definitions if not one.secret or stored.get(one.id) == 100}
         if shown != expected:
             raise Wrong("device and service agree", f"device {device.number} shows {shown}, the service has {expected}")
         unsynced = [one.achievement_id for one in game.user_achievements() if not one.synced]
@@ -226,11 +238,11 @@ class Checks:
                     "nothing recorded is lost",
                     f"{percent} % of {id_} are stored; {self.least[key]} to {self.most[key]} % were asked for",
                 )
+        if game.storage_error is not None and "Progress is kept" in game.storage_error:
+            raise Wrong("files are used again", f"device {device.number}: {game.storage_error}")
         for (owner, id_), least in self.least.items():
             if owner == user and stored.get(id_, 0) < least:
                 raise Wrong("nothing recorded is lost", f"{stored.get(id_, 0)} of {least} % of {id_}")
-        if game.storage_error:
-            raise Wrong("files that work", game.storage_error)
 
 
 class Watched:

@@ -6,8 +6,8 @@ import math
 import shutil
 import sys
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,6 +23,7 @@ from .program import ALICE
 from .time_and_chance import DeviceClock
 
 APP = 461618159171141643
+_DATABASE, _SAVED = "achievements.sqlite3", ".saved"
 _BASE_URL = "https://service.invalid/api/v10"
 
 
@@ -43,6 +44,22 @@ class Game(InlineManager):
     def queued(self) -> int:
         """Return how many messages wait for the game and for the worker."""
         return len(self._inbox) + self._worker.inbox.qsize()
+
+
+@contextmanager
+def _longest_file(size: int | None) -> Iterator[None]:
+    """Let no file grow beyond `size` bytes, as on a disk that is full; None: let all grow. Only Unix can do that."""
+    if sys.platform == "win32":
+        yield
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard if size is None else size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 class SignIn:
@@ -82,6 +99,7 @@ class Device:
         self.process: Process | None = None
         self.faults: deque[tuple[str, str]] = deque()
         self.kill_after: int | None = None
+        self.is_disk_full = False
         self._root = root
         self._images = 0
         self.folder = self._folder()
@@ -135,7 +153,8 @@ class Device:
 
             def call_it() -> None:
                 game.set_user_achievement(achievement_id, percent, self._callback(call))
-                self._checks.recorded(call)
+                if not self.is_disk_full and game.storage_error is None:
+                    self._checks.recorded(call)
 
             self._in_process(call_it)
 
@@ -169,6 +188,30 @@ class Device:
         else:
             self._take_image()
             self._vanish()
+
+    # What other programs do to its files
+
+    def save_files(self) -> None:
+        """Keep a copy of the database, as a tool that synchronises or backs up folders does."""
+        for path in self._database_files():
+            shutil.copyfile(path, path.with_name(f"{path.name}{_SAVED}"))
+
+    def replace_files(self, how: str) -> None:
+        """Put the saved copy in the database's place, or rubbish, or delete it; each file is replaced, not written."""
+        saved = list(self.folder.glob(f"{_DATABASE}*{_SAVED}"))
+        if how == "older" and not saved:
+            return
+        self._checks.lost_files(self.user)
+        for path in self._database_files():
+            path.unlink()
+        if how == "rubbish":
+            (self.folder / _DATABASE).write_bytes(b"no database " * 500)
+        elif how == "older":
+            for path in saved:
+                shutil.copyfile(path, path.with_name(path.name.removesuffix(_SAVED)))
+
+    def _database_files(self) -> list[Path]:
+        return [path for path in self.folder.glob(f"{_DATABASE}*") if path.suffix != _SAVED]
 
     # What follows by itself
 
@@ -209,16 +252,17 @@ class Device:
     def _in_process(self, call: Callable[[], None]) -> None:
         """Run something in the game's process, which may be killed meanwhile."""
         self._is_awake = True
-        if self.kill_after is None:
-            call()
-            return
-        sys.setprofile(self._count)
-        try:
-            call()
-        except Killed:
-            self._vanish()
-        finally:
-            sys.setprofile(None)
+        with _longest_file(0) if self.is_disk_full else nullcontext():
+            if self.kill_after is None:
+                call()
+                return
+            sys.setprofile(self._count)
+            try:
+                call()
+            except Killed:
+                self._vanish()
+            finally:
+                sys.setprofile(None)
 
     def _count(self, frame: FrameType, event: str, argument: Any) -> None:
         if event != "c_call" or argument is sys.setprofile or self.kill_after is None:
@@ -236,7 +280,8 @@ class Device:
         self._images += 1
         self.folder = self._folder()
         if before.exists():
-            shutil.copytree(before, self.folder)
+            with _longest_file(None):
+                shutil.copytree(before, self.folder)
 
     def _vanish(self) -> None:
         if self.process is not None:

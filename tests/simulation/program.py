@@ -67,6 +67,11 @@ _CHOICES = {
     "back_up": 2,
     "restore": 2,
     "redefine": 2,
+    "save_files": 2,
+    "replace_files": 2,
+    "fill_disk": 1,
+    "free_disk": 2,
+    "flood": 2,
 }
 
 
@@ -90,6 +95,10 @@ def _step(kind: str, chance: random.Random) -> Step:
         return Step(kind, (user, chance.choice((*SETTABLE, SECURE)), percent))
     if kind == "kill_service":
         return Step(kind, (chance.choice((0, chance.randint(1, 60))),))
+    if kind == "replace_files":
+        return Step(kind, (device, chance.choice(("older", "older", "deleted", "rubbish"))))
+    if kind == "flood":
+        return Step(kind, (device, chance.choice(("RESYNC", "rubbish")), chance.choice((3, 300))))
     if kind == "redefine":
         return Step(kind, (chance.choice(({"secret": True}, {"secret": False}, {"name": f"No. {percent}"}, {})),))
     if kind in ("network_down", "network_up", "start_service", "back_up", "restore"):

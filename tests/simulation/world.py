@@ -179,9 +179,32 @@ class World:
         self._backup()
         self.host.start()
         self.host.store.renew_history()
+        for user in (ALICE, BOB):
+            self.checks.may_fall.add((user, SECURE))  # what only a bot can grant, no device can send again
         for minted in self._tokens.values():
             if self.host.store.token(minted.token.key) is None:
                 self.host.store.add_token(minted.token)
+
+    def save_files(self, device: int) -> None:
+        """A tool copies the game's database."""
+        self.devices[device].save_files()
+
+    def replace_files(self, device: int, how: str) -> None:
+        """A tool replaces or deletes the game's database, whether the game runs or not."""
+        self.devices[device].replace_files(how)
+
+    def fill_disk(self, device: int) -> None:
+        """No file of the device can grow any more."""
+        self.devices[device].is_disk_full = True
+
+    def free_disk(self, device: int) -> None:
+        """There is room again."""
+        self.devices[device].is_disk_full = False
+
+    def flood(self, device: int, event: str, count: int) -> None:
+        """Somebody sends many events through the device's stream."""
+        for channel in self._channels(device):
+            channel.push(f"event: {event}\ndata: {{}}\n\n".encode() * count)
 
     def redefine(self, change: dict[str, object]) -> None:
         """The game's server changes a definition; without a change it deletes it."""
@@ -219,6 +242,7 @@ class World:
         for device in self.devices:
             device.kill_after = None
             device.faults.clear()
+            device.is_disk_full = False
             device.clock.off_s = 0.0
             self.mend_sign_in(device.number)
             device.start()
