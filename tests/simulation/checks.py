@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from .device import Device, Game
 
 QUEUED_MAX = 400
-REQUESTS_MAX = {"GET": (60.0, 40), "PUT": (10.0, 40), "STREAM": (60.0, 15)}
-"""By what is asked for: at most so many requests in so many seconds."""
+REQUESTS_MAX = {"GET": (60.0, 20), "PUT": (10.0, 16), "STREAM": (60.0, 14)}
+"""By what is asked for: in so many seconds at most so many requests, about twice of what a usual history needs."""
 _WEAK = frozenset(
     {
         Result.SERVICE_UNAVAILABLE,

@@ -99,6 +99,7 @@ class Device:
         self.process: Process | None = None
         self.faults: deque[tuple[str, str]] = deque()
         self.kill_after: int | None = None
+        self._is_interrupted = False
         self.is_disk_full = False
         self._root = root
         self._images = 0
@@ -124,6 +125,13 @@ class Device:
         if self.game is None:
             self.line = line = Line(self._network, self._next_fault, self._wake)
             self._in_process(lambda: self._start(line))
+
+    def start_interrupted(self, after: int) -> None:
+        """Start the game; Ctrl+C interrupts that at its `after`-th call of a C function, unless it is ready by then."""
+        if self.game is None:
+            self.kill_after, self._is_interrupted = after, True
+            self.start()
+            self.kill_after, self._is_interrupted = None, False
 
     def _start(self, line: Line) -> None:
         self.game = Game(
@@ -180,12 +188,13 @@ class Device:
             self._in_process(end)
 
     def kill(self, after: int) -> None:
-        """Kill the game at its next `after`-th call of a C function, at once if that is 0."""
-        if self.game is None:
-            return
+        """Kill the game at its next `after`-th call of a C function, at once if that is 0.
+
+        If it does not run, its next start counts.
+        """
         if after:
             self.kill_after = after
-        else:
+        elif self.game is not None:
             self._take_image()
             self._vanish()
 
@@ -276,6 +285,8 @@ class Device:
     def _take_image(self) -> None:
         """Keep the files as they are now."""
         self.kill_after = None
+        if self._is_interrupted:
+            return  # what happens on the way out counts
         before = self.folder
         self._images += 1
         self.folder = self._folder()

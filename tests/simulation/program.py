@@ -48,6 +48,7 @@ _CHOICES = {
     "wait": 30,
     "fetch": 3,
     "start": 8,
+    "start_interrupted": 4,
     "close": 3,
     "kill": 6,
     "fault": 20,
@@ -85,6 +86,8 @@ def _step(kind: str, chance: random.Random) -> Step:
         return Step(kind, (chance.choice(_PAUSES_S),))
     if kind == "kill":
         return Step(kind, (device, chance.choice((0, chance.randint(1, 300), chance.randint(1, 3000)))))
+    if kind == "start_interrupted":
+        return Step(kind, (device, chance.randint(1, 900)))
     if kind == "fault":
         return Step(kind, (device, chance.choice(list(FAULTS)), chance.choice(("any", "any", "PUT", "GET", "STREAM"))))
     if kind == "renew_token":

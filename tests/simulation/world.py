@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from discord_achievements.client.net.transport import Request, Response
@@ -30,6 +31,7 @@ _CALM_ROUNDS = 12
 _CALM_S = 150.0  # longer than any wait of the table of retries
 _ROUNDS_MAX = 200  # at one moment; more means that something goes round in circles
 _STEP_S = 0.001
+_FLOOD_EVERY_S = 0.05
 _API = "https://service.invalid/api/v10"
 _MEMORY = Path("/dev/shm")
 
@@ -73,6 +75,10 @@ class World:
     def start(self, device: int) -> None:
         """The player starts the game."""
         self.devices[device].start()
+
+    def start_interrupted(self, device: int, after: int) -> None:
+        """The player starts the game and interrupts the start."""
+        self.devices[device].start_interrupted(after)
 
     def set(self, device: int, achievement_id: int, percent: int) -> None:
         """The player reaches something."""
@@ -202,9 +208,12 @@ class World:
         self.devices[device].is_disk_full = False
 
     def flood(self, device: int, event: str, count: int) -> None:
-        """Somebody sends many events through the device's stream."""
+        """Somebody sends many events through the device's stream: a third at once, the rest twenty a second."""
+        data = f"event: {event}\ndata: {{}}\n\n".encode()
         for channel in self._channels(device):
-            channel.push(f"event: {event}\ndata: {{}}\n\n".encode() * count)
+            channel.push(data * (count // 3))
+            for number in range(count - count // 3):
+                self.network.later(number * _FLOOD_EVERY_S, partial(channel.push, data))
 
     def redefine(self, change: dict[str, object]) -> None:
         """The game's server changes a definition; without a change it deletes it."""
