@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from itertools import pairwise
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,8 +19,11 @@ from discord_achievements.client.net.event_stream import (
     ThreadReader,
 )
 from discord_achievements.client.net.transport import Request, Response
+from discord_achievements.client.worker.schedule import Schedule
+from discord_achievements.client.worker.stream import EventStream
 from discord_achievements.domain.errors import ApiError, TransportError, WireError
 from discord_achievements.testing import ByteStream, ScriptedTransport
+from discord_achievements.testing.inline import InlineReader
 from tests.support.waiting import until
 
 LONGEST = 64 * 1024
@@ -264,3 +268,28 @@ def test_closing_a_reader_whose_buffer_is_full_ends_the_stream() -> None:
     reader.leave()
     reader.join()
     assert not reader.is_running
+
+
+def test_what_a_stream_of_another_history_still_brings_does_not_count() -> None:
+    posted: list[Any] = []
+    answer = ByteStream(Response(200, {"content-type": "text/event-stream", "x-achievements-history": "old"}))
+    schedule = Schedule(0.0, 10.0)
+    readers: list[InlineReader] = []
+
+    def open_reader(*arguments: Any) -> InlineReader:
+        readers.append(InlineReader(*arguments))
+        return readers[-1]
+
+    events = EventStream(OneStream(answer), open_reader, schedule, posted.append, str)
+    events.open(REQUEST, 0.0)
+    answer.push(b"event: RESYNC\ndata: {}\n\n")
+    readers[0].advance()
+    opened, filled = posted
+    events.take(opened, None, 0.0)
+    is_open = []
+    for history in ("old", "new"):
+        events.follow(history, 1.0)
+        is_open.append(events.is_open)
+    assert is_open == [True, False]
+    assert schedule.stream_or_poll.stream_at == 1.0
+    assert not events.take(filled, None, 1.0).poll

@@ -252,6 +252,7 @@ class Conversation:
         taken = self._answers.whole_list(response, pause)
         if taken.renewed:
             self._renewed_at = now
+            self._stream.follow(history_of(response), now)
             self.schedule.follow(self._storage.database.pending(taken.player.id))
             _log.warning("the service has gone back or has been replaced; what it lacks is sent to it again")
         for achievement_id in taken.settled:  # its value is in the list, which is sent below

@@ -56,6 +56,7 @@ class EventStream:
         self._post = post
         self._describe = describe
         self._reader: StreamReader | None = None
+        self._history: str | None = None
         self._leaving: list[StreamReader] = []
 
     @property
@@ -85,6 +86,13 @@ class EventStream:
             self._leaving.append(self._reader)
             self._reader = None
 
+    def follow(self, history: str | None, now: float) -> None:
+        """Replace a stream of another history: what it still brings must not count as the new one's."""
+        if self._reader is not None and self._history != history:
+            self.leave()
+            self._schedule.stream_or_poll.received("")
+            self._schedule.stream_or_poll.ended(now, 0.0)
+
     def close(self) -> None:
         """End the stream. **Blocks** until its reader has ended, a second at most."""
         self.leave()
@@ -99,6 +107,7 @@ class EventStream:
             return Events({}, poll=False)
         policy = self._schedule.stream_or_poll
         if isinstance(message, StreamOpened):
+            self._history = message.history
             policy.opened(now)
             return Events({}, poll=False)
         if isinstance(message, StreamFilled):
