@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:
 	@echo 'make demo    play the demo game       make demo ARGS="--autoplay --seed 1"'
 	@echo 'make test    run all tests            make test ARGS="-k journal"'
-	@echo 'make simulate SEEDS=1000   look for what a user would find'
+	@echo 'make simulate SEEDS=1000   look for failures in simulated runs'
 	@echo 'make check   style and format (ruff), types (mypy)'
 	@echo 'make docs    the documentation site, into build/site'
 	@echo 'make screenshots   make the pictures in the README and docs again'
@@ -32,7 +32,7 @@ demo: $(firstword $(wildcard $(VENV)/dev.installed) $(VENV)/pygame.installed)
 test: $(VENV)/dev.installed
 	@$(BIN)/python -m pytest $(ARGS)
 
-# The order of a set of strings is part of a run, so the hashes of strings are fixed too.
+# The order of a set of strings is part of a run, so string hashes must be the same each time.
 simulate: $(VENV)/dev.installed
 	@PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation.cli --seeds $(SEEDS) $(ARGS)
 

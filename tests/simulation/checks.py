@@ -1,4 +1,4 @@
-"""What must be true at every step, and at the end when the world has calmed down."""
+"""What must be true at every step, and at the end once the world has calmed down."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 QUEUED_MAX = 400
 REQUESTS_MAX = {"GET": (60.0, 20), "PUT": (10.0, 16), "STREAM": (60.0, 14)}
-"""By what is asked for: in so many seconds at most so many requests, about twice of what a usual history needs."""
+"""Per kind of request: a window in seconds, and the most requests within it; about twice what a usual run needs."""
 _WEAK = frozenset(
     {
         Result.SERVICE_UNAVAILABLE,
@@ -29,7 +29,7 @@ _WEAK = frozenset(
         Result.INVALID_PAYLOAD,
     }
 )
-"""Answers that promise nothing."""
+"""Results that say neither that progress is stored nor that it is refused."""
 
 
 class Killed(BaseException):
@@ -37,7 +37,7 @@ class Killed(BaseException):
 
 
 class Wrong(AssertionError):
-    """Something that must be true is not. `rule` names it."""
+    """A rule is broken: `rule` names it."""
 
     def __init__(self, rule: str, details: str) -> None:
         super().__init__(f"{rule}: {details}")
@@ -45,7 +45,7 @@ class Wrong(AssertionError):
 
 
 class Call:
-    """One call of the game that has a callback; for a fetch the achievement is 0."""
+    """One call of the game that has a callback; a fetch has the achievement id 0."""
 
     def __init__(self, process: Process, achievement_id: int, percent: int) -> None:
         self.process = process
@@ -55,7 +55,7 @@ class Call:
 
 
 class Process:
-    """What is known of one run of a game."""
+    """What the checks know about one run of a game."""
 
     def __init__(self, device: Device) -> None:
         self.device = device
@@ -71,10 +71,10 @@ class Process:
 class Checks:
     """The expectations, by player and achievement.
 
-    `least` is what was recorded and must arrive, `most` the highest that anybody has asked for, `held` what the service
-    has committed last, `peak` the highest that it has ever held. `plain` are the achievements that everybody sees and
-    players may set, `secret` those that appear once they are unlocked, `secure` those that only a bot may grant,
-    `changing` those whose definitions change, so that they may disappear and come back.
+    `least` is what was recorded and must arrive, `most` the highest value ever asked for, `held` the last value that
+    the service committed, `peak` the highest that it ever held. `plain` are the achievements that everybody sees and
+    players may set, `secret` those that appear once unlocked, `secure` those that only a bot may grant, `changing`
+    those whose definitions change, so that they may disappear and come back.
     """
 
     def __init__(
@@ -108,23 +108,23 @@ class Checks:
         return call
 
     def recorded(self, call: Call) -> None:
-        """The call has returned: it must not be lost any more."""
+        """The call has returned: from now on its value must not be lost."""
         key = (call.process.device.user, call.achievement_id)
         if call.achievement_id in self._plain | self._secret and key not in self.may_fall:
             self.least[key] = max(self.least[key], call.percent)
 
     def granted(self, user: int, achievement_id: int, percent: int) -> None:
-        """The bot has raised a player's progress."""
+        """The bot raises a player's progress."""
         key = (user, achievement_id)
         self.most[key] = max(self.most[key], percent)
 
     def was_reset(self, user: int, achievement_id: int) -> None:
-        """The bot may have reset a player's progress, or is about to."""
+        """The bot resets a player's progress, or at least tries to."""
         self.may_fall.add((user, achievement_id))
         self.least[user, achievement_id] = 0
 
     def lost_files(self, user: int) -> None:
-        """Files of a device were replaced or deleted: what was only in them is gone, what comes after is not."""
+        """Files of a device are replaced or deleted: what was only in them is lost, what is set afterwards is not."""
         for key in self.least:
             if key[0] == user:
                 self.least[key] = min(self.least[key], self.held[key])
@@ -140,7 +140,7 @@ class Checks:
     # What must be true
 
     def answered(self, call: Call, result: Result) -> None:
-        """A callback has been called: once, and with OK only for what the service has."""
+        """A callback has run: only once, OK only for what the service has stored, and no unfounded refusal."""
         call.results.append(result)
         if len(call.results) > 1:
             raise Wrong("each callback once", f"{call.process}: {call.results} for one call")
@@ -159,14 +159,14 @@ class Checks:
             raise Wrong("no refusal of what is right", f"{call.process}: {result.name} for {call.achievement_id}")
 
     def event(self, process: Process, new: UserAchievement) -> None:
-        """The game has been told of a change: something new, and nothing falls without a reason."""
+        """An update event has reached the game: it must carry a value that the last one did not."""
         id_, percent = new.achievement_id, new.percent_complete
         if process.last_event.get(id_) == percent and id_ not in self._changing:
             raise Wrong("no event twice", f"{process}: {percent} % of {id_} again")
         process.last_event[id_] = percent
 
     def frame(self, process: Process, game: Game) -> None:
-        """A frame has ended: the list is possible, and no queue grows without end."""
+        """A frame has ended: the list must be possible, and queues and request rates within their bounds."""
         user = process.device.user
         for one in game.user_achievements():
             key, percent = (user, one.achievement_id), one.percent_complete
@@ -179,9 +179,9 @@ class Checks:
                     raise Wrong("nothing falls", f"{process}: {one} after {process.best[one.achievement_id]} %")
                 process.best[one.achievement_id] = percent
             if percent > self.most[key]:
-                raise Wrong("nothing is invented", f"{process}: {one}, nobody asked for more than {self.most[key]} %")
+                raise Wrong("nothing is invented", f"{process}: {one}, the most ever asked for is {self.most[key]} %")
         if game.queued() > QUEUED_MAX:
-            raise Wrong("queues are bounded", f"{process}: {game.queued()} messages wait")
+            raise Wrong("queues are bounded", f"{process}: {game.queued()} messages are waiting")
         if process.device.line is not None:
             self._rate(process, process.device.line.requests)
         self.no_errors()
@@ -200,26 +200,26 @@ class Checks:
                 raise Wrong("requests are bounded", f"{process}: {count} {what} within {window_s:g} s")
 
     def closed(self, process: Process) -> None:
-        """A game has been closed: each callback has been called."""
+        """A game has been closed: each callback must have run."""
         for call in process.calls:
             if len(call.results) != 1:
                 raise Wrong("each callback once", f"{process}: {call.results} for a set of {call.achievement_id}")
 
     def killed(self, process: Process) -> None:
-        """A game has been killed: what it has not called back is not called any more."""
+        """A game has been killed: the callbacks that have not run never will."""
         process.calls.clear()
 
     def no_errors(self) -> None:
-        """Nobody has logged an exception that was not expected."""
+        """No error may have been logged: that is how the client reports an exception that it did not expect."""
         if self.errors.found:
             raise Wrong("no error in the log", self.errors.found[0])
 
     def calm(self, device: Device, stored: Mapping[int, int], defined: Iterable[Achievement]) -> None:
-        """All is well again, and enough time has passed: the device and the service agree."""
+        """Everything works again, and enough time has passed: the device and the service must agree."""
         game, user = device.game, device.user
         assert game is not None
         if game.pending_count:
-            raise Wrong("all arrives", f"device {device.number}: {game.pending_count} still wait")
+            raise Wrong("all arrives", f"device {device.number}: {game.pending_count} updates are still pending")
         shown = {one.achievement_id: one.percent_complete for one in game.user_achievements()}
         definitions = list(defined)
         orphaned = stored.keys() - {one.id for one in definitions}
@@ -246,7 +246,7 @@ class Checks:
 
 
 class Watched:
-    """Mixed into a store: tells the checks what is committed."""
+    """A mixin for stores that reports each commit to the checks."""
 
     checks: Checks
 
@@ -257,7 +257,7 @@ class Watched:
 
 
 class LoggedErrors(logging.Handler):
-    """Keeps logged errors: that is how an exception is reported which nobody expected."""
+    """Keeps what is logged as an error, except the simulated deaths of processes."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)

@@ -1,4 +1,4 @@
-"""`make simulate`: runs many seeds, and shows the shortest program of one that fails."""
+"""Run many seeds (`make simulate`), and print the shortest failing program of a seed that fails."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .world import run
 
 
 def report(seed: int, wrong: Wrong) -> str:
-    """Return what was wrong with a seed: the shortest program that fails, and the command that repeats it."""
+    """Return a failure as text: its shortest program, and the command that repeats it."""
 
     def fails(steps: Sequence[Step]) -> bool:
         again = run(seed, steps)
@@ -23,16 +23,16 @@ def report(seed: int, wrong: Wrong) -> str:
     steps = shortest(made_from(seed), fails)
     last = run(seed, steps) or wrong
     lines = [f"Seed {seed}: {last}", *(f"    {step}" for step in steps)]
-    lines.append(f"Repeat it: python -m tests.simulation.cli --first {seed} --seeds 1")
+    lines.append(f"Repeat it: make simulate SEEDS=1 ARGS='--first {seed}'")
     return "\n".join(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation.cli", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=1000, help="how many")
-    parser.add_argument("--first", type=int, default=0, help="the first of them")
-    parser.add_argument("--failures", type=int, default=1, help="end after so many seeds that fail")
+    parser.add_argument("--seeds", type=int, default=1000, help="number of seeds")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--failures", type=int, default=1, help="stop after this many failing seeds")
     options = parser.parse_args(arguments)
     began, done, failed = time.perf_counter(), 0, 0
     for seed in range(options.first, options.first + options.seeds):
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if failed >= options.failures:
                 break
     taken_s = time.perf_counter() - began
-    print(f"{done} seeds, {failed} of them failed, {done / taken_s:.1f} seeds a second")
+    print(f"{done} seeds, {failed} failed, {done / taken_s:.1f} seeds a second")
     return 1 if failed else 0
 
 

@@ -18,7 +18,7 @@ from .checks import Checks, Watched
 
 
 class WatchedMemory(Watched, MemoryStore):
-    """A store in memory that tells the checks what is committed."""
+    """A store in memory that reports each commit to the checks."""
 
     def __init__(self, checks: Checks) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class WatchedMemory(Watched, MemoryStore):
 
 
 class WatchedSqlite(Watched, SqliteStore):
-    """A store on SQLite that tells the checks what is committed."""
+    """A store on SQLite that reports each commit to the checks."""
 
     def __init__(self, path: Path, checks: Checks) -> None:
         super().__init__(str(path))
@@ -41,7 +41,7 @@ class Database(Protocol):
         ...
 
     def back_up(self) -> Callable[[], None]:
-        """Copy the content; what is returned puts the copy in the database's place, while the service does not run."""
+        """Copy the content; return a function that restores the copy, to be called while the service is down."""
         ...
 
 
@@ -65,7 +65,7 @@ class InMemory:
 
 
 class OnSqlite:
-    """A file. Creating the tables takes long, so that is done once for all runs."""
+    """A SQLite file. Creating the tables is slow, so they are created once for all runs."""
 
     _empty = b""
 

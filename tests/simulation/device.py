@@ -1,4 +1,4 @@
-"""The player's game on one device: its files, its process, its death before any call of a C function."""
+"""The game on one device: its files, its process, and its death before any call of a C function."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ class Game(InlineManager):
 
     @property
     def due_at(self) -> float:
-        """When its worker has something to do."""
+        """When its worker has work; infinite if only others can give it some."""
         return math.inf if self._next_at is None else self._next_at
 
     def vanish(self) -> None:
-        """Let go of everything without doing anything: the process is gone."""
+        """Drop everything as it is, like the end of a killed process."""
         self._lifetime.in_forked_child()
         with suppress(Exception):
             self._storage.database.close()
 
     def queued(self) -> int:
-        """Return how many messages wait for the game and for the worker."""
+        """Return how many messages are queued for the game and for the worker."""
         return len(self._inbox) + self._worker.inbox.qsize()
 
 
 @contextmanager
 def _longest_file(size: int | None) -> Iterator[None]:
-    """Let no file grow beyond `size` bytes, as on a disk that is full; None: let all grow. Only Unix can do that."""
+    """Limit all files to `size` bytes, like a full disk; None means no limit. Windows has no such limit."""
     if sys.platform == "win32":
         yield
         return
@@ -86,7 +86,7 @@ class SignIn:
 
 
 class Device:
-    """One machine of the player `user`. What its process did after its death does not count."""
+    """One machine of the player `user`."""
 
     def __init__(
         self, number: int, user: int, root: Path, network: Network, checks: Checks, current: Callable[[], str]
@@ -115,7 +115,7 @@ class Device:
 
     @property
     def due_at(self) -> float:
-        """When its game has something to do."""
+        """When its game has work; infinite if only others can give it some."""
         return math.inf if self.game is None else self.game.due_at
 
     # What the player does
@@ -127,7 +127,7 @@ class Device:
             self._in_process(lambda: self._start(line))
 
     def start_interrupted(self, after: int) -> None:
-        """Start the game; Ctrl+C interrupts that at its `after`-th call of a C function, unless it is ready by then."""
+        """Start the game; Ctrl+C interrupts the start at its `after`-th call of a C function, unless it has ended."""
         if self.game is None:
             self.kill_after, self._is_interrupted = after, True
             self.start()
@@ -188,9 +188,9 @@ class Device:
             self._in_process(end)
 
     def kill(self, after: int) -> None:
-        """Kill the game at its next `after`-th call of a C function, at once if that is 0.
+        """Kill the game before its `after`-th call of a C function from now on; 0 kills it at once.
 
-        If it does not run, its next start counts.
+        If it is not running, counting begins with its next start.
         """
         if after:
             self.kill_after = after
@@ -201,12 +201,12 @@ class Device:
     # What other programs do to its files
 
     def save_files(self) -> None:
-        """Keep a copy of the database, as a tool that synchronises or backs up folders does."""
+        """Copy the database, like a tool that synchronises or backs up folders."""
         for path in self._database_files():
             shutil.copyfile(path, path.with_name(f"{path.name}{_SAVED}"))
 
     def replace_files(self, how: str) -> None:
-        """Put the saved copy in the database's place, or rubbish, or delete it; each file is replaced, not written."""
+        """Replace the database's files with the saved copy (`older`) or with `rubbish`, or leave them `deleted`."""
         saved = list(self.folder.glob(f"{_DATABASE}*{_SAVED}"))
         if how == "older" and not saved:
             return
@@ -228,7 +228,7 @@ class Device:
         self._is_awake = True
 
     def work(self) -> None:
-        """Let the worker do what is due, and run the callbacks."""
+        """Run a frame if the worker has something to do."""
         game, process = self.game, self.process
         is_due = self._is_awake or self.due_at <= self._network.time.now()
         if game is not None and process is not None and is_due:
@@ -259,7 +259,7 @@ class Device:
     # Its death
 
     def _in_process(self, call: Callable[[], None]) -> None:
-        """Run something in the game's process, which may be killed meanwhile."""
+        """Run `call` in the game's process, which may be killed meanwhile."""
         self._is_awake = True
         with _longest_file(0) if self.is_disk_full else nullcontext():
             if self.kill_after is None:
@@ -286,7 +286,7 @@ class Device:
         """Keep the files as they are now."""
         self.kill_after = None
         if self._is_interrupted:
-            return  # what happens on the way out counts
+            return  # an interrupted process runs its handlers: what they do counts
         before = self.folder
         self._images += 1
         self.folder = self._folder()

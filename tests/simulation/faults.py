@@ -13,10 +13,11 @@ LATENCY_S = 0.02
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What becomes of one request and its answer.
+    """What happens to one request and its answer.
 
-    `cut` breaks the connection when the answer would arrive, `changed` changes the answer on its way. A `stranger`
-    answers instead of the service. `again_after_s`: the service gets the request a second time.
+    `is_refused`: there is no connection. `cut`: the connection breaks when the answer would arrive. `changed` is
+    applied to the answer on its way. `stranger` is the answer of a third party; the service never gets the request.
+    `again_after_s`: the service gets the request a second time, after so many seconds.
     """
 
     is_lost: bool = False

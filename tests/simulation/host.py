@@ -1,4 +1,4 @@
-"""The service's process: its start, its requests, its death. The store stays when the process is killed."""
+"""The service's process: its start, its requests, its death. What the store holds outlives the process."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from .time_and_chance import Time
 
 
 class Handling:
-    """One request in the service's hands.
+    """One request that the service is handling.
 
-    `answered` gets the answer; of an event stream, the headers, and `part` gets what follows, None at the end.
+    `answered` is called with the answer. With `part`, the answer is an event stream: `answered` gets its headers, and
+    `part` each piece of the body, then None.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Handling:
         self._came = asyncio.Event()
 
     def disconnect(self) -> None:
-        """The client is gone."""
+        """The client closes the connection."""
         self._incoming.append({"type": "http.disconnect"})
         self._came.set()
 
@@ -87,7 +88,7 @@ class Host:
 
     @property
     def due_at(self) -> float:
-        """When the service has something to do."""
+        """When the service has work; infinite if only others can give it some."""
         return self._loop.due_at
 
     def start(self) -> None:
@@ -107,14 +108,14 @@ class Host:
         self.is_up = True
 
     def kill(self) -> None:
-        """End the service between two callbacks of its loop; none of its code runs any more."""
+        """Kill the service between two callbacks of its loop."""
         self.kill_after = None
         if self.is_up:
             self.is_up = False
             self.deaths += 1
             self.troubles += self._loop.troubles
             for task in asyncio.all_tasks(self._loop):
-                with suppress(RuntimeError):  # it would have waited for something while it was ending
+                with suppress(RuntimeError):  # a `finally` of it awaits something
                     task.get_coro().close()
             self._loop = Loop(self._time)
             self.store.close()
@@ -133,7 +134,7 @@ class Host:
         self._begin(self._app(scope, handling.receive, handling.send))
 
     def run(self) -> int:
-        """Do what is due, up to the callback at which it is killed; return how many callbacks there were."""
+        """Run what is due, up to the callback at which the service is killed; return the number of callbacks."""
         ran = self._loop.run(self.kill_after)
         if self.kill_after is not None:
             self.kill_after -= ran
@@ -147,9 +148,9 @@ class Host:
         task.add_done_callback(self._tasks.discard)
 
     def all_troubles(self) -> list[str]:
-        """Return the exceptions that nobody has caught."""
+        """Return the exceptions that no code of the service caught."""
         return self.troubles + self._loop.troubles
 
 
 async def _ignore(message: Message) -> None:
-    """The server's answer to the start of the application."""
+    """Take the application's answer to its start, which says nothing of interest."""

@@ -1,4 +1,4 @@
-"""An event loop in virtual time: it runs one callback at a time, when asked to, and never waits."""
+"""An event loop in virtual time that never waits: `run` runs what is due, one callback at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Ts = TypeVarTuple("Ts")
 
 
 class Loop(asyncio.BaseEventLoop):
-    """`troubles` are the exceptions that nobody has caught. Calls for other threads are made by the loop itself."""
+    """`troubles` are the exceptions that no task caught. What belongs in another thread runs in the loop itself."""
 
     def __init__(self, time_: Time) -> None:
         super().__init__()
@@ -31,13 +31,13 @@ class Loop(asyncio.BaseEventLoop):
 
     @property
     def due_at(self) -> float:
-        """When there is something to do, in monotonic seconds; infinite if that depends on others."""
+        """When there is work, in monotonic seconds; infinite if only others can give it some."""
         if self._due:
             return self._time.now()
         return self._timers[0][0] if self._timers else math.inf
 
     def run(self, callbacks: int | None = None) -> int:
-        """Run what is due, up to a number of callbacks; return how many there were."""
+        """Run what is due, at most `callbacks` callbacks; return how many ran."""
         ran = 0
         _set_running_loop(self)
         try:
@@ -59,10 +59,10 @@ class Loop(asyncio.BaseEventLoop):
         return self._time.now()
 
     def _write_to_self(self) -> None:
-        """Nobody waits, so there is nobody to wake."""
+        """Do nothing: the loop never waits, so it need not be woken."""
 
     def __del__(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: the base class would complain about a loop that is not closed."""
 
     def is_running(self) -> bool:
         return True

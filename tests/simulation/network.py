@@ -1,4 +1,4 @@
-"""One device's way to the service: exchanges take time, and the next ones fail as the program has said."""
+"""The way from a device to the service: exchanges take time, and fail as the program says."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .time_and_chance import Time
 
 
 class Network:
-    """What is under way, and when it arrives. While it is down, nothing does."""
+    """What is under way, by time of arrival. While the network is down, nothing new gets through."""
 
     def __init__(self, time_: Time, host: Host) -> None:
         self.time = time_
@@ -28,16 +28,16 @@ class Network:
 
     @property
     def due_at(self) -> float:
-        """When the next thing arrives."""
+        """When the next arrival is due."""
         return self._under_way[0][0] if self._under_way else math.inf
 
     def later(self, seconds: float, arrive: Callable[[], None]) -> None:
-        """Let something arrive after `seconds`."""
+        """Call `arrive` after `seconds`."""
         self._number += 1
         heapq.heappush(self._under_way, (self.time.now() + seconds, self._number, arrive))
 
     def run(self) -> int:
-        """Let arrive what is due; return how much that was."""
+        """Run the arrivals that are due; return how many there were."""
         arrived = 0
         while self._under_way and self._under_way[0][0] <= self.time.now():
             heapq.heappop(self._under_way)[2]()
@@ -46,7 +46,7 @@ class Network:
 
 
 class Exchange:
-    """One request, and what has come of it so far: an answer or an error, at the latest after the time-out."""
+    """One request and its outcome: an answer or an error, at the latest when its time-out ends."""
 
     def __init__(self, network: Network, request: Request, fault: Fault, wake: Callable[[], None]) -> None:
         self.request = request
@@ -68,7 +68,7 @@ class Exchange:
                 network.later(fault.again_after_s, self._reach_it_again)
 
     def outcome(self) -> Response:
-        """Return the answer; raises `TransportError`, and `NotYet` if there is none so far."""
+        """Return the answer. Raises `TransportError`, and `NotYet` while there is neither."""
         if self._outcome is None:
             raise NotYet(self._until)
         if isinstance(self._outcome, TransportError):
@@ -76,7 +76,7 @@ class Exchange:
         return self._outcome
 
     def follow_with(self, stream: Channel) -> None:
-        """Let the answer be an event stream."""
+        """Expect an event stream as the answer."""
         self.stream = stream
 
     def _reach_the_service(self) -> None:
@@ -121,7 +121,10 @@ class Exchange:
 
 
 class Channel:
-    """An event stream: what has arrived of it. It ends when the service ends it, or with the connection."""
+    """An event stream as the device receives it. It ends with the service's last piece, or breaks.
+
+    While `is_held`, nothing arrives through it, though it is open.
+    """
 
     def __init__(self, network: Network, silence_s: float, wake: Callable[[], None]) -> None:
         self.response = Response(0)
@@ -146,7 +149,7 @@ class Channel:
 
     def _arrive(self, data: bytes | None) -> None:
         if self._network.is_down or self.is_held:
-            return  # as if a cable were out: nobody notices before the silence has lasted too long
+            return  # like an unplugged cable, which is noticed only by the silence
         self._heard_at = self._network.time.now()
         self._wake()
         if data is not None:
@@ -155,11 +158,11 @@ class Channel:
             self._end = None
 
     def watch(self) -> None:
-        """Break the stream after too long a silence, or with the service."""
+        """Break the stream when the service dies, or when it has been silent for too long."""
         if self._end != "open":
             return
         if self._deaths != self._network.host.deaths:
-            self.break_off("the service is gone")
+            self.break_off("the connection broke")
         elif self._network.time.now() - self._heard_at >= self._silence_s:
             self.break_off("the stream was silent for too long")
         else:
@@ -175,7 +178,7 @@ class Channel:
 
     def __iter__(self) -> Iterator[bytes]:
         while self._arrived or self._end == "open":
-            yield self._arrived.popleft()  # which fails if the reader would have to wait
+            yield self._arrived.popleft()  # raises if a reader ignores `is_idle`
         if isinstance(self._end, TransportError):
             raise self._end
 
@@ -187,9 +190,9 @@ class Channel:
 
 
 class Line:
-    """The transport of one game, which calls `wake` when something has arrived.
+    """The transport of one run of a game; it calls `wake` when something has arrived.
 
-    `channels` is the event stream that was opened last. `requests` are all requests: time and kind.
+    `channels` holds the event stream that was opened last. `requests` are the time and kind of each request.
     """
 
     def __init__(self, network: Network, next_fault: Callable[[str], Fault], wake: Callable[[], None]) -> None:
@@ -203,7 +206,7 @@ class Line:
         self.requests: list[tuple[float, str]] = []
 
     def send(self, request: Request) -> Response:
-        """Return the answer to a request, if it has come."""
+        """Return the answer to a request. Raises `TransportError`, and `NotYet` until it has arrived."""
         if self.is_closed:
             raise TransportError("this transport is closed")
         if self._exchange is None or self._exchange.request is not request:
@@ -212,7 +215,7 @@ class Line:
         return self._exchange.outcome()
 
     def open_stream(self, request: Request) -> Channel:
-        """Return the stream, if its headers have come."""
+        """Return the event stream. Raises `TransportError`, and `NotYet` until its headers have arrived."""
         if self.is_closed:
             raise TransportError("this transport is closed")
         if self._opening is None or self._opening.request is not request:
@@ -231,7 +234,7 @@ class Line:
         return channel
 
     def close(self) -> None:
-        """End everything."""
+        """Close the connections."""
         self.is_closed = True
         for channel in self.channels:
             channel.close()

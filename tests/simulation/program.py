@@ -1,4 +1,4 @@
-"""What happens in one run: a list of steps, made from a seed. A step that makes no sense at its time does nothing."""
+"""What happens in one run: a list of steps, made from a seed. A step that is impossible at its time does nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PAUSES_S = (0.0, 0.01, 0.03, 0.3, 1.0, 3.0, 10.0, 65.0, 700.0)
 
 
 class Step(NamedTuple):
-    """One thing that happens: its name, which is a method of `World`, and the arguments."""
+    """One thing that happens: the name of a method of `World`, and its arguments."""
 
     name: str
     arguments: tuple[object, ...] = ()
@@ -35,7 +35,7 @@ def made_from(seed: int) -> list[Step]:
     chance = random.Random(seed)
     steps = [Step("start", (device,)) for device in range(len(OWNERS))]
     kinds = list(_CHOICES)
-    weights = [_CHOICES[kind] * chance.choice((0, 1, 1, 4)) for kind in kinds]  # not all that can happen at once
+    weights = [_CHOICES[kind] * chance.choice((0, 1, 1, 4)) for kind in kinds]  # so that runs differ in kind, too
     weights[kinds.index("set")] = weights[kinds.index("wait")] = 30
     for _ in range(chance.randint(*_STEPS)):
         (kind,) = chance.choices(kinds, weights)

@@ -8,9 +8,9 @@ from .program import Step
 
 
 def shortest(steps: Sequence[Step], fails: Callable[[Sequence[Step]], bool], *, tries_max: int = 400) -> list[Step]:
-    """Return a part of `steps` for which `fails` is true, and from which no step can be left out.
+    """Return a part of `steps` for which `fails` is true, and from which no single step can be omitted.
 
-    Gives up after `tries_max` tries and returns the shortest part found so far.
+    After `tries_max` tries, return the shortest part found so far.
     """
     kept, size, tries = list(steps), len(steps) // 2, 0
     while size:

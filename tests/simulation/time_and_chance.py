@@ -1,4 +1,4 @@
-"""The clock that all share, and random numbers from a seed: what Python otherwise takes from the machine."""
+"""Virtual time, and random numbers from a seed, in place of those that Python takes from the machine."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Time:
         return BEGAN_US + int(self.now_s * _US)
 
     def sleep(self, seconds: float) -> None:
-        """Let `seconds` pass at once."""
+        """Let `seconds` pass without waiting."""
         self.now_s += seconds
 
 
 class DeviceClock(ManualClock):
-    """The clocks of one device: its wall clock may be wrong by `off_s` seconds."""
+    """The clocks of one device: its wall clock is wrong by `off_s` seconds."""
 
     def __init__(self, time_: Time) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class DeviceClock(ManualClock):
 
 @contextmanager
 def taken_over(time_: Time, seed: int) -> Iterator[None]:
-    """Make everything that asks Python for the time or for chance get `time_`'s, and the seed's."""
+    """Meanwhile, Python's functions for time and random numbers use `time_` and `seed`."""
     chance = random.Random(seed)
     state = random.getstate()
     random.seed(seed)

@@ -29,7 +29,7 @@ from .time_and_chance import Time, taken_over
 
 _CALM_ROUNDS = 12
 _CALM_S = 150.0  # longer than any wait of the table of retries
-_ROUNDS_MAX = 200  # at one moment; more means that something goes round in circles
+_ROUNDS_MAX = 200  # at one moment; more means an endless loop
 _STEP_S = 0.001
 _FLOOD_EVERY_S = 0.05
 _API = "https://service.invalid/api/v10"
@@ -37,7 +37,7 @@ _MEMORY = Path("/dev/shm")
 
 
 class World:
-    """Everything in one run. Each step of a program is one of its methods."""
+    """All parts of one run. Each step of a program is one of its methods."""
 
     def __init__(self, root: Path, time_: Time, *, on_sqlite: bool) -> None:
         self.time = time_
@@ -101,7 +101,7 @@ class World:
         self.devices[device].faults.append((name, method))
 
     def hold_stream(self, device: int) -> None:
-        """Nothing comes through the event stream any more, but nobody closes it."""
+        """The event stream falls silent, but stays open."""
         for channel in self._channels(device):
             channel.is_held = True
 
@@ -111,10 +111,10 @@ class World:
             channel.break_off("the connection broke")
 
     def renew_token(self, user: int) -> None:
-        """The player's token is revoked, and the sign-in has another one.
+        """The player's token is revoked, and the sign-in has a new one.
 
-        Progress that was made with a token of which nobody has ever learnt whose it is could not be assigned to anybody
-        after that; a token object with a user id prevents it.
+        The service must have identified the old one to each device whose token object has no user id: otherwise the
+        progress that was made with it belongs to nobody.
         """
         for device in self.devices:
             if (
@@ -136,7 +136,7 @@ class World:
         self.devices[device].sign_in.is_blocked = True
 
     def mend_sign_in(self, device: int) -> None:
-        """The device's sign-in works."""
+        """The device's sign-in works again."""
         self.devices[device].sign_in.is_broken = self.devices[device].sign_in.is_blocked = False
 
     def reset(self, user: int, achievement_id: int) -> None:
@@ -151,11 +151,11 @@ class World:
         self._ask_as_bot("PUT", path, {"percent_complete": percent})
 
     def network_down(self) -> None:
-        """Nothing gets through any more."""
+        """The network fails."""
         self.network.is_down = True
 
     def network_up(self) -> None:
-        """The network works."""
+        """The network works again."""
         self.network.is_down = False
 
     def set_clock(self, device: int, off_s: float) -> None:
@@ -163,7 +163,7 @@ class World:
         self.devices[device].clock.off_s = off_s
 
     def kill_service(self, after: int) -> None:
-        """The service is killed at its next `after`-th step, at once if that is 0."""
+        """The service is killed at the `after`-th callback of its loop from now on; 0 kills it at once."""
         if after:
             self.host.kill_after = after
         else:
@@ -178,7 +178,7 @@ class World:
         self._backup = self._database.back_up()
 
     def restore(self) -> None:
-        """The last backup takes the database's place, as the guide for operators says; tokens are still valid."""
+        """The last backup is restored, as the guide for operators says. Tokens stay valid."""
         if self._backup is None:
             return
         self.host.kill()
@@ -192,23 +192,23 @@ class World:
                 self.host.store.add_token(minted.token)
 
     def save_files(self, device: int) -> None:
-        """A tool copies the game's database."""
+        """Another program copies the game's database."""
         self.devices[device].save_files()
 
     def replace_files(self, device: int, how: str) -> None:
-        """A tool replaces or deletes the game's database, whether the game runs or not."""
+        """Another program replaces or deletes the game's database, whether the game is running or not."""
         self.devices[device].replace_files(how)
 
     def fill_disk(self, device: int) -> None:
-        """No file of the device can grow any more."""
+        """The device's disk is full: no file can grow."""
         self.devices[device].is_disk_full = True
 
     def free_disk(self, device: int) -> None:
-        """There is room again."""
+        """The device's disk has room again."""
         self.devices[device].is_disk_full = False
 
     def flood(self, device: int, event: str, count: int) -> None:
-        """Somebody sends many events through the device's stream: a third at once, the rest twenty a second."""
+        """Many events come through the device's stream: a third of them at once, the rest at twenty a second."""
         data = f"event: {event}\ndata: {{}}\n\n".encode()
         for channel in self._channels(device):
             channel.push(data * (count // 3))
@@ -216,7 +216,7 @@ class World:
                 self.network.later(number * _FLOOD_EVERY_S, partial(channel.push, data))
 
     def redefine(self, change: dict[str, object]) -> None:
-        """The game's server changes a definition; without a change it deletes it."""
+        """The game's server changes a definition; an empty change deletes it."""
         path = f"/applications/{APP}/achievements/{CHANGING}"
         self._ask_as_bot("PATCH" if change else "DELETE", path, change or None)
 
@@ -234,17 +234,17 @@ class World:
     # How it goes on
 
     def _settle(self) -> None:
-        """Do all that is due at this moment."""
+        """Do everything that is due at this moment."""
         for _ in range(_ROUNDS_MAX):
             for device in self.devices:
                 device.work()
             busy = self.network.run() + self.host.run()
             if not busy:
                 return
-        raise Wrong("nothing goes round in circles", f"at {self.time.now()} s something is always due")
+        raise Wrong("work comes to an end", f"at {self.time.now()} s something is always due")
 
     def calm_down(self) -> None:
-        """Everything works again, all games run, and time passes: then all must agree."""
+        """Everything works again, all games run, and time passes: then all devices and the service must agree."""
         self.network_up()
         self.host.kill_after = None
         self.host.start()
@@ -295,7 +295,7 @@ class World:
 
 @contextmanager
 def _quiet(checks: Checks) -> Iterator[None]:
-    """Keep what is logged, and leave files to the garbage collector where a process was killed."""
+    """Collect what is logged, and do not warn about files that a killed process left open."""
     log = logging.getLogger("discord_achievements")
     propagates, level = log.propagate, log.level
     log.addHandler(checks.errors)
@@ -311,7 +311,7 @@ def _quiet(checks: Checks) -> Iterator[None]:
 
 
 def run(seed: int, steps: Sequence[Step]) -> Wrong | None:
-    """Carry out a program with the chance of a seed; return what was wrong, None if nothing was."""
+    """Carry out a program with the random numbers of a seed; return the rule that was broken, or None."""
     root = Path(tempfile.mkdtemp(prefix="simulation-", dir=_MEMORY if _MEMORY.is_dir() else None))
     time_ = Time()
     try:
