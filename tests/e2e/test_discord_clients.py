@@ -20,6 +20,7 @@ import pytest
 from discord_achievements.domain import routes
 from discord_achievements.server.icons import default_icon
 from tests.docs.pages import DOCS, blocks
+from tests.support import nodejs
 from tests.support.running import (
     APP,
     PLAYER,
@@ -103,18 +104,12 @@ class Play(NamedTuple):
         return sum(map(int, found))
 
 
-DISCORDJS = ROOT / "tests/support/discordjs"
-
-
 def discord_py() -> list[str]:
     return [sys.executable, "-m", "tests.support.discord_py"]
 
 
 def discordjs_rest() -> list[str]:
-    node = shutil.which("node")
-    if node is None or not (DISCORDJS / "node_modules/@discordjs/rest").exists():
-        pytest.skip("not run: this machine has no node, or `make` has not installed @discordjs/rest for lack of npm")
-    return [node, str(DISCORDJS / "play.mjs")]
+    return nodejs.command("discordjs.mjs", "@discordjs/rest")
 
 
 @pytest.fixture(params=[discord_py, discordjs_rest], ids=lambda client: client.__name__)
@@ -230,7 +225,7 @@ def test_the_documented_bot_runs(play: Play, title: str, command: list[str]) -> 
         [shutil.which(command[0]) or command[0], *command[1:], code],
         capture_output=True,
         check=False,
-        cwd=DISCORDJS,
+        cwd=nodejs.NODE,
         encoding="utf-8",
         env=environment(),
         timeout=CLIENT_TIMEOUT_S,
