@@ -10,6 +10,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Container
+from itertools import repeat
 from typing import Any, NamedTuple, TypeVar
 
 from ..domain.models import UserAchievement
@@ -60,30 +61,32 @@ class Callbacks:
             return
         stop_at = None if budget_s is None else time.perf_counter() + budget_s
         self._delivering = self.has_run = True
-        inbox, updates = self.inbox, self.updates
-        left = len(inbox)
+        inbox, updates, known = self.inbox, self.updates, self.known
         try:
-            # A callback may close the manager, which empties the queue.
-            while left and inbox:
+            for _ in repeat(None, len(inbox)):
+                if not inbox:
+                    break  # a callback has closed the manager
                 entry = inbox.popleft()
-                left -= 1
-                if type(entry) is UserAchievement:
-                    known, id_ = self.known, entry.achievement_id
-                    old = known.objects.get(id_)
-                    if old is None or entry.user_id != known.user_id or len(updates.handlers) != 1:
-                        self._show_own(entry)
-                    elif is_news(entry.percent_complete, old.percent_complete):
-                        known.objects[id_] = entry  # the usual case, in half the time
-                        updates.handlers[0](entry)
+                if (
+                    type(entry) is UserAchievement
+                    and (handler := updates.only_handler) is not None
+                    and (old := known.objects.get(entry.achievement_id)) is not None
+                    and entry.user_id == known.user_id
+                ):
+                    # What _take would do, in half the time; a call of `is_news` would be a fifth of what is left.
+                    if entry.percent_complete > old.percent_complete:
+                        known.objects[entry.achievement_id] = entry
+                        handler(entry)
                 else:
-                    left += self._take(entry, stop_at)
+                    self._take(entry, stop_at)
+                    known = self.known
                 if stop_at is not None and time.perf_counter() >= stop_at:
                     break
         finally:
             self._delivering = False
 
-    def _take(self, entry: object, stop_at: float | None = None) -> int:
-        """Deliver one message; return how many it has put in front of the queue."""
+    def _take(self, entry: object, stop_at: float | None = None) -> None:
+        """Deliver one message."""
         if isinstance(entry, UserAchievement):
             self._show_own(entry)
         elif isinstance(entry, Answered):
@@ -93,7 +96,9 @@ class Callbacks:
         elif isinstance(entry, _News):
             self._show_news(entry, stop_at)
         elif isinstance(entry, Listed):
-            return self._show_list(entry)
+            self._show_list(entry)
+            if entry.news:
+                self._show_news(_News(deque(entry.news)), stop_at)
         elif isinstance(entry, FetchAnswered):
             self.fetched = True
             self._show()
@@ -104,7 +109,6 @@ class Callbacks:
             self.icons[entry.achievement_id] = (entry.icon_hash, entry.path)
         elif isinstance(entry, _Call):
             self._call(entry.event, entry.value, entry.called)
-        return 0
 
     def _answer(self, seq: int, result: Result) -> None:
         callback = self.waiting.pop(seq, None)
@@ -154,7 +158,7 @@ class Callbacks:
         if is_seen and new.percent_complete != (0 if old is None else old.percent_complete):
             self._call(self.updates, new)
 
-    def _show_list(self, message: Listed) -> int:
+    def _show_list(self, message: Listed) -> None:
         before, known = self.known, message.player_list
         for achievement_id, said in list(self.own.items()):
             if said.seq <= known.seq:
@@ -170,10 +174,6 @@ class Callbacks:
         self.known = known
         if self.fetched:
             self._show()
-        if not message.news:
-            return 0
-        self.inbox.appendleft(_News(deque(message.news)))
-        return 1
 
     def _show_news(self, news: _News, stop_at: float | None) -> None:
         """Deliver the values that came with a list, one after the other; the game may set some itself meanwhile."""

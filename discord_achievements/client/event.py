@@ -19,16 +19,18 @@ class Event(Generic[T]):
         def play_sound(achievement):
             ...
 
-    The assigned one is called first, then the connected ones in the order of their connection. **Thread**: the game's.
+    The assigned one is called first, then the connected ones in the order of their connection. `handlers` are all of
+    them, `only_handler` is the one if there is exactly one. **Thread**: the game's.
     """
 
-    __slots__ = ("_assigned", "_connected", "_name", "handlers")
+    __slots__ = ("_assigned", "_connected", "_name", "handlers", "only_handler")
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._assigned: Callable[[T], object] | None = None
         self._connected: Handlers[T] = ()
         self.handlers: Handlers[T] = ()
+        self.only_handler: Callable[[T], object] | None = None
 
     def connect(self, handler: _Handler) -> _Handler:
         """Add a handler and return it, so that this is usable as a decorator; connecting it again changes nothing.
@@ -72,3 +74,4 @@ class Event(Generic[T]):
     def _rebuild(self) -> None:
         assigned = () if self._assigned is None else (self._assigned,)
         self.handlers = assigned + tuple(one for one in self._connected if one != self._assigned)
+        self.only_handler = self.handlers[0] if len(self.handlers) == 1 else None

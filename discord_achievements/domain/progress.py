@@ -1,7 +1,8 @@
 """The progress rule: progress only rises, and the first unlock time stays.
 
 Client and service apply this one rule, so neither order nor repetition of updates matters: `merge` is commutative,
-associative and idempotent. No other module compares two percents to see which one wins.
+associative and idempotent. No other module compares two percents to see which one wins, except the loop of
+`Callbacks.run`, which has no time for a call.
 """
 
 from __future__ import annotations
