@@ -19,7 +19,7 @@ from typing import NoReturn, Self
 
 from ..domain.catalogue import Catalogue
 from ..domain.errors import ConfigurationError, ResultError
-from ..domain.models import Achievement, UserAchievement
+from ..domain.models import Achievement, UserAchievement, new_user_achievement
 from ..domain.progress import COMPLETE, is_news, is_percent
 from ..domain.result import Result
 from ..domain.snowflake import is_snowflake
@@ -176,8 +176,9 @@ class AchievementManager(Uncopied):
         own = None
         if may_show and shown is not None and is_news(percent_complete, shown.percent_complete):
             unlocked_at = format_time(at_us) if percent_complete == COMPLETE else ""
-            own = UserAchievement(shown.user_id, achievement_id, percent_complete, unlocked_at)
-        said = Set(seq, achievement_id, percent_complete, at_us, own)
+            own = new_user_achievement(shown.user_id, achievement_id, percent_complete, unlocked_at)
+        # Set(...) would take twice the time, which is a twentieth of the call's.
+        said = tuple.__new__(Set, (seq, achievement_id, percent_complete, at_us, own))
         if own is not None or not may_show or self._token_replaced:
             journal = self._storage.journal
             if journal is not None:

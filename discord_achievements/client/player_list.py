@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ..domain.localization import resolve
-from ..domain.models import Achievement, UserAchievement
+from ..domain.models import Achievement, UserAchievement, new_user_achievement
 from ..domain.wire import format_time
 from .state import State, listed, shown
 
@@ -29,7 +29,7 @@ def user_achievement(user_id: int, achievement_id: int, state: State, *, fetched
     """Return what the player sees of `state`; `fetched` is whether the service's list has been stored."""
     percent, unlocked_at_us = shown(state)
     unlocked_at = "" if unlocked_at_us is None else format_time(unlocked_at_us)
-    return UserAchievement(user_id, achievement_id, percent, unlocked_at, _synced(state, fetched))
+    return new_user_achievement(user_id, achievement_id, percent, unlocked_at, _synced(state, fetched))
 
 
 def _synced(state: State, fetched: bool) -> bool:
@@ -81,7 +81,7 @@ class PlayerList:
         if index is None:
             return None
         unlocked_at_us = self._unlocked[index]
-        found = UserAchievement(
+        found = new_user_achievement(
             self.user_id,
             achievement_id,
             self._percents[index],

