@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
+import struct
 import sys
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
+from time import time_ns
 from types import TracebackType
 from typing import Generic, TypeVar
+from zlib import crc32
+
+from discord_achievements import UserAchievement
 
 A = TypeVar("A")
 
@@ -31,6 +39,50 @@ class ListSwap(Generic[A]):
         queued, self.queued = self.queued, []
         for callback, argument in queued:
             callback(argument)
+
+
+class KeptInDict:
+    """The least that delivers events and keeps what can be read afterwards: a loop, a dict, a call for each entry."""
+
+    def __init__(self) -> None:
+        self.queued: list[UserAchievement] = []
+        self._kept: dict[int, UserAchievement] = {}
+
+    def run_callbacks(self, callback: Callable[[UserAchievement], object]) -> None:
+        """Deliver what is queued."""
+        queued, self.queued = self.queued, []
+        kept = self._kept
+        for entry in queued:
+            kept[entry.achievement_id] = entry
+            callback(entry)
+
+
+class BareSet:
+    """What no crash-safe set can do without, in one function: clock, checksum, mapped memory, a queue each way."""
+
+    FIELDS = struct.Struct("<Qqq16sB")
+    SEALED = struct.Struct("<41sI")
+    OWNER = bytes(16)
+
+    def __init__(self) -> None:
+        self.to_game: deque[object] = deque()
+        self.to_worker: SimpleQueue[object] = SimpleQueue()
+        self._map = mmap.mmap(-1, mmap.PAGESIZE)
+        self._seq = 0
+
+    def set(self, achievement_id: int, percent: int) -> None:
+        """Record a set and queue it."""
+        self._seq += 1
+        record = self.FIELDS.pack(self._seq, achievement_id, time_ns() // 1000, self.OWNER, percent)
+        self.SEALED.pack_into(self._map, 0, record, crc32(record))
+        self.to_game.append(record)
+        self.to_worker.put(record)
+
+    def forget(self) -> None:
+        """Empty the queues."""
+        self.to_game.clear()
+        while not self.to_worker.empty():
+            self.to_worker.get()
 
 
 def foreign_poll() -> Callable[[], object]:
