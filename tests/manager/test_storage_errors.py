@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 
 from discord_achievements import AchievementManager, ConfigurationError, Result
 from discord_achievements.client.disk.journal import SLOTS
+from tests.support.disks import longest_file
 from tests.support.managers import APPLICATION_ID, OK, SECURE, WALK, WIN, GameLoop, Start, write_catalogue
-from tests.support.service_games import ServiceAndGames, eventually
+from tests.support.service_games import ServiceAndGames, Tokens, eventually
 
 
 @pytest.fixture
@@ -88,6 +90,19 @@ def test_without_a_database_what_is_in_the_journal_is_ok(local: Local, tmp_path:
     again = local(folder)
     again.fetch()
     assert again.percents == {WALK: 50, WIN: 100, SECURE: 0}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+def test_what_a_crash_left_before_a_full_disk_is_sent_once_there_is_room(world: ServiceAndGames) -> None:
+    before = world.start(Tokens(OSError("the sign-in is down")), down=True)
+    before.set(WALK, 40)
+    left = shutil.copytree(world.folder / "data", world.folder / "left")
+    before.manager.close()
+    with longest_file(0):
+        game = world.online(Tokens("ann-1"), data_dir=left)
+    world.clock.advance(60.0)
+    game.until(lambda: world.percents() == {WALK: 40})
+    assert len(list(left.glob("journal-*"))) == 1
 
 
 def test_an_idle_game_leaves_nothing_in_the_log(local: Local, tmp_path: Path) -> None:

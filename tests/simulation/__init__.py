@@ -11,7 +11,7 @@ to each exchange what the program says.
     databases         the service's database, which outlives that process and can be restored from a backup
     network           the way from a device to the service
     faults            what can happen to an exchange, as a table
-    device            the player's game: its files, its process, its death at any call of a C function
+    device            the player's game: its files, its process, its death at any call out of the process
     program           what happens in one run: a list of steps, made from a seed
     world             all of these together: carries a program out
     checks            what must be true at every step, and at the end once the world has calmed down
@@ -22,9 +22,10 @@ to each exchange what the program says.
 same rule. Each step is independent of those before it (an impossible step, such as closing a game that is not running,
 does nothing), so any part of a program is a program.
 
-How a game is killed: before the n-th call of a C function (a system call, a statement of SQLite, a write into the
-journal's memory) the data folder is copied, files as the operating system has them, and an exception unwinds the
-process. The next start uses the copy, so what the process did on its way out does not count.
+How a game is killed: before the n-th call that reaches out of the process (a system call, a statement of SQLite, a
+write into the journal's memory) the data folder is copied, files as the operating system has them, and an exception
+unwinds the process. The next start uses the copy, so what the process did on its way out does not count. An interrupt
+is the same without the copy: what the process does on its way out counts.
 
 What is not simulated: real threads, sockets and TLS (the contract suites and `tests/e2e` have those); the signal that
 a mapped page raises on a full disk; a power cut, which loses what the operating system has not written yet; PostgreSQL

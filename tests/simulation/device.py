@@ -1,4 +1,4 @@
-"""The game on one device: its files, its process, and its death before any call of a C function."""
+"""The game on one device: its files, its process, and its death before any call that reaches out of the process."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import math
 import shutil
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from discord_achievements import Result, UserAchievement
 from discord_achievements.testing import InlineManager
 from discord_achievements.testing.inline import NotYet
+from tests.support.disks import longest_file
 
 from .checks import Call, Checks, Killed, Process
 from .faults import FAULTS, NONE, Fault
@@ -25,6 +26,7 @@ from .time_and_chance import DeviceClock
 APP = 461618159171141643
 _DATABASE, _SAVED = "achievements.sqlite3", ".saved"
 _BASE_URL = "https://service.invalid/api/v10"
+_SYSTEM = frozenset({"posix", "nt", "fcntl", "msvcrt", "io", "_io", "mmap", "_struct", "sqlite3"})
 
 
 class Game(InlineManager):
@@ -46,20 +48,9 @@ class Game(InlineManager):
         return len(self._inbox) + self._worker.inbox.qsize()
 
 
-@contextmanager
-def _longest_file(size: int | None) -> Iterator[None]:
-    """Limit all files to `size` bytes, like a full disk; None means no limit. Windows has no such limit."""
-    if sys.platform == "win32":
-        yield
-        return
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (hard if size is None else size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+def _reaches_out(function: Any) -> bool:
+    """Return whether a C function calls the operating system or SQLite, or writes into mapped memory."""
+    return function.__module__ in _SYSTEM or type(function.__self__).__module__ in _SYSTEM
 
 
 class SignIn:
@@ -127,7 +118,7 @@ class Device:
             self._in_process(lambda: self._start(line))
 
     def start_interrupted(self, after: int) -> None:
-        """Start the game; Ctrl+C interrupts the start at its `after`-th call of a C function, unless it has ended."""
+        """Start the game; Ctrl+C interrupts the start at its `after`-th call out of the process, if it gets so far."""
         if self.game is None:
             self.kill_after, self._is_interrupted = after, True
             self.start()
@@ -175,6 +166,11 @@ class Device:
     def _fetch(self, game: Game, process: Process) -> None:
         game.fetch_user_achievements(self._callback(self._checks.calls(process, 0, 0)))
 
+    def mend_sign_in(self) -> None:
+        """Let the sign-in work again; a call that has been blocked returns."""
+        self.sign_in.is_broken = self.sign_in.is_blocked = False
+        self._wake()
+
     def close(self) -> None:
         """Close the game."""
         game, process = self.game, self.process
@@ -188,7 +184,7 @@ class Device:
             self._in_process(end)
 
     def kill(self, after: int) -> None:
-        """Kill the game before its `after`-th call of a C function from now on; 0 kills it at once.
+        """Kill the game before its `after`-th call out of the process from now on; 0 kills it at once.
 
         If it is not running, counting begins with its next start.
         """
@@ -208,7 +204,7 @@ class Device:
     def replace_files(self, how: str) -> None:
         """Replace the database's files with the saved copy (`older`) or with `rubbish`, or leave them `deleted`."""
         saved = list(self.folder.glob(f"{_DATABASE}*{_SAVED}"))
-        if how == "older" and not saved:
+        if not self.folder.exists() or (how == "older" and not saved):
             return
         self._checks.lost_files(self.user)
         for path in self._database_files():
@@ -261,7 +257,7 @@ class Device:
     def _in_process(self, call: Callable[[], None]) -> None:
         """Run `call` in the game's process, which may be killed meanwhile."""
         self._is_awake = True
-        with _longest_file(0) if self.is_disk_full else nullcontext():
+        with longest_file(0) if self.is_disk_full else nullcontext():
             if self.kill_after is None:
                 call()
                 return
@@ -274,7 +270,7 @@ class Device:
                 sys.setprofile(None)
 
     def _count(self, frame: FrameType, event: str, argument: Any) -> None:
-        if event != "c_call" or argument is sys.setprofile or self.kill_after is None:
+        if event != "c_call" or self.kill_after is None or not _reaches_out(argument):
             return
         self.kill_after -= 1
         if self.kill_after <= 0:
@@ -291,7 +287,7 @@ class Device:
         self._images += 1
         self.folder = self._folder()
         if before.exists():
-            with _longest_file(None):
+            with longest_file(None):
                 shutil.copytree(before, self.folder)
 
     def _vanish(self) -> None:

@@ -17,6 +17,7 @@ ALICE, BOB = 53908232506183680, 53908232506183681
 OWNERS = (ALICE, ALICE, BOB)
 SETTABLE = (*PLAIN, RESET, SECRET)
 _STEPS = (10, 60)
+_CALLS_OF_A_START = 200  # out of the process, roughly
 _PAUSES_S = (0.0, 0.01, 0.03, 0.3, 1.0, 3.0, 10.0, 65.0, 700.0)
 
 
@@ -35,11 +36,13 @@ def made_from(seed: int) -> list[Step]:
     chance = random.Random(seed)
     steps = [Step("start", (device,)) for device in range(len(OWNERS))]
     kinds = list(_CHOICES)
+    device = 0
     weights = [_CHOICES[kind] * chance.choice((0, 1, 1, 4)) for kind in kinds]  # so that runs differ in kind, too
     weights[kinds.index("set")] = weights[kinds.index("wait")] = 30
     for _ in range(chance.randint(*_STEPS)):
         (kind,) = chance.choices(kinds, weights)
-        steps.append(_step(kind, chance))
+        device = chance.choice((device, chance.randrange(len(OWNERS))))  # failures need steps that belong together
+        steps += _crash(device, chance) if kind == "crash" else [_step(kind, device, chance)]
     return steps
 
 
@@ -51,6 +54,7 @@ _CHOICES = {
     "start_interrupted": 4,
     "close": 3,
     "kill": 6,
+    "crash": 4,
     "fault": 20,
     "hold_stream": 2,
     "break_stream": 2,
@@ -76,8 +80,13 @@ _CHOICES = {
 }
 
 
-def _step(kind: str, chance: random.Random) -> Step:
-    device = chance.randrange(len(OWNERS))
+def _crash(device: int, chance: random.Random) -> list[Step]:
+    """Return the steps of a crash right after a set, and of a start which does not get far either."""
+    again = Step(chance.choice(("kill", "start_interrupted")), (device, chance.randint(1, _CALLS_OF_A_START)))
+    return [_step("set", device, chance), Step("kill", (device, 0)), again, Step("start", (device,))]
+
+
+def _step(kind: str, device: int, chance: random.Random) -> Step:
     user = chance.choice((ALICE, ALICE, BOB))
     percent = chance.choice((100, 100, chance.randint(0, 100)))
     if kind == "set":
@@ -85,9 +94,9 @@ def _step(kind: str, chance: random.Random) -> Step:
     if kind == "wait":
         return Step(kind, (chance.choice(_PAUSES_S),))
     if kind == "kill":
-        return Step(kind, (device, chance.choice((0, chance.randint(1, 300), chance.randint(1, 3000)))))
+        return Step(kind, (device, chance.choice((0, chance.randint(1, 40), chance.randint(1, 400)))))
     if kind == "start_interrupted":
-        return Step(kind, (device, chance.randint(1, 900)))
+        return Step(kind, (device, chance.randint(1, _CALLS_OF_A_START)))
     if kind == "fault":
         return Step(kind, (device, chance.choice(list(FAULTS)), chance.choice(("any", "any", "PUT", "GET", "STREAM"))))
     if kind == "renew_token":

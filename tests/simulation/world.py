@@ -29,6 +29,7 @@ from .time_and_chance import Time, taken_over
 
 _CALM_ROUNDS = 12
 _CALM_S = 150.0  # longer than any wait of the table of retries
+_RESYNC_S = 700.0  # an event stream has its client fetch the list every ten minutes
 _ROUNDS_MAX = 200  # at one moment; more means an endless loop
 _STEP_S = 0.001
 _FLOOD_EVERY_S = 0.05
@@ -137,7 +138,7 @@ class World:
 
     def mend_sign_in(self, device: int) -> None:
         """The device's sign-in works again."""
-        self.devices[device].sign_in.is_broken = self.devices[device].sign_in.is_blocked = False
+        self.devices[device].mend_sign_in()
 
     def reset(self, user: int, achievement_id: int) -> None:
         """The game's server resets a player's progress."""
@@ -256,23 +257,26 @@ class World:
             self.mend_sign_in(device.number)
             device.start()
         for _ in range(_CALM_ROUNDS):
-            for device in self.devices:
-                device.fetch()
             self.wait(_CALM_S)
             if not any(device.game is not None and device.game.pending_count for device in self.devices):
                 break
+        self.wait(_RESYNC_S)
+        self._agree()  # although no game has fetched
         for device in self.devices:
             device.fetch()
         self.wait(_CALM_S)
-        for device in self.devices:
-            records = self.host.store.records(APP, device.user)
-            stored = {id_: held.progress.percent for id_, held in records.items()}
-            self.checks.calm(device, stored, self.host.store.achievements(APP))
+        self._agree()
         for device in self.devices:
             device.close()
         troubles = self.host.all_troubles()
         if troubles:
             raise Wrong("no exception in the service", troubles[0])
+
+    def _agree(self) -> None:
+        for device in self.devices:
+            records = self.host.store.records(APP, device.user)
+            stored = {id_: held.progress.percent for id_, held in records.items()}
+            self.checks.calm(device, stored, self.host.store.achievements(APP))
 
     def _channels(self, device: int) -> list[Channel]:
         line = self.devices[device].line

@@ -297,7 +297,9 @@ class Storage:
                 self.journal.recheck = True
             if self.durable:
                 self.read(self._settle)
-            elif not self._return_to_file():
+            elif self._return_to_file():
+                self._fold_orphans()  # those that could be neither stored nor copied at the start
+            else:
                 self._retry_s = min(2 * self._retry_s, _RETRY_MAX_S)
             return self.tend(now)
         return self._due_at

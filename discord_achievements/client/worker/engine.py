@@ -222,6 +222,9 @@ class Engine:
         if not self._storage.keeps_journal:
             self._waiting.stored_after_all()
         if self._conversation is not None:
+            # Journals may have been recovered whose player is known only once the service has said again who this is.
+            self._session.forget_identity()
+            self._conversation.schedule.stream_or_poll.poll_now(self._clock.now())
             for achievement_id, progress in self._storage.database.pending(self._session.player.id).items():
                 self._conversation.schedule.wants(achievement_id, progress)
         self._news.whole_list()

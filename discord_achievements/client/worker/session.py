@@ -147,7 +147,7 @@ class Session:
         self._renewed = False
 
     def forget_identity(self) -> None:
-        """Note that the service has another history, in which the token may be somebody else's."""
+        """Have the service say again whose the token is: in another history it may be somebody else's."""
         self._identified_as = None
 
     def listed(self) -> None:
