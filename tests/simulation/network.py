@@ -132,11 +132,17 @@ class Channel:
         self._network = network
         self._silence_s = silence_s
         self._wake = wake
+        self._waiting: deque[bytes | None] = deque()
         self._arrived: deque[bytes] = deque()
         self._end: TransportError | str | None = "open"
         self._heard_at = network.time.now()
         self._deaths = network.host.deaths
         self.is_held = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what the service sends arrives."""
+        return self._end == "open" and not self.is_held
 
     @property
     def is_idle(self) -> bool:
@@ -148,14 +154,20 @@ class Channel:
         self._network.later(LATENCY_S, lambda: self._arrive(data))
 
     def _arrive(self, data: bytes | None) -> None:
+        self._waiting.append(data)
+        self._deliver()
+
+    def _deliver(self) -> None:
         if self._network.is_down or self.is_held:
-            return  # like an unplugged cable, which is noticed only by the silence
-        self._heard_at = self._network.time.now()
-        self._wake()
-        if data is not None:
-            self._arrived.append(data)
-        elif self._end == "open":
-            self._end = None
+            return  # like an unplugged cable, which is noticed only by the silence: the connection loses nothing
+        while self._waiting:
+            data = self._waiting.popleft()
+            self._heard_at = self._network.time.now()
+            self._wake()
+            if data is not None:
+                self._arrived.append(data)
+            elif self._end == "open":
+                self._end = None
 
     def watch(self) -> None:
         """Break the stream when the service dies, or when it has been silent for too long."""
@@ -166,6 +178,7 @@ class Channel:
         elif self._network.time.now() - self._heard_at >= self._silence_s:
             self.break_off("the stream was silent for too long")
         else:
+            self._deliver()
             self._network.later(1.0, self.watch)
 
     def break_off(self, why: str) -> None:
@@ -232,6 +245,11 @@ class Line:
             self.channels = [channel]
             channel.watch()
         return channel
+
+    @property
+    def has_stream(self) -> bool:
+        """Whether an event stream is open."""
+        return any(channel.is_open for channel in self.channels)
 
     def close(self) -> None:
         """Close the connections."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from .faults import FAULTS
@@ -42,7 +43,7 @@ def made_from(seed: int) -> list[Step]:
     for _ in range(chance.randint(*_STEPS)):
         (kind,) = chance.choices(kinds, weights)
         device = chance.choice((device, chance.randrange(len(OWNERS))))  # failures need steps that belong together
-        steps += _crash(device, chance) if kind == "crash" else [_step(kind, device, chance)]
+        steps += _PHRASES[kind](device, chance) if kind in _PHRASES else [_step(kind, device, chance)]
     return steps
 
 
@@ -55,6 +56,7 @@ _CHOICES = {
     "close": 3,
     "kill": 6,
     "crash": 4,
+    "race": 4,
     "fault": 20,
     "hold_stream": 2,
     "break_stream": 2,
@@ -84,6 +86,22 @@ def _crash(device: int, chance: random.Random) -> list[Step]:
     """Return the steps of a crash right after a set, and of a start which does not get far either."""
     again = Step(chance.choice(("kill", "start_interrupted")), (device, chance.randint(1, _CALLS_OF_A_START)))
     return [_step("set", device, chance), Step("kill", (device, 0)), again, Step("start", (device,))]
+
+
+def _race(device: int, chance: random.Random) -> list[Step]:
+    """Return the steps of a change that happens while an answer is under way."""
+    kind, method = chance.choice((("fetch", "GET"), ("set", "PUT")))
+    change = chance.choice(("grant", "grant", "reset", "set"))
+    return [
+        Step("fault", (device, "slow answer", method)),
+        _step(kind, device, chance),
+        Step("wait", (0.3,)),
+        _step(change, chance.randrange(len(OWNERS)), chance),
+        Step("wait", (10.0,)),
+    ]
+
+
+_PHRASES: Mapping[str, Callable[[int, random.Random], list[Step]]] = {"crash": _crash, "race": _race}
 
 
 def _step(kind: str, device: int, chance: random.Random) -> Step:

@@ -260,23 +260,29 @@ class World:
             self.wait(_CALM_S)
             if not any(device.game is not None and device.game.pending_count for device in self.devices):
                 break
+        self.wait(_CALM_S)
+        for device in self.devices:
+            if device.line is not None and device.line.has_stream:
+                self._agrees(device, definitions_may_differ=True)  # although no game has fetched
         self.wait(_RESYNC_S)
-        self._agree()  # although no game has fetched
+        for device in self.devices:
+            self._agrees(device)
         for device in self.devices:
             device.fetch()
         self.wait(_CALM_S)
-        self._agree()
+        for device in self.devices:
+            self._agrees(device)
         for device in self.devices:
             device.close()
         troubles = self.host.all_troubles()
         if troubles:
             raise Wrong("no exception in the service", troubles[0])
 
-    def _agree(self) -> None:
-        for device in self.devices:
-            records = self.host.store.records(APP, device.user)
-            stored = {id_: held.progress.percent for id_, held in records.items()}
-            self.checks.calm(device, stored, self.host.store.achievements(APP))
+    def _agrees(self, device: Device, *, definitions_may_differ: bool = False) -> None:
+        records = self.host.store.records(APP, device.user)
+        stored = {id_: held.progress.percent for id_, held in records.items()}
+        definitions = self.host.store.achievements(APP)
+        self.checks.calm(device, stored, definitions, definitions_may_differ=definitions_may_differ)
 
     def _channels(self, device: int) -> list[Channel]:
         line = self.devices[device].line
