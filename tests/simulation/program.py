@@ -17,7 +17,7 @@ UNKNOWN = 580159119969878009
 ALICE, BOB = 53908232506183680, 53908232506183681
 OWNERS = (ALICE, ALICE, BOB)
 SETTABLE = (*PLAIN, RESET, SECRET)
-_STEPS = (10, 60)
+_STEPS = ((3, 10), (10, 30), (30, 60))  # in a long program, later steps hide what earlier ones have done
 _CALLS_OF_A_START = 200  # out of the process, roughly
 _PAUSES_S = (0.0, 0.01, 0.03, 0.3, 1.0, 3.0, 10.0, 65.0, 700.0)
 
@@ -40,7 +40,7 @@ def made_from(seed: int) -> list[Step]:
     device = 0
     weights = [_CHOICES[kind] * chance.choice((0, 1, 1, 4)) for kind in kinds]  # so that runs differ in kind, too
     weights[kinds.index("set")] = weights[kinds.index("wait")] = 30
-    for _ in range(chance.randint(*_STEPS)):
+    for _ in range(chance.randint(*chance.choice(_STEPS))):
         (kind,) = chance.choices(kinds, weights)
         device = chance.choice((device, chance.randrange(len(OWNERS))))  # failures need steps that belong together
         steps += _PHRASES[kind](device, chance) if kind in _PHRASES else [_step(kind, device, chance)]
@@ -56,7 +56,7 @@ _CHOICES = {
     "close": 3,
     "kill": 6,
     "crash": 4,
-    "race": 4,
+    "race": 8,
     "fault": 20,
     "hold_stream": 2,
     "break_stream": 2,
@@ -91,12 +91,17 @@ def _crash(device: int, chance: random.Random) -> list[Step]:
 def _race(device: int, chance: random.Random) -> list[Step]:
     """Return the steps of a change that happens while an answer is under way."""
     kind, method = chance.choice((("fetch", "GET"), ("set", "PUT")))
-    change = chance.choice(("grant", "grant", "reset", "set"))
+    user = OWNERS[device]
+    changes = (
+        Step("grant", (user, SECRET, 100)),
+        Step("grant", (user, chance.choice(PLAIN), 100)),
+        Step("reset", (user, RESET)),
+    )
     return [
         Step("fault", (device, "slow answer", method)),
         _step(kind, device, chance),
         Step("wait", (0.3,)),
-        _step(change, chance.randrange(len(OWNERS)), chance),
+        chance.choice(changes),
         Step("wait", (10.0,)),
     ]
 
