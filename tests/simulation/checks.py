@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from discord_achievements import Achievement, Result, UserAchievement
+from discord_achievements.domain.progress import COMPLETE, Progress
 from discord_achievements.server.stores.base import Key, Write, Written
 
 if TYPE_CHECKING:
@@ -15,21 +16,44 @@ if TYPE_CHECKING:
 
 QUEUED_MAX = 400
 REQUESTS_MAX = {"GET": (60.0, 20), "PUT": (10.0, 16), "STREAM": (60.0, 14)}
-"""Per kind of request: a window in seconds, and the most requests within it; about twice what a usual run needs."""
-_WEAK = frozenset(
+"""Per kind of request: a window in seconds, and the most requests within it.
+
+The client respects the service's limits, which are 24 lists in 60 s (a few less here, since events alone must not
+exhaust them) and 10 updates in 10 s; those that never reach the service are repeated after 0, 1, 2, 4 … s, and a stream
+that ends is opened again after 5 s.
+"""
+_OUTAGES = frozenset(
+    {"fault", "network_down", "kill_service", "restore", "renew_token", "break_sign_in", "block_sign_in"}
+)
+_UNREADABLE = frozenset(
     {
-        Result.SERVICE_UNAVAILABLE,
-        Result.RATE_LIMITED,
-        Result.TRANSACTION_ABORTED,
-        Result.INTERNAL_ERROR,
-        Result.OAUTH2_ERROR,
-        Result.INVALID_ACCESS_TOKEN,
-        Result.INVALID_PERMISSIONS,
-        Result.INVALID_COMMAND,
-        Result.INVALID_PAYLOAD,
+        "truncated",
+        "empty",
+        "portal",
+        "portal without a text",
+        "nothing",
+        "another program's JSON",
+        "another achievement's record",
     }
 )
-"""Results that say neither that progress is stored nor that it is refused."""
+_CAUSES: Mapping[Result, frozenset[str]] = {
+    Result.SERVICE_UNAVAILABLE: _OUTAGES,
+    Result.INTERNAL_ERROR: _UNREADABLE | {"fill_disk", "hide_files"},
+    Result.OAUTH2_ERROR: frozenset({"break_sign_in", "block_sign_in"}),
+    Result.INVALID_ACCESS_TOKEN: frozenset({"renew_token"}),
+    Result.NOT_AUTHENTICATED: frozenset({"sign_in"}),
+    Result.INVALID_PERMISSIONS: frozenset({"proxy's 403"}),
+    Result.INVALID_COMMAND: frozenset({"proxy's 404"}),
+    Result.INVALID_PAYLOAD: frozenset({"proxy's 407"}),
+}
+"""What must have happened before a call gets a result that says neither that progress is stored nor that it is refused.
+
+The service's own limits explain `RATE_LIMITED`, and the end of a game `TRANSACTION_ABORTED`.
+"""
+_ROUNDED_US = 2_000_000
+_UNDER_WAY_US = 100_000_000
+"""By how much an unlock may seem earlier, since its age is sent in whole seconds, and later, since an update may take
+that long to arrive."""
 
 
 class Killed(BaseException):
@@ -49,6 +73,7 @@ class Call:
 
     def __init__(self, process: Process, achievement_id: int, percent: int) -> None:
         self.process = process
+        self.user = process.device.user
         self.achievement_id = achievement_id
         self.percent = percent
         self.results: list[Result] = []
@@ -60,9 +85,10 @@ class Process:
     def __init__(self, device: Device) -> None:
         self.device = device
         self.calls: list[Call] = []
-        self.last_event: dict[int, int] = {}
+        self.last_event: dict[tuple[int, int], int] = {}
         self.connection: list[bool] = []
-        self.best: Counter[int] = Counter()
+        self.best: Counter[tuple[int, int]] = Counter()
+        self.is_closing = False
 
     def __str__(self) -> str:
         return f"device {self.device.number}"
@@ -74,7 +100,8 @@ class Checks:
     `least` is what was recorded and must arrive, `most` the highest value ever asked for, `held` the last value that
     the service committed, `peak` the highest that it ever held. `plain` are the achievements that everybody sees and
     players may set, `secret` those that appear once unlocked, `secure` those that only a bot may grant, `changing`
-    those whose definitions change, so that they may disappear and come back.
+    those whose definitions change, so that they may disappear and come back. `happened` are the names of the steps and
+    faults so far.
     """
 
     def __init__(
@@ -89,6 +116,10 @@ class Checks:
         self.peak: Counter[tuple[int, int]] = Counter()
         self.held: Counter[tuple[int, int]] = Counter()
         self.may_fall: set[tuple[int, int]] = set()
+        self.happened: set[str] = set()
+        self.users_with_wrong_clocks: set[int] = set()
+        self._first_asked_us: dict[tuple[int, int], int] = {}
+        self._first_recorded_us: dict[tuple[int, int], int] = {}
         self.errors = LoggedErrors()
         self._recorded: dict[tuple[int, int], Counter[int]] = {}
 
@@ -102,32 +133,39 @@ class Checks:
         """The game is about to call."""
         call = Call(process, achievement_id, percent)
         process.calls.append(call)
-        key = (process.device.user, achievement_id)
         if achievement_id not in self._secure:
-            self.most[key] = max(self.most[key], percent)
+            self._asked((call.user, achievement_id), percent, process.device.clock.true_us())
         return call
+
+    def _asked(self, key: tuple[int, int], percent: int, at_us: int) -> None:
+        self.most[key] = max(self.most[key], percent)
+        if percent == COMPLETE:
+            self._first_asked_us.setdefault(key, at_us)
 
     def recorded(self, call: Call) -> None:
         """The call has returned: from now on its value must not be lost."""
-        key = (call.process.device.user, call.achievement_id)
+        key = (call.user, call.achievement_id)
         if call.achievement_id in self._plain | self._secret and key not in self.may_fall:
             self.least[key] = max(self.least[key], call.percent)
+            if call.percent == COMPLETE:
+                self._first_recorded_us.setdefault(key, call.process.device.clock.true_us())
 
-    def granted(self, user: int, achievement_id: int, percent: int) -> None:
+    def granted(self, user: int, achievement_id: int, percent: int, at_us: int) -> None:
         """The bot raises a player's progress."""
-        key = (user, achievement_id)
-        self.most[key] = max(self.most[key], percent)
+        self._asked((user, achievement_id), percent, at_us)
 
     def was_reset(self, user: int, achievement_id: int) -> None:
         """The bot resets a player's progress, or at least tries to."""
         self.may_fall.add((user, achievement_id))
         self.least[user, achievement_id] = 0
+        self._first_recorded_us.pop((user, achievement_id), None)
 
-    def lost_files(self, user: int) -> None:
+    def lost_files(self, users: Container[int]) -> None:
         """Files of a device are replaced or deleted: what was only in them is lost, what is set afterwards is not."""
         for key in self.least:
-            if key[0] == user:
+            if key[0] in users:
                 self.least[key] = min(self.least[key], self.held[key])
+                self._first_recorded_us.pop(key, None)
 
     def written(self, written: Mapping[Key, Written]) -> None:
         """The service has committed."""
@@ -144,40 +182,42 @@ class Checks:
         call.results.append(result)
         if len(call.results) > 1:
             raise Wrong("each callback once", f"{call.process}: {call.results} for one call")
-        key = (call.process.device.user, call.achievement_id)
+        key = (call.user, call.achievement_id)
         if result is Result.OK and call.achievement_id and self.peak[key] < call.percent:
             raise Wrong(
                 "OK only for what is stored",
                 f"{call.process}: OK for {call.percent} % of {call.achievement_id}, stored were {self.peak[key]} %",
             )
-        allowed = set(_WEAK)
+        allowed = {weak for weak, causes in _CAUSES.items() if causes & self.happened} | {Result.RATE_LIMITED}
+        if call.process.is_closing:
+            allowed.add(Result.TRANSACTION_ABORTED)
         if call.achievement_id in self._secure:
             allowed.add(Result.UNAUTHORIZED_FOR_ACHIEVEMENT)
         if call.achievement_id not in self._plain | self._secret | self._secure | {0}:
             allowed.add(Result.NOT_FOUND)
         if result is not Result.OK and result not in allowed:
-            raise Wrong("no refusal of what is right", f"{call.process}: {result.name} for {call.achievement_id}")
+            raise Wrong("no result without a cause", f"{call.process}: {result.name} for {call.achievement_id}")
 
     def event(self, process: Process, new: UserAchievement) -> None:
         """An update event has reached the game: it must carry a value that the last one did not."""
         id_, percent = new.achievement_id, new.percent_complete
-        if process.last_event.get(id_) == percent and id_ not in self._changing:
+        key = (new.user_id or process.device.user, id_)
+        if process.last_event.get(key) == percent and id_ not in self._changing:
             raise Wrong("no event twice", f"{process}: {percent} % of {id_} again")
-        process.last_event[id_] = percent
+        process.last_event[key] = percent
 
     def frame(self, process: Process, game: Game) -> None:
         """A frame has ended: the list must be possible, and queues and request rates within their bounds."""
-        user = process.device.user
         for one in game.user_achievements():
-            key, percent = (user, one.achievement_id), one.percent_complete
+            key, percent = (one.user_id or process.device.user, one.achievement_id), one.percent_complete
             if one.synced and percent > self.peak[key]:
                 raise Wrong(
                     "synced is on the service", f"{process}: {one}, the service never had more than {self.peak[key]}"
                 )
             if key not in self.may_fall and one.achievement_id not in self._changing:
-                if percent < process.best[one.achievement_id]:
-                    raise Wrong("nothing falls", f"{process}: {one} after {process.best[one.achievement_id]} %")
-                process.best[one.achievement_id] = percent
+                if percent < process.best[key]:
+                    raise Wrong("nothing falls", f"{process}: {one} after {process.best[key]} %")
+                process.best[key] = percent
             if percent > self.most[key]:
                 raise Wrong("nothing is invented", f"{process}: {one}, the most ever asked for is {self.most[key]} %")
         if game.queued() > QUEUED_MAX:
@@ -217,7 +257,7 @@ class Checks:
     def calm(
         self,
         device: Device,
-        stored: Mapping[int, int],
+        records: Mapping[int, Progress],
         defined: Iterable[Achievement],
         *,
         definitions_may_differ: bool = False,
@@ -230,6 +270,7 @@ class Checks:
         assert game is not None
         if game.pending_count:
             raise Wrong("all arrives", f"device {device.number}: {game.pending_count} updates are still pending")
+        stored = {id_: progress.percent for id_, progress in records.items()}
         shown = {one.achievement_id: one.percent_complete for one in game.user_achievements()}
         definitions = list(defined)
         orphaned = stored.keys() - {one.id for one in definitions}
@@ -252,11 +293,31 @@ class Checks:
                     "nothing recorded is lost",
                     f"{percent} % of {id_} are stored; {self.least[key]} to {self.most[key]} % were asked for",
                 )
+        for id_, progress in records.items():
+            self._dated((user, id_), progress, device.clock.true_us())
         if game.storage_error is not None and "Progress is kept" in game.storage_error:
             raise Wrong("files are used again", f"device {device.number}: {game.storage_error}")
         for (owner, id_), least in self.least.items():
             if owner == user and stored.get(id_, 0) < least:
                 raise Wrong("nothing recorded is lost", f"{stored.get(id_, 0)} of {least} % of {id_}")
+
+    def _dated(self, key: tuple[int, int], progress: Progress, now_us: int) -> None:
+        """Check the time of an unlock: not in the future, and that of the set if no clock of the player was wrong."""
+        at_us = progress.unlocked_at_us
+        if at_us is None:
+            return
+        if at_us > now_us:
+            raise Wrong("unlocks keep their time", f"{key[1]} is unlocked in the future, by {(at_us - now_us) / 1e6} s")
+        if key[0] in self.users_with_wrong_clocks:
+            return
+        first_us = self._first_asked_us.get(key, 0)
+        if at_us < first_us - _ROUNDED_US:
+            raise Wrong("unlocks keep their time", f"{key[1]} is unlocked {(first_us - at_us) / 1e6} s before the set")
+        recorded_us = self._first_recorded_us.get(key, at_us)
+        if at_us > recorded_us + _UNDER_WAY_US:
+            raise Wrong(
+                "unlocks keep their time", f"{key[1]} is unlocked {(at_us - recorded_us) / 1e6} s after the set"
+            )
 
 
 class Watched:

@@ -8,6 +8,7 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -56,8 +57,8 @@ def _reaches_out(function: Any) -> bool:
 class SignIn:
     """The device's token object. While it is `blocked` it does not return, while it is `broken` it raises."""
 
-    def __init__(self, current: Callable[[], str], user_id: int, *, knows_the_user: bool) -> None:
-        self._current = current
+    def __init__(self, current: Callable[[int], str], user_id: int, *, knows_the_user: bool) -> None:
+        self._current = partial(current, user_id)
         self.is_blocked = False
         self.is_broken = False
         self.knows_the_user = knows_the_user
@@ -77,13 +78,15 @@ class SignIn:
 
 
 class Device:
-    """One machine of the player `user`."""
+    """One machine, on which the player `user` is signed in; `users` are all who ever were."""
 
     def __init__(
-        self, number: int, user: int, root: Path, network: Network, checks: Checks, current: Callable[[], str]
+        self, number: int, user: int, root: Path, network: Network, checks: Checks, current: Callable[[int], str]
     ) -> None:
         self.number = number
         self.user = user
+        self.users = {user}
+        self._current = current
         self.clock = DeviceClock(network.time)
         self.sign_in = SignIn(current, user, knows_the_user=user == ALICE)
         self.game: Game | None = None
@@ -100,6 +103,7 @@ class Device:
         self.line: Line | None = None
         self._is_awake = False
         self.recognised_by = ""  # the token with which the service has said whose it is
+        self._is_settled = False  # whether it has said so since the game started, or since somebody signed in
 
     def _folder(self) -> Path:
         return self._root / f"device-{self.number}-{self._images}"
@@ -114,6 +118,7 @@ class Device:
     def start(self) -> None:
         """Start the game and fetch the list, unless it is running."""
         if self.game is None:
+            self._is_settled = False
             self.line = line = Line(self._network, self._next_fault, self._wake)
             self._in_process(lambda: self._start(line))
 
@@ -152,7 +157,8 @@ class Device:
 
             def call_it() -> None:
                 game.set_user_achievement(achievement_id, percent, self._callback(call))
-                if not self.is_disk_full and game.storage_error is None:
+                error = game.storage_error
+                if not self.is_disk_full and (error is None or "in memory and in the journal" in error):
                     self._checks.recorded(call)
 
             self._in_process(call_it)
@@ -171,12 +177,27 @@ class Device:
         self.sign_in.is_broken = self.sign_in.is_blocked = False
         self._wake()
 
+    def change_player(self, user: int, *, knows_the_user: bool) -> None:
+        """Let another player sign in, unless it is still unknown to whom the progress of the present one belongs."""
+        if user == self.user or not (self._is_settled or self.sign_in.knows_the_user):
+            return
+        if self.clock.off_s or self.users & self._checks.users_with_wrong_clocks:
+            self._checks.users_with_wrong_clocks |= {*self.users, user}
+        self.user, self._is_settled = user, False
+        self.users.add(user)
+        self.sign_in = sign_in = SignIn(self._current, user, knows_the_user=knows_the_user)
+        game, process = self.game, self.process
+        if game is not None and process is not None:
+            process.best.clear()  # a player who is not recognised yet begins with nothing
+            self._in_process(lambda: game.set_token(sign_in))
+
     def close(self) -> None:
         """Close the game."""
         game, process = self.game, self.process
         if game is not None and process is not None:
 
             def end() -> None:
+                process.is_closing = True
                 game.close()
                 self._checks.closed(process)
                 self.game = self.process = None
@@ -204,9 +225,10 @@ class Device:
     def replace_files(self, how: str) -> None:
         """Replace the database's files with the saved copy (`older`) or with `rubbish`, or leave them `deleted`."""
         saved = list(self.folder.glob(f"{_DATABASE}*{_SAVED}"))
-        if not self.folder.exists() or (how == "older" and not saved):
+        if not self.folder.exists() or self._hidden.exists() or (how == "older" and not saved):
             return
-        self._checks.lost_files(self.user)
+        self._checks.lost_files(self.users)
+        self.recognised_by, self._is_settled = "", False
         for path in self._database_files():
             path.unlink()
         if how == "rubbish":
@@ -215,8 +237,31 @@ class Device:
             for path in saved:
                 shutil.copyfile(path, path.with_name(path.name.removesuffix(_SAVED)))
 
+    def hide_files(self) -> None:
+        """Move the database's files away, and put in their place something that SQLite cannot open."""
+        if not self.folder.exists() or self._hidden.exists():
+            return
+        paths = self._database_files()
+        self._hidden.mkdir()
+        for path in paths:
+            path.rename(self._hidden / path.name)
+        (self.folder / _DATABASE).mkdir()
+
+    def show_files(self) -> None:
+        """Move the files back."""
+        if self._hidden.exists():
+            (self.folder / _DATABASE).rmdir()
+            for path in self._hidden.iterdir():
+                path.rename(self.folder / path.name)
+            self._hidden.rmdir()
+
+    @property
+    def _hidden(self) -> Path:
+        return self.folder / "hidden"
+
     def _database_files(self) -> list[Path]:
-        return [path for path in self.folder.glob(f"{_DATABASE}*") if path.suffix != _SAVED]
+        paths = self.folder.glob(f"{_DATABASE}*")
+        return [path for path in paths if path.suffix not in (_SAVED, ".lock") and path.is_file()]
 
     # What follows by itself
 
@@ -240,8 +285,9 @@ class Device:
         def callback(result: Result) -> None:
             if self.process is call.process:
                 self._checks.answered(call, result)
-                if result is Result.OK and not call.achievement_id:
+                if result is Result.OK and not call.achievement_id and call.user == self.user:
                     self.recognised_by = self.sign_in.given
+                    self._is_settled = True
 
         return callback
 

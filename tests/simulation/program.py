@@ -61,6 +61,7 @@ _CHOICES = {
     "hold_stream": 2,
     "break_stream": 2,
     "renew_token": 3,
+    "sign_in": 2,
     "break_sign_in": 1,
     "block_sign_in": 1,
     "mend_sign_in": 2,
@@ -76,6 +77,8 @@ _CHOICES = {
     "redefine": 2,
     "save_files": 2,
     "replace_files": 2,
+    "hide_files": 1,
+    "show_files": 2,
     "fill_disk": 1,
     "free_disk": 2,
     "flood": 2,
@@ -122,6 +125,8 @@ def _step(kind: str, device: int, chance: random.Random) -> Step:
         return Step(kind, (device, chance.randint(1, _CALLS_OF_A_START)))
     if kind == "fault":
         return Step(kind, (device, chance.choice(list(FAULTS)), chance.choice(("any", "any", "PUT", "GET", "STREAM"))))
+    if kind == "sign_in":
+        return Step(kind, (device, user, chance.choice((True, False))))
     if kind == "renew_token":
         return Step(kind, (user,))
     if kind == "reset":

@@ -42,6 +42,10 @@ class DeviceClock(ManualClock):
         self._time = time_
         self.off_s = 0.0
 
+    def true_us(self) -> int:
+        """Return what the wall clock would say if it were right."""
+        return self._time.at_us()
+
     def now(self) -> float:
         return self._time.now()
 

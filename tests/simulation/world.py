@@ -60,13 +60,14 @@ class World:
         for user in (ALICE, BOB):
             self._mint(user)
         self.devices = [
-            Device(number, user, root, self.network, self.checks, lambda user=user: self._tokens[user].text)  # type: ignore[misc]
+            Device(number, user, root, self.network, self.checks, lambda user: self._tokens[user].text)
             for number, user in enumerate(OWNERS)
         ]
 
     def carry_out(self, steps: Sequence[Step]) -> None:
         """Carry out a program, and let the world calm down after it. Raises `Wrong`."""
         for step in steps:
+            self.checks.happened |= {step.name, *(one for one in step.arguments if isinstance(one, str))}
             getattr(self, step.name)(*step.arguments)
             self.checks.no_errors()
         self.calm_down()
@@ -128,6 +129,10 @@ class World:
             self.host.store.remove_token(self._tokens[user].token.key)
             self._mint(user)
 
+    def sign_in(self, device: int, user: int, knows_the_user: bool) -> None:
+        """Another player signs in on a device; if its game is not running, with its next start."""
+        self.devices[device].change_player(user, knows_the_user=knows_the_user)
+
     def break_sign_in(self, device: int) -> None:
         """The device's sign-in fails."""
         self.devices[device].sign_in.is_broken = True
@@ -147,7 +152,7 @@ class World:
 
     def grant(self, user: int, achievement_id: int, percent: int) -> None:
         """The game's server raises a player's progress."""
-        self.checks.granted(user, achievement_id, percent)
+        self.checks.granted(user, achievement_id, percent, self.time.at_us())
         path = f"/users/{user}/applications/{APP}/achievements/{achievement_id}"
         self._ask_as_bot("PUT", path, {"percent_complete": percent})
 
@@ -161,6 +166,7 @@ class World:
 
     def set_clock(self, device: int, off_s: float) -> None:
         """The device's wall clock is set."""
+        self.checks.users_with_wrong_clocks |= self.devices[device].users
         self.devices[device].clock.off_s = off_s
 
     def kill_service(self, after: int) -> None:
@@ -199,6 +205,14 @@ class World:
     def replace_files(self, device: int, how: str) -> None:
         """Another program replaces or deletes the game's database, whether the game is running or not."""
         self.devices[device].replace_files(how)
+
+    def hide_files(self, device: int) -> None:
+        """The game's database cannot be opened for a while."""
+        self.devices[device].hide_files()
+
+    def show_files(self, device: int) -> None:
+        """The game's database is back as it was."""
+        self.devices[device].show_files()
 
     def fill_disk(self, device: int) -> None:
         """The device's disk is full: no file can grow."""
@@ -253,13 +267,19 @@ class World:
             device.kill_after = None
             device.faults.clear()
             device.is_disk_full = False
+            device.show_files()
             device.clock.off_s = 0.0
             self.mend_sign_in(device.number)
             device.start()
-        for _ in range(_CALM_ROUNDS):
-            self.wait(_CALM_S)
-            if not any(device.game is not None and device.game.pending_count for device in self.devices):
-                break
+        self._deliver()
+        for device, owner in zip(self.devices, OWNERS, strict=True):
+            for user in [*sorted(device.users - {device.user}), owner]:  # what a player left is sent once they are back
+                if user != device.user:
+                    device.fetch()
+                    self.wait(_CALM_S)
+                    device.change_player(user, knows_the_user=False)
+                    device.fetch()
+                    self._deliver()
         self.wait(_CALM_S)
         for device in self.devices:
             if device.line is not None and device.line.has_stream:
@@ -278,11 +298,17 @@ class World:
         if troubles:
             raise Wrong("no exception in the service", troubles[0])
 
+    def _deliver(self) -> None:
+        for _ in range(_CALM_ROUNDS):
+            self.wait(_CALM_S)
+            if not any(device.game is not None and device.game.pending_count for device in self.devices):
+                break
+
     def _agrees(self, device: Device, *, definitions_may_differ: bool = False) -> None:
         records = self.host.store.records(APP, device.user)
-        stored = {id_: held.progress.percent for id_, held in records.items()}
+        progress = {id_: held.progress for id_, held in records.items()}
         definitions = self.host.store.achievements(APP)
-        self.checks.calm(device, stored, definitions, definitions_may_differ=definitions_may_differ)
+        self.checks.calm(device, progress, definitions, definitions_may_differ=definitions_may_differ)
 
     def _channels(self, device: int) -> list[Channel]:
         line = self.devices[device].line
