@@ -14,7 +14,7 @@ import pytest
 from discord_achievements import AchievementManager
 from discord_achievements.client.net.transport import Request, Response
 from discord_achievements.domain.wire import HISTORY_HEADER, USER_ACHIEVEMENT_UPDATE, format_event
-from discord_achievements.testing import FakeService, InProcessTransport, ScriptedTransport
+from discord_achievements.testing import FakeService, InlineManager, InProcessTransport, ScriptedTransport
 from tests.support.managers import APPLICATION_ID, OK, SECRET, SECURE, WALK, WIN, GameLoop
 from tests.support.service_games import (
     ANN,
@@ -262,3 +262,28 @@ def test_an_achievement_that_is_created_again_gets_its_progress_back(world: Serv
     assert game.fetch() is OK
     deliver(game)
     assert (world.percents(), synced(game)[WALK]) == ({WALK: 60}, (60, True))
+
+
+def test_after_two_restores_within_a_minute_updates_wait_too(world: ServiceAndGames) -> None:
+    sent: list[str] = []
+    transport = InProcessTransport(world.service, intercept=lambda request: sent.append(request.method))
+    manager = InlineManager(
+        APPLICATION_ID,
+        base_url=BASE_URL,
+        token="ann-1",
+        transport=transport,
+        clock=world.clock,
+        data_dir=world.folder / "data",
+    )
+    world.managers.append(manager)
+    backup = world.service.backup()
+    for _ in range(2):
+        manager.fetch_user_achievements()
+        manager.advance(1.0)
+        world.service.restore(backup)
+    sent.clear()
+    manager.set_user_achievement(WALK, 60)
+    manager.advance(30.0)
+    assert len(sent) < 15
+    manager.advance(LONG_S)
+    assert world.percents() == {WALK: 60}

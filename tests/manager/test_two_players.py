@@ -302,3 +302,23 @@ def test_after_a_restore_the_token_may_be_another_players(world: ServiceAndGames
     transport.answer("get_user_achievements", listed(BOB, "2" * 32))
     assert game.fetch() is OK
     game.until(lambda: [one.user_id for one in game.manager.user_achievements()] == [BOB])
+
+
+def test_two_processes_of_a_game_both_show_what_the_stream_brings(world: ServiceAndGames) -> None:
+    games = [world.start(), world.start()]
+    for game, line in zip(games, world.lines, strict=True):
+        assert game.fetch() is OK
+        wait_for_stream(game, line)
+    world.service.grant(ANN, WALK, 60)
+    for game in games:
+        game.until(lambda game=game: game.percent(WALK) == 60)  # type: ignore[misc]
+
+
+def test_a_list_that_another_process_has_fetched_first_counts_as_fetched(world: ServiceAndGames) -> None:
+    late = world.start()
+    world.lines[0].refusal = Response(503)
+    assert late.fetch() is UNAVAILABLE
+    world.online()
+    world.lines[0].refusal = None
+    assert late.fetch() is OK
+    assert all(one.synced for one in late.manager.user_achievements())

@@ -43,6 +43,8 @@ class Game(InlineManager):
         self._lifetime.in_forked_child()
         with suppress(Exception):
             self._storage.database.close()
+        if self._storage.journal is not None:
+            self._storage.journal.close(remove=False)  # which unlocks it, as the end of a process does
 
     def queued(self) -> int:
         """Return how many messages are queued for the game and for the worker."""
@@ -77,27 +79,72 @@ class SignIn:
     refresh = get_token
 
 
+class Machine:
+    """What the processes on one machine share: the data folder, the disk and the clock.
+
+    `twins` are the devices on it: each of them is one process of the game at most.
+    """
+
+    def __init__(self, name: str, root: Path, clock: DeviceClock) -> None:
+        self.clock = clock
+        self.is_disk_full = False
+        self.twins: list[Device] = []
+        self._root = root
+        self._name = name
+        self._images = 0
+
+    @property
+    def folder(self) -> Path:
+        """The data folder."""
+        return self._image(self._images)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether more than one process is running."""
+        return sum(twin.game is not None for twin in self.twins) > 1
+
+    def take_image(self) -> None:
+        """Go on with a copy of the files as they are now."""
+        before = self.folder
+        self._images += 1
+        if before.exists():
+            with longest_file(None):
+                shutil.copytree(before, self.folder)
+
+    def drop_old_image(self) -> None:
+        """Delete what the copy was made from, once no process uses it any more."""
+        if self._images:
+            shutil.rmtree(self._image(self._images - 1), ignore_errors=True)
+
+    def _image(self, number: int) -> Path:
+        return self._root / f"{self._name}-{number}"
+
+
 class Device:
-    """One machine, on which the player `user` is signed in; `users` are all who ever were."""
+    """One process of the game on a machine, as the player `user`; `users` are all who were ever signed in."""
 
     def __init__(
-        self, number: int, user: int, root: Path, network: Network, checks: Checks, current: Callable[[int], str]
+        self,
+        number: int,
+        user: int,
+        machine: Machine,
+        network: Network,
+        checks: Checks,
+        current: Callable[[int], str],
     ) -> None:
         self.number = number
         self.user = user
         self.users = {user}
         self._current = current
-        self.clock = DeviceClock(network.time)
+        self.machine = machine
+        self.clock = machine.clock
+        machine.twins.append(self)
         self.sign_in = SignIn(current, user, knows_the_user=user == ALICE)
         self.game: Game | None = None
         self.process: Process | None = None
         self.faults: deque[tuple[str, str]] = deque()
         self.kill_after: int | None = None
         self._is_interrupted = False
-        self.is_disk_full = False
-        self._root = root
-        self._images = 0
-        self.folder = self._folder()
         self._network = network
         self._checks = checks
         self.line: Line | None = None
@@ -105,8 +152,10 @@ class Device:
         self.recognised_by = ""  # the token with which the service has said whose it is
         self._is_settled = False  # whether it has said so since the game started, or since somebody signed in
 
-    def _folder(self) -> Path:
-        return self._root / f"device-{self.number}-{self._images}"
+    @property
+    def folder(self) -> Path:
+        """The game's data folder."""
+        return self.machine.folder
 
     @property
     def due_at(self) -> float:
@@ -158,7 +207,7 @@ class Device:
             def call_it() -> None:
                 game.set_user_achievement(achievement_id, percent, self._callback(call))
                 error = game.storage_error
-                if not self.is_disk_full and (error is None or "in memory and in the journal" in error):
+                if not self.machine.is_disk_full and (error is None or "in memory and in the journal" in error):
                     self._checks.recorded(call)
 
             self._in_process(call_it)
@@ -179,7 +228,8 @@ class Device:
 
     def change_player(self, user: int, *, knows_the_user: bool) -> None:
         """Let another player sign in, unless it is still unknown to whom the progress of the present one belongs."""
-        if user == self.user or not (self._is_settled or self.sign_in.knows_the_user):
+        is_ambiguous = len(self.machine.twins) > 1 or not (self._is_settled or self.sign_in.knows_the_user)
+        if user == self.user or is_ambiguous:
             return
         if self.clock.off_s or self.users & self._checks.users_with_wrong_clocks:
             self._checks.users_with_wrong_clocks |= {*self.users, user}
@@ -189,7 +239,12 @@ class Device:
         game, process = self.game, self.process
         if game is not None and process is not None:
             process.best.clear()  # a player who is not recognised yet begins with nothing
-            self._in_process(lambda: game.set_token(sign_in))
+
+            def sign_in_and_show() -> None:
+                game.set_token(sign_in)
+                game.settle()  # a set before that would still be shown as the former player's
+
+            self._in_process(sign_in_and_show)
 
     def close(self) -> None:
         """Close the game."""
@@ -228,7 +283,8 @@ class Device:
         if not self.folder.exists() or self._hidden.exists() or (how == "older" and not saved):
             return
         self._checks.lost_files(self.users)
-        self.recognised_by, self._is_settled = "", False
+        for twin in self.machine.twins:
+            twin.forget_recognition()
         for path in self._database_files():
             path.unlink()
         if how == "rubbish":
@@ -236,6 +292,10 @@ class Device:
         elif how == "older":
             for path in saved:
                 shutil.copyfile(path, path.with_name(path.name.removesuffix(_SAVED)))
+
+    def forget_recognition(self) -> None:
+        """The files no longer say whose the token is."""
+        self.recognised_by, self._is_settled = "", False
 
     def hide_files(self) -> None:
         """Move the database's files away, and put in their place something that SQLite cannot open."""
@@ -303,7 +363,7 @@ class Device:
     def _in_process(self, call: Callable[[], None]) -> None:
         """Run `call` in the game's process, which may be killed meanwhile."""
         self._is_awake = True
-        with longest_file(0) if self.is_disk_full else nullcontext():
+        with longest_file(0) if self.machine.is_disk_full else nullcontext():
             if self.kill_after is None:
                 call()
                 return
@@ -327,14 +387,9 @@ class Device:
     def _take_image(self) -> None:
         """Keep the files as they are now."""
         self.kill_after = None
-        if self._is_interrupted:
-            return  # an interrupted process runs its handlers: what they do counts
-        before = self.folder
-        self._images += 1
-        self.folder = self._folder()
-        if before.exists():
-            with longest_file(None):
-                shutil.copytree(before, self.folder)
+        if self._is_interrupted or self.machine.is_shared:
+            return  # an interrupted process runs its handlers; the files of another process cannot be exchanged
+        self.machine.take_image()
 
     def _vanish(self) -> None:
         if self.process is not None:
@@ -344,4 +399,4 @@ class Device:
         if self.game is not None:
             self.game.vanish()
         self.game = self.process = None
-        shutil.rmtree(self._root / f"device-{self.number}-{self._images - 1}", ignore_errors=True)
+        self.machine.drop_old_image()

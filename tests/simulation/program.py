@@ -15,7 +15,8 @@ SECURE = 580159119969878006
 CHANGING = 580159119969878007
 UNKNOWN = 580159119969878009
 ALICE, BOB = 53908232506183680, 53908232506183681
-OWNERS = (ALICE, ALICE, BOB)
+OWNERS = (ALICE, ALICE, BOB, ALICE)
+TWINS = {3: 0}  # a second process of the game on the machine of device 0
 SETTABLE = (*PLAIN, RESET, SECRET)
 _STEPS = ((3, 10), (10, 30), (30, 60))  # in a long program, later steps hide what earlier ones have done
 _CALLS_OF_A_START = 200  # out of the process, roughly
@@ -35,14 +36,14 @@ class Step(NamedTuple):
 def made_from(seed: int) -> list[Step]:
     """Return the program of a seed."""
     chance = random.Random(seed)
-    steps = [Step("start", (device,)) for device in range(len(OWNERS))]
+    steps = [Step("start", (device,)) for device in range(len(OWNERS)) if device not in TWINS]
     kinds = list(_CHOICES)
     device = 0
     weights = [_CHOICES[kind] * chance.choice((0, 1, 1, 4)) for kind in kinds]  # so that runs differ in kind, too
     weights[kinds.index("set")] = weights[kinds.index("wait")] = 30
     for _ in range(chance.randint(*chance.choice(_STEPS))):
         (kind,) = chance.choices(kinds, weights)
-        device = chance.choice((device, chance.randrange(len(OWNERS))))  # failures need steps that belong together
+        device = chance.choice((device, _device(chance)))  # failures need steps that belong together
         steps += _PHRASES[kind](device, chance) if kind in _PHRASES else [_step(kind, device, chance)]
     return steps
 
@@ -83,6 +84,10 @@ _CHOICES = {
     "free_disk": 2,
     "flood": 2,
 }
+
+
+def _device(chance: random.Random) -> int:
+    return chance.choice((0, 0, 1, 1, 2, 2, 3))
 
 
 def _crash(device: int, chance: random.Random) -> list[Step]:

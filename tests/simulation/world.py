@@ -21,11 +21,11 @@ from discord_achievements.server.stores.base import Application
 
 from .checks import Checks, Wrong
 from .databases import InMemory, OnSqlite
-from .device import APP, Device
+from .device import APP, Device, Machine
 from .host import Handling, Host
 from .network import Channel, Network
-from .program import ALICE, BOB, CHANGING, OWNERS, PLAIN, RESET, SECRET, SECURE, Step
-from .time_and_chance import Time, taken_over
+from .program import ALICE, BOB, CHANGING, OWNERS, PLAIN, RESET, SECRET, SECURE, TWINS, Step
+from .time_and_chance import DeviceClock, Time, taken_over
 
 _CALM_ROUNDS = 12
 _CALM_S = 150.0  # longer than any wait of the table of retries
@@ -59,10 +59,14 @@ class World:
         self._tokens: dict[int, Minted] = {}
         for user in (ALICE, BOB):
             self._mint(user)
-        self.devices = [
-            Device(number, user, root, self.network, self.checks, lambda user: self._tokens[user].text)
-            for number, user in enumerate(OWNERS)
-        ]
+        self.devices: list[Device] = []
+        for number, user in enumerate(OWNERS):
+            if number in TWINS:
+                machine = self.devices[TWINS[number]].machine
+            else:
+                machine = Machine(f"machine-{number}", root, DeviceClock(time_))
+            token_of = self._token_of
+            self.devices.append(Device(number, user, machine, self.network, self.checks, token_of))
 
     def carry_out(self, steps: Sequence[Step]) -> None:
         """Carry out a program, and let the world calm down after it. Raises `Wrong`."""
@@ -216,11 +220,11 @@ class World:
 
     def fill_disk(self, device: int) -> None:
         """The device's disk is full: no file can grow."""
-        self.devices[device].is_disk_full = True
+        self.devices[device].machine.is_disk_full = True
 
     def free_disk(self, device: int) -> None:
         """The device's disk has room again."""
-        self.devices[device].is_disk_full = False
+        self.devices[device].machine.is_disk_full = False
 
     def flood(self, device: int, event: str, count: int) -> None:
         """Many events come through the device's stream: a third of them at once, the rest at twenty a second."""
@@ -266,7 +270,7 @@ class World:
         for device in self.devices:
             device.kill_after = None
             device.faults.clear()
-            device.is_disk_full = False
+            device.machine.is_disk_full = False
             device.show_files()
             device.clock.off_s = 0.0
             self.mend_sign_in(device.number)
@@ -313,6 +317,9 @@ class World:
     def _channels(self, device: int) -> list[Channel]:
         line = self.devices[device].line
         return [] if line is None else line.channels
+
+    def _token_of(self, user: int) -> str:
+        return self._tokens[user].text
 
     def _mint(self, user: int) -> None:
         minted = mint(TokenKind.BEARER, APP, user, self.time.at_us())

@@ -222,6 +222,7 @@ class Conversation:
         if not is_same_list:
             check(response, self._clock.at_us())
         if isinstance(action, SendUpdate):
+            self._check_history(response)
             id_, sent = action.achievement_id, action.progress
             record, history = read_update(response, id_), history_of(response)
             after = self._answers.update(id_, sent, record, history, is_dated=self.ages.is_measured(id_, sent))
@@ -240,15 +241,14 @@ class Conversation:
         elif self._storage.is_another(history_of(response)):
             self._storage.change(lambda: self._storage.players.forget_etag(self._session.player.id))
             return True
-        elif self._storage.database.changed_elsewhere():
-            self._news.whole_list()
+        else:
+            self._show_other_processes_changes()
         return False
 
     def _take_list(self, response: Response) -> bool:
         before, now = self._session.player, self._clock.now()
-        has_just_changed = now - self._renewed_at < _HISTORIES_APART_S
-        if has_just_changed and self._storage.is_another(history_of(response)):
-            raise TransportError("the service's history changes again and again: two databases answer at one address")
+        has_just_changed = self._has_just_changed
+        self._check_history(response)
         taken = self._answers.whole_list(response, pause)
         if taken.renewed:
             self._renewed_at = now
@@ -269,6 +269,21 @@ class Conversation:
             self._news.whole_list(tuple(news))
         # Once more, since another process of this game may have stored an update while the list was under way.
         return taken.renewed and not has_just_changed
+
+    def _show_other_processes_changes(self) -> None:
+        if self._storage.database.changed_elsewhere():
+            player_id = self._session.player.id
+            self._session.player = self._storage.read(lambda: self._storage.players.get(player_id))
+            self._news.whole_list()
+
+    @property
+    def _has_just_changed(self) -> bool:
+        return self._clock.now() - self._renewed_at < _HISTORIES_APART_S
+
+    def _check_history(self, response: Response) -> None:
+        """Raise `TransportError` if the history differs again so soon after a change."""
+        if self._has_just_changed and self._storage.is_another(history_of(response)):
+            raise TransportError("the service's history changes again and again: two databases answer at one address")
 
     def _settle(self, achievement_id: int, after: State) -> None:
         """Report what one achievement is now, and answer the sets that the service has confirmed."""
@@ -342,6 +357,8 @@ class Conversation:
         for achievement_id, (before, after) in changes.items():
             if after.known and after != before:
                 self._settle(achievement_id, after)
+        if any(after == before for before, after in changes.values()):
+            self._show_other_processes_changes()  # one of them may have received these events first
 
     # Another token, and the end
 
