@@ -17,8 +17,10 @@ from discord_achievements.domain.wire import HISTORY_HEADER, USER_ACHIEVEMENT_UP
 from discord_achievements.testing import FakeService, InlineManager, InProcessTransport, ScriptedTransport
 from tests.support.managers import APPLICATION_ID, OK, SECRET, SECURE, WALK, WIN, GameLoop
 from tests.support.service_games import (
+    ACCEPTED,
     ANN,
     BASE_URL,
+    JSON,
     LONG_S,
     ServiceAndGames,
     eventually,
@@ -264,26 +266,38 @@ def test_an_achievement_that_is_created_again_gets_its_progress_back(world: Serv
     assert (world.percents(), synced(game)[WALK]) == ({WALK: 60}, (60, True))
 
 
-def test_after_two_restores_within_a_minute_updates_wait_too(world: ServiceAndGames) -> None:
+def test_after_two_changes_of_history_within_a_minute_updates_wait_too(world: ServiceAndGames) -> None:
     sent: list[str] = []
-    transport = InProcessTransport(world.service, intercept=lambda request: sent.append(request.method))
+    history = ["second"]
+    too_many = Response(429, {**JSON, "retry-after": "5"}, b'{"message": "slow down", "retry_after": 5.0}')
+
+    def answer(request: Request) -> Response:
+        sent.append(request.method)
+        if request.url.endswith("/events"):
+            return Response(404)
+        if history == ["third"]:
+            return too_many if request.method == "GET" else replace(ACCEPTED, headers={**JSON, HISTORY: "third"})
+        response = world.service.handle(request)
+        return replace(response, headers=dict(response.headers) | {HISTORY: history[0]})
+
     manager = InlineManager(
         APPLICATION_ID,
         base_url=BASE_URL,
         token="ann-1",
-        transport=transport,
+        transport=InProcessTransport(world.service, intercept=answer),
         clock=world.clock,
         data_dir=world.folder / "data",
     )
     world.managers.append(manager)
-    backup = world.service.backup()
-    for _ in range(2):
+    for history[0] in ("first", "second"):
         manager.fetch_user_achievements()
-        manager.advance(1.0)
-        world.service.restore(backup)
+        manager.advance(5.0)
+        manager.set_user_achievement(WALK, 10)
+    history[0] = "third"
     sent.clear()
     manager.set_user_achievement(WALK, 60)
     manager.advance(30.0)
-    assert len(sent) < 15
+    assert len(sent) < 20, "the table of delays applies"
+    history[0] = "second"
     manager.advance(LONG_S)
     assert world.percents() == {WALK: 60}
