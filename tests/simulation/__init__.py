@@ -1,9 +1,9 @@
 """The simulator: games, network and service in one thread, in virtual time, repeatable by one seed.
 
-Two devices of one player and one of another run the real client (`testing.InlineManager`, which has no threads). The
-real service runs behind them: the ASGI application that `serve` runs, on an event loop that is advanced step by step.
-Only what cannot be repeated is replaced: threads, sockets, clocks and random numbers. The network between the two does
-to each exchange what the program says.
+Two machines of one player and one of another run the real client (`testing.InlineManager`, which has no threads), one
+of them in two processes on one data folder. The real service runs behind them: the ASGI application that `serve` runs,
+on an event loop that is advanced step by step. Only what cannot be repeated is replaced: threads, sockets, clocks and
+random numbers. The network between the two does to each exchange what the program says.
 
     time_and_chance   virtual time; Python's clocks and random numbers follow it and the seed
     loop              an event loop that runs one callback at a time and never waits
@@ -11,7 +11,7 @@ to each exchange what the program says.
     databases         the service's database, which outlives that process and can be restored from a backup
     network           the way from a device to the service
     faults            what can happen to an exchange, as a table
-    device            the player's game: its files, its process, its death at any call out of the process
+    device            the player's game: machine, files, process, and its death at any call out of the process
     program           what happens in one run: a list of steps, made from a seed
     world             all of these together: carries a program out
     checks            what must be true at every step, and at the end once the world has calmed down
@@ -25,9 +25,12 @@ does nothing), so any part of a program is a program.
 How a game is killed: before the n-th call that reaches out of the process (a system call, a statement of SQLite, a
 write into the journal's memory) the data folder is copied, files as the operating system has them, and an exception
 unwinds the process. The next start uses the copy, so what the process did on its way out does not count. An interrupt
-is the same without the copy: what the process does on its way out counts.
+is the same without the copy: what the process does on its way out counts. So does what a killed process does on its way
+out while another uses the folder, whose files cannot be exchanged.
 
-What is not simulated: real threads, sockets and TLS (the contract suites and `tests/e2e` have those); the signal that
-a mapped page raises on a full disk; a power cut, which loses what the operating system has not written yet; PostgreSQL
-and Redis.
+What is not simulated: real threads, sockets and TLS; the signal that a mapped page raises on a full disk; a power cut,
+which loses what the operating system has not written yet; a database that another program locks, since SQLite waits for
+that in real time (here it is full, hidden or replaced); local mode and its growing up; a token object that turns out to
+be another player's without `set_token`; a change of player while two processes run; icons; PostgreSQL, Redis, and a
+service of several processes. Other tests have those, each for itself.
 """
