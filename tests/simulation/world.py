@@ -287,7 +287,7 @@ class World:
         self.wait(_CALM_S)
         for device in self.devices:
             if device.line is not None and device.line.has_stream:
-                self._agrees(device, definitions_may_differ=True)  # although no game has fetched
+                self._agrees(device, is_early=True)  # although no game has fetched
         self.wait(_RESYNC_S)
         for device in self.devices:
             self._agrees(device)
@@ -308,11 +308,11 @@ class World:
             if not any(device.game is not None and device.game.pending_count for device in self.devices):
                 break
 
-    def _agrees(self, device: Device, *, definitions_may_differ: bool = False) -> None:
+    def _agrees(self, device: Device, *, is_early: bool = False) -> None:
         records = self.host.store.records(APP, device.user)
         progress = {id_: held.progress for id_, held in records.items()}
         definitions = self.host.store.achievements(APP)
-        self.checks.calm(device, progress, definitions, definitions_may_differ=definitions_may_differ)
+        self.checks.calm(device, progress, definitions, is_early=is_early)
 
     def _channels(self, device: int) -> list[Channel]:
         line = self.devices[device].line
