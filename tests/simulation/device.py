@@ -98,11 +98,6 @@ class Machine:
         """The data folder."""
         return self._image(self._images)
 
-    @property
-    def is_shared(self) -> bool:
-        """Whether more than one process is running."""
-        return sum(twin.game is not None for twin in self.twins) > 1
-
     def take_image(self) -> None:
         """Go on with a copy of the files as they are now."""
         before = self.folder
@@ -387,7 +382,8 @@ class Device:
     def _take_image(self) -> None:
         """Keep the files as they are now."""
         self.kill_after = None
-        if self._is_interrupted or self.machine.is_shared:
+        is_alone = all(twin is self or twin.game is None for twin in self.machine.twins)
+        if self._is_interrupted or not is_alone:
             return  # an interrupted process runs its handlers; the files of another process cannot be exchanged
         self.machine.take_image()
 

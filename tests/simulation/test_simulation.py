@@ -12,7 +12,7 @@ from .program import PLAIN, Step, made_from
 from .shrink import shortest
 from .world import World, run
 
-SEEDS = 96
+SEEDS = 64
 AT_ONCE = 8
 
 
@@ -45,7 +45,7 @@ def test_a_wrong_result_is_found_and_its_program_shortened(monkeypatch: pytest.M
         world.checks.recorded(call)  # although the game was never called
 
     monkeypatch.setattr(World, "fetch", lie)
-    steps = [*made_from(1), Step("fetch", (0,)), Step("wait", (1.0,))]
+    steps = [Step("start", (0,)), Step("set", (0, PLAIN[1], 50)), Step("fetch", (0,)), Step("wait", (1.0,))]
     wrong = run(1, steps)
     assert wrong is not None
     assert wrong.rule == "nothing recorded is lost"
