@@ -28,10 +28,22 @@ def answer(body: bytes, status: bytes = b"200 OK") -> bytes:
 
 
 class Echo:
-    """A server whose answer to a request is its path, with other bytes `before` and `after` it."""
+    """A server whose answer to a request is its path, with other bytes `before` and `after` it.
 
-    def __init__(self, *, before: bytes = b"", after: bytes = b"", status: bytes = b"200 OK") -> None:
+    The first answer is `first`, if that is given. Its bytes `late` come once the next request has been sent.
+    """
+
+    def __init__(
+        self,
+        *,
+        before: bytes = b"",
+        after: bytes = b"",
+        status: bytes = b"200 OK",
+        first: bytes = b"",
+        late: bytes = b"",
+    ) -> None:
         self._before, self._after, self._status = before, after, status
+        self._first, self._late = first, late
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._connections: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
@@ -52,7 +64,14 @@ class Echo:
         try:
             while head := connection.recv(65536):
                 path = head.split()[1]
-                connection.sendall(self._before + answer(path, self._status) + self._after)
+                if self._first:
+                    connection.sendall(self._first)
+                    self._first = b""
+                    if connection.recv(65536):
+                        connection.sendall(self._late)
+                        return
+                else:
+                    connection.sendall(self._before + answer(path, self._status) + self._after)
         except OSError:
             pass  # the client has closed the connection
 
@@ -123,6 +142,26 @@ def test_surplus_bytes_do_not_answer_the_next_request(
     server = stack.enter_context(Echo(after=after))
     for path in ("/1", "/2", "/3"):
         assert get(transport, server.base_url + path) == (200, path.encode())
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\nContent-Length: 40\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+        b"HTTP/1.1 304 Not Modified\r\nContent-Length: 40\r\n\r\n",
+        b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n",
+        answer(b"{}", b"500 Internal Server Error"),
+        answer(b"", b"302 Found"),
+    ],
+)
+def test_what_comes_late_does_not_answer_the_next_request(
+    stack: ExitStack, transport: RequestsTransport, first: bytes
+) -> None:
+    server = stack.enter_context(Echo(first=first, late=answer(b"of the first request")))
+    get(transport, server.base_url + "/1")
+    assert get(transport, server.base_url + "/2") == (200, b"/2")
 
 
 # Addresses

@@ -271,10 +271,45 @@ def test_the_limit_holds_for_what_is_unpacked(stack: ExitStack, transport: Reque
         transport.send(get(raw.base_url))
 
 
-def test_a_body_that_cannot_be_unpacked(stack: ExitStack, transport: RequestsTransport) -> None:
-    raw = stack.enter_context(RawServer(with_length(b"not gzip at all", b"Content-Encoding: gzip")))
+PACKED = gzip.compress(b"[]" + b" " * 1000, mtime=0)
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        (b"gzip", b"not gzip at all"),
+        (b"gzip", PACKED[:-1]),
+        (b"gzip", PACKED[:-8]),
+        (b"gzip", PACKED[:12]),
+        (b"gzip", PACKED + PACKED[:-1]),
+        (b"gzip", PACKED + b"more"),
+        (b"br", b"[]"),
+        (b"gzip, gzip", PACKED),
+    ],
+)
+def test_a_body_that_cannot_be_unpacked_to_its_end(
+    stack: ExitStack, transport: RequestsTransport, coding: bytes, body: bytes
+) -> None:
+    raw = stack.enter_context(RawServer(with_length(body, b"Content-Encoding: " + coding)))
     with pytest.raises(TransportError):
         transport.send(get(raw.base_url))
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "unpacked"),
+    [
+        (b"gzip", PACKED, gzip.decompress(PACKED)),
+        (b"GZIP", PACKED + PACKED, gzip.decompress(PACKED) * 2),
+        (b"x-gzip", PACKED, gzip.decompress(PACKED)),
+        (b"gzip", b"", b""),
+        (b"identity", b"[]", b"[]"),
+    ],
+)
+def test_a_body_is_unpacked(
+    stack: ExitStack, transport: RequestsTransport, coding: bytes, body: bytes, unpacked: bytes
+) -> None:
+    raw = stack.enter_context(RawServer(with_length(body, b"Content-Encoding: " + coding)))
+    assert transport.send(get(raw.base_url)).body == unpacked
 
 
 @pytest.mark.parametrize(

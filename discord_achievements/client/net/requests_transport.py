@@ -15,6 +15,7 @@ import os
 import socket
 import threading
 import weakref
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Any, TypeVar
@@ -35,10 +36,18 @@ from .sockets import cut
 from .strict_answer import StrictAnswer, StrictStreamAnswer
 from .transport import MAX_BODY_BYTES, Request, Response
 
-_DEFAULTS = {"User-Agent": "discord-achievements", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
+_DEFAULTS = {"User-Agent": "discord-achievements", "Accept": "*/*", "Accept-Encoding": "gzip"}
 _CHUNK_BYTES = 64 * 1024
 _WAKE_S = 1.0
-_FOREIGN = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError)
+_GZIP = 16 + zlib.MAX_WBITS
+_FOREIGN = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    zlib.error,
+    OSError,
+    ValueError,
+)
 _Opened = Callable[[socket.socket], None]
 _T = TypeVar("_T")
 
@@ -280,15 +289,39 @@ def _unsendable(headers: Mapping[str, str]) -> str | None:
 
 
 def _whole(answer: requests.Response) -> Response:
-    # The limit applies to the decompressed body too. If the length is known, urllib3 need not copy what it has read.
+    # If the length is known, urllib3 need not copy what it has read.
     amount = MAX_BODY_BYTES + 1
-    if "content-encoding" not in answer.headers and answer.raw.length_remaining is not None:
+    if answer.raw.length_remaining is not None:
         amount = min(amount, answer.raw.length_remaining or 1)  # 0 would leave the connection in use
     with closing(answer):
-        body = answer.raw.read(amount, decode_content=True)  # in one go: almost all of it is waiting, without the lock
+        # In one go: almost all of it is waiting, without the lock. What is read after it is its end.
+        body = answer.raw.read(amount, decode_content=False)
+        while len(body) < amount and (more := answer.raw.read(amount - len(body), decode_content=False)):
+            body += more
+    if len(body) <= MAX_BODY_BYTES:
+        body = _unpacked(body, answer.headers.get("content-encoding", "identity"))
     if len(body) > MAX_BODY_BYTES:
         raise TransportError(f"the answer from {_place(answer.url)} is larger than {MAX_BODY_BYTES} bytes")
     return _response(answer, body)
+
+
+def _unpacked(body: bytes, coding: str) -> bytes:
+    """Return a body as it was before it was compressed, or its first bytes if that is too large.
+
+    urllib3 takes a compressed body that has lost its end for whole, and unpacks what it has read without a limit.
+    """
+    if coding.strip().lower() == "identity":
+        return body
+    if coding.strip().lower() not in ("gzip", "x-gzip"):
+        raise ValueError(f"its body is compressed as {coding!r:.40}, which was not asked for")
+    unpacked = b""
+    while body and len(unpacked) <= MAX_BODY_BYTES:
+        unpacker = zlib.decompressobj(_GZIP)
+        unpacked += unpacker.decompress(body, MAX_BODY_BYTES + 1 - len(unpacked))
+        if not unpacker.eof and len(unpacked) <= MAX_BODY_BYTES:
+            raise ValueError("its compressed body is cut off")
+        body = unpacker.unused_data  # several may follow one another: RFC 1952, section 2.2
+    return unpacked
 
 
 def _response(answer: requests.Response, body: bytes) -> Response:

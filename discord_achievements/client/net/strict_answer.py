@@ -1,8 +1,9 @@
-"""HTTP answers, strict where http.client and `requests` are lenient: time, headers that are cut off, interim answers.
+"""HTTP answers, strict where http.client and `requests` are lenient: their time, their headers, what comes after them.
 
 `requests` times each read on its own, so an answer could drip for ever. http.client treats a connection that ends amid
 the headers as the end of the headers, so a truncated answer could pass for a success without a body. It also takes
-an interim answer such as 103 (Early Hints) for the answer itself, and the answer for that to the next request.
+an interim answer such as 103 (Early Hints) for the answer itself, and the answer for that to the next request. The
+same could happen after an answer that may have more to it than its headers say, so that connection is not used again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 _TIMEOUTS = 2
 _INTERIM_MAX = 20
+_WITHOUT_A_BODY = (http.HTTPStatus.NO_CONTENT, http.HTTPStatus.NOT_MODIFIED)
 
 
 class StrictAnswer(http.client.HTTPResponse):
@@ -33,6 +35,11 @@ class StrictAnswer(http.client.HTTPResponse):
         super().begin()
         if self._incoming.ended:
             raise http.client.HTTPException("the connection broke in the middle of the headers")
+        announces_a_body = "content-length" in self.headers or "transfer-encoding" in self.headers
+        if self.status in _WITHOUT_A_BODY:
+            self.chunked = False  # whatever the headers say
+        if self.status != http.HTTPStatus.OK and not 400 <= self.status < 500:
+            self.will_close |= self.status != http.HTTPStatus.NOT_MODIFIED or announces_a_body
 
     def _read_status(self) -> tuple[str, int, str]:
         # Source: RFC 9110, section 15.2. 101 is final, and never asked for here.
