@@ -29,7 +29,7 @@ class Verdict(Enum):
     RETRY = "the update is kept and will be sent again"
     REFUSED = "the service refused it, so the update is dropped"
     AUTHENTICATE = "the update is kept until there is another token"
-    MISCONFIGURED = "the update is kept and tried again in ten minutes; this address, application or account is wrong"
+    MISCONFIGURED = "the update is kept and tried again in two minutes; this address, application or account is wrong"
 
 
 class Judgement(NamedTuple):

@@ -22,6 +22,7 @@ from .snowflake import MAX_SNOWFLAKE, format_snowflake, parse_snowflake
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
+_FIRST_CODE = 10001
 _ICON_HASH = re.compile(r"[0-9a-f]{32}")
 USER_ACHIEVEMENT_UPDATE = "USER_ACHIEVEMENT_UPDATE"
 RESYNC = "RESYNC"
@@ -233,7 +234,7 @@ def decode_error(status: int, data: object, retry_after_s: float | None = None) 
             return ApiError(
                 status,
                 # The body of a 429 has no code.
-                code if isinstance(code, int) and not isinstance(code, bool) else (0 if status == 429 else None),
+                code if _is_discords(code) else (0 if status == 429 else None),
                 message[:200],
                 errors=errors if isinstance(errors, Mapping) else None,
                 retry_after_s=retry_after_s,
@@ -267,6 +268,14 @@ def _text(fields: Mapping[str, Any], name: str) -> tuple[str, Mapping[str, str] 
         return value, None
     texts = {locale: text for locale, text in localizations.items() if _is_text(locale) and _is_text(text)}
     return value, texts or None
+
+
+def _is_discords(code: object) -> TypeGuard[int]:
+    """Return whether Discord can have made an error code: it is 0 or has five digits or more.
+
+    Other servers answer in a similar form, with the HTTP status or a code of their framework.
+    """
+    return isinstance(code, int) and not isinstance(code, bool) and (code == 0 or code >= _FIRST_CODE)
 
 
 def _is_revision(value: object) -> TypeGuard[int]:

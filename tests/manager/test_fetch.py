@@ -11,7 +11,17 @@ from discord_achievements import Result, ResultError
 from discord_achievements.client.net.transport import Response
 from discord_achievements.testing import ScriptedTransport
 from tests.support.managers import APPLICATION_ID, OK, SECURE, WALK, WIN, write_catalogue
-from tests.support.service_games import ANN, JSON, STRINGS, ServiceAndGames, eventually, listing, scripted, superset
+from tests.support.service_games import (
+    ANN,
+    BOB,
+    JSON,
+    STRINGS,
+    ServiceAndGames,
+    eventually,
+    listing,
+    scripted,
+    superset,
+)
 
 
 def test_the_list_is_that_of_the_service(world: ServiceAndGames) -> None:
@@ -133,6 +143,7 @@ def test_every_form_of_an_updates_answer_is_understood(world: ServiceAndGames, a
         superset(WIN, 70) | {"revision": -1},
         superset(WIN, 70) | {"name": 7},
         superset(WIN, 70) | {"id": "not a number", "achievement_id": None},
+        superset(WIN, 70, application_id="5"),
         {},
         None,
         [],
@@ -149,6 +160,19 @@ def test_an_entry_that_cannot_be_read_costs_that_entry(world: ServiceAndGames, b
     transport.answer("get_user_achievements", listing(broken))
     assert game.fetch() is Result.INTERNAL_ERROR
     assert game.percents == {WALK: 20, WIN: 40}
+
+
+@pytest.mark.parametrize("between", [0, 300])
+@pytest.mark.parametrize("foreign", [superset(WIN, 100, user_id=str(BOB)), superset(WALK, 0, revision=1)])
+def test_an_entry_of_another_player_or_a_second_one_costs_that_entry(
+    world: ServiceAndGames, foreign: dict[str, Any], between: int
+) -> None:
+    others = [superset(9000 + number, 0) for number in range(between)]
+    entries = [superset(WALK, 20, revision=2), *others, foreign]
+    game = scripted(world, ScriptedTransport({"get_user_achievements": listing(*entries)}))
+    assert game.fetch() is game.fetch() is OK
+    assert {id_: percent for id_, percent in game.percents.items() if percent} == {WALK: 20}
+    assert game.events == []
 
 
 def test_after_an_entry_that_could_not_be_read_the_whole_list_is_asked_for_again(world: ServiceAndGames) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from discord_achievements import AchievementManager
+from discord_achievements import AchievementManager, Result
 from discord_achievements.client.net.transport import Request, Response
+from discord_achievements.domain.errors import TransportError
 from discord_achievements.domain.wire import HISTORY_HEADER, USER_ACHIEVEMENT_UPDATE, format_event
 from discord_achievements.testing import FakeService, InlineManager, InProcessTransport, ScriptedTransport
 from tests.support.managers import APPLICATION_ID, OK, SECRET, SECURE, WALK, WIN, GameLoop
@@ -252,6 +253,33 @@ def test_two_databases_at_one_address_are_an_outage_and_no_endless_resending(
     assert game.updates == [(WALK, 60), (WIN, 100)], "nothing flickers"
     assert 20 <= len(sent) < 20 * 6, "each time the clock is advanced, at most one change of history is taken in"
     assert any("gone back" in line for line in warned(caplog))
+
+
+@pytest.mark.parametrize("method", ["PUT", "GET", ""])
+def test_a_history_that_changes_with_every_answer_causes_no_flood(world: ServiceAndGames, method: str) -> None:
+    sent: list[str] = []
+
+    def answer(request: Request) -> Response:
+        if request.url.endswith("/events"):
+            return Response(404)
+        if len(sent) == 500:
+            raise TransportError("a flood")
+        sent.append(request.method)
+        response = world.service.handle(request)
+        number = len(sent) if request.method == method or not method else 0
+        return replace(response, headers={**response.headers, HISTORY: f"history-{number}"})
+
+    transport = InProcessTransport(world.service, intercept=answer)
+    options: dict[str, Any] = {"data_dir": world.folder / "data", "token": "ann-1", "base_url": BASE_URL}
+    with InlineManager(APPLICATION_ID, transport=transport, clock=world.clock, **options) as manager:
+        results: list[Result] = []
+        manager.fetch_user_achievements(results.append)
+        manager.settle()
+        manager.set_user_achievement(WALK, 60, results.append)
+        manager.set_user_achievement(WIN, 100, results.append)
+        manager.advance(60)
+        assert len(results) == 3
+        assert len(sent) <= 30
 
 
 def test_an_achievement_that_is_created_again_gets_its_progress_back(world: ServiceAndGames) -> None:

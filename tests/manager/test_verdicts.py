@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from discord_achievements import Result
@@ -19,6 +21,7 @@ from tests.support.service_games import (
     error,
     listing,
     scripted,
+    superset,
 )
 
 HTML = Response(200, {"content-type": "text/html"}, b"<!DOCTYPE html><title>Sign in</title>")
@@ -49,6 +52,16 @@ KEPT = [
     (Response(200, {}, b"{}"), Result.INTERNAL_ERROR),
     (Response(200, JSON), Result.INTERNAL_ERROR),
     (Response(204), Result.INTERNAL_ERROR),
+    (Response(202, JSON, b"{}"), Result.INTERNAL_ERROR),
+    (Response(203, JSON, b"{}"), Result.INTERNAL_ERROR),
+    (Response(206, JSON, b"{}"), Result.INTERNAL_ERROR),
+    (Response(206, JSON, b"[]"), Result.INTERNAL_ERROR),
+    (Response(200, JSON, json.dumps(superset(WALK, 50, application_id="5")).encode()), Result.INTERNAL_ERROR),
+    # These codes are other servers': Spring's, Envoy's, Azure's.
+    (error(403, 403), UNAVAILABLE),
+    (error(404, 5), UNAVAILABLE),
+    (error(400, -1), UNAVAILABLE),
+    (error(409, 1001), UNAVAILABLE),
     (Response(101), UNAVAILABLE),
     (Response(304, {"etag": '"1"'}), UNAVAILABLE),
     (error(404, 0), Result.INVALID_COMMAND),
@@ -136,6 +149,6 @@ def test_a_verdict_on_the_address_does_not_last_for_ever(world: ServiceAndGames)
     assert game.set(WALK, 50) is Result.INVALID_COMMAND
     transport.answer("get_user_achievements", listing(STRINGS))
     transport.answer("update_user_achievement", ACCEPTED)
-    world.clock.advance(600)
+    world.clock.advance(120)
     game.until(lambda: game.manager.pending_count == 0)
     assert game.set(WALK, 60) is OK

@@ -147,6 +147,34 @@ def test_a_game_that_always_wants_the_list_still_gets_its_updates_sent() -> None
     assert seen == [FetchList(), SendUpdate(1, HALF), FetchList(), SendUpdate(2, HALF)]
 
 
+@pytest.mark.parametrize("outcome", [None, UNAVAILABLE, NO_CONNECTION])
+def test_a_game_that_wants_the_list_in_every_frame_gets_one_a_second(outcome: Outcome | None) -> None:
+    schedule, count = fresh(), 0
+    for frame in range(60 * 60):
+        now = NOW + frame / 60
+        schedule.want_fetch(now)
+        if isinstance(schedule.next(now), FetchList):
+            count += 1
+            if outcome is None:
+                schedule.succeeded(FetchList(), now)
+                assert schedule.list_unreachable(now) is None
+            else:
+                schedule.failed(FetchList(), outcome, now, 0.0)
+    assert 60 <= count <= 60 + 10
+
+
+def test_no_update_is_sent_before_the_list_if_that_is_wanted_first() -> None:
+    schedule = listed(1)
+    schedule.want_list_first(NOW)
+    assert schedule.next(NOW) == FetchList()
+    schedule.failed(FetchList(), NO_CONNECTION, NOW, jitter=0.0)
+    assert schedule.next(NOW) == FetchList()
+    schedule.failed(FetchList(), NO_CONNECTION, NOW, jitter=0.0)
+    assert schedule.next(NOW) == Wait(NOW + 1)
+    schedule.succeeded(FetchList(), NOW + 1)
+    assert schedule.next(NOW + 1) == SendUpdate(1, HALF)
+
+
 @pytest.mark.parametrize("outcome", [UNAVAILABLE, NOT_JSON, NO_CONNECTION, TIMED_OUT])
 def test_a_list_that_always_fails_does_not_hold_up_the_updates(outcome: Outcome) -> None:
     schedule, now = fresh(1, 2), NOW
@@ -393,13 +421,13 @@ def test_the_usual_windows_do_not_exhaust_the_patience() -> None:
 def test_nothing_is_tried_if_nothing_can_succeed(outcome: ApiError, result: Result) -> None:
     schedule = listed(1, 2)
     assert fail(schedule, outcome) == SendUpdate(1, HALF)
-    assert schedule.next(NOW) == schedule.next(NOW + 599) == Wait(NOW + 600)
+    assert schedule.next(NOW) == schedule.next(NOW + 119) == Wait(NOW + 120)
     assert schedule.updates_unreachable(NOW) is schedule.list_unreachable(NOW) is result
     assert set(schedule.pending) == {1, 2}
-    assert schedule.next(NOW + 600) == SendUpdate(1, HALF)  # a verdict does not last for ever
-    schedule.succeeded(SendUpdate(1, HALF), NOW + 600)
-    assert schedule.next(NOW + 600) == SendUpdate(2, HALF)
-    assert schedule.updates_unreachable(NOW + 600) is None
+    assert schedule.next(NOW + 120) == SendUpdate(1, HALF)  # a verdict does not last for ever
+    schedule.succeeded(SendUpdate(1, HALF), NOW + 120)
+    assert schedule.next(NOW + 120) == SendUpdate(2, HALF)
+    assert schedule.updates_unreachable(NOW + 120) is None
 
 
 def test_a_refused_update_is_dropped_and_the_others_are_sent() -> None:

@@ -29,19 +29,19 @@ class Api:
     """Builds the requests of one player's client."""
 
     def __init__(self, application_id: int, base_url: str, timeout_s: float) -> None:
-        self._application_id = application_id
+        self.application_id = application_id
         self._base_url = base_url
         self._timeout_s = timeout_s
 
     def fetch(self, token: str, etag: str | None) -> Request:
         """Return the request for the player's list, unless that is still the one that `etag` names."""
-        path = routes.GET_USER_ACHIEVEMENTS.path(application_id=self._application_id)
+        path = routes.GET_USER_ACHIEVEMENTS.path(application_id=self.application_id)
         return self._request("GET", path, token, {"If-None-Match": etag} if etag and is_sendable(etag) else {})
 
     def update(self, token: str, achievement_id: int, progress: Progress, at_us: int) -> Request:
         """Return the request that sends progress; an unlock carries its age, so that a late one keeps its own time."""
         path = routes.UPDATE_USER_ACHIEVEMENT.path(
-            user_id=_ME, application_id=self._application_id, achievement_id=achievement_id
+            user_id=_ME, application_id=self.application_id, achievement_id=achievement_id
         )
         age_s = None if progress.unlocked_at_us is None else seconds_since_unlock(progress.unlocked_at_us, at_us)
         body = json.dumps(wire.encode_update(progress.percent, age_s)).encode()
@@ -49,7 +49,7 @@ class Api:
 
     def stream(self, token: str, last_event_id: str) -> Request:
         """Return the request for the stream of changes, those since `last_event_id` first if that is not empty."""
-        path = routes.USER_ACHIEVEMENT_EVENTS.path(application_id=self._application_id)
+        path = routes.USER_ACHIEVEMENT_EVENTS.path(application_id=self.application_id)
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}
         if last_event_id:
             headers["Last-Event-ID"] = last_event_id
@@ -57,7 +57,7 @@ class Api:
 
     def icon(self, achievement_id: int, icon_hash: str) -> Request:
         """Return the request for an icon. Icons are public, so it carries no token."""
-        path = routes.icon_path(self._application_id, achievement_id, icon_hash)
+        path = routes.icon_path(self.application_id, achievement_id, icon_hash)
         url = routes.asset_root(self._base_url) + path
         return Request("GET", url, {"User-Agent": USER_AGENT, "Accept": "image/png"}, timeout_s=self._timeout_s)
 
@@ -90,12 +90,15 @@ def is_sendable(value: str) -> bool:
 
 
 def check(response: Response, at_us: int | None = None) -> None:
-    """Raise the `ApiError` for an answer that is not a success (2xx).
+    """Raise the `ApiError` for an answer that is not a success, which is always 200.
 
-    `at_us` is our clock, for an answer that says until which date to wait but has no `Date`.
+    Another 2xx comes from something in between that queues, transforms or divides what passes: `WireError`. `at_us` is
+    our clock, for an answer that says until which date to wait but has no `Date`.
     """
-    if 200 <= response.status < 300:
+    if response.status == 200:
         return
+    if 200 < response.status < 300:
+        raise WireError(f"expected HTTP 200, got {response.status}")
     if 300 <= response.status < 400 and (target := response.headers.get("location")):
         raise ApiError(response.status, None, f"redirected to {_without_query(target)!r:.200}; {_NOT_FOLLOWED}")
     data: object = None
@@ -109,7 +112,7 @@ def history_of(response: Response) -> str | None:
     return response.headers.get(wire.HISTORY_HEADER.lower()) or None
 
 
-def read_update(response: Response, achievement_id: int) -> wire.Record | None:
+def read_update(response: Response, application_id: int, achievement_id: int) -> wire.Record | None:
     """Return what the service holds after an update that it accepted, None if it answers `{}` as Discord documents it.
 
     Anything else is not the service's answer to this update. Raises `WireError`.
@@ -123,17 +126,22 @@ def read_update(response: Response, achievement_id: int) -> wire.Record | None:
         return None
     if not isinstance(data, dict) or "percent_complete" not in data:
         raise WireError(f"expected {{}} or the achievement's record in answer to an update, got {text[:40]!r}")
-    record = wire.decode_record(data)
+    record = _read_record(data, application_id)
     if record.achievement_id != achievement_id:
         raise WireError(f"the answer to an update of achievement {achievement_id} is about {record.achievement_id}")
     return record
 
 
 def read_list(
-    response: Response, size: int, pause: Callable[[], None], unreadable: Callable[[WireError], None]
+    response: Response,
+    application_id: int,
+    size: int,
+    pause: Callable[[], None],
+    unreadable: Callable[[WireError], None],
 ) -> Iterator[list[wire.Record]]:
     """Yield a list's entries, `size` at a time; pass those that are not what the protocol says to `unreadable`.
 
+    These include an entry of another player than the first one's, and a second one of the same achievement.
     A long call holds the interpreter lock, and the game's frame waits for it. So there is no long call: the elements
     are decoded one by one, with a real pause after each slice. Raises `WireError` if the whole is not a list.
     """
@@ -142,11 +150,20 @@ def read_list(
     if text[position : position + 1] != "[":
         raise WireError(f"expected a JSON list, got {text[:40]!r}")
     records: list[wire.Record] = []
+    user_id: int | None = None
+    listed: set[int] = set()
     position = _skip(text, position + 1)
     while text[position : position + 1] != "]":
         element, position = _element(text, position)
         try:
-            records.append(wire.decode_record(element))
+            record = _read_record(element, application_id)
+            user_id = user_id or record.user_id
+            if record.user_id not in (None, user_id):
+                raise WireError(f"user_id: expected {user_id} as before, got {record.user_id}")
+            if record.achievement_id in listed:
+                raise WireError(f"achievement {record.achievement_id} is listed twice")
+            listed.add(record.achievement_id)
+            records.append(record)
         except WireError as exc:
             unreadable(exc)
         position = _skip(text, position)
@@ -160,6 +177,13 @@ def read_list(
             pause()
     if records:
         yield records
+
+
+def _read_record(data: object, application_id: int) -> wire.Record:
+    record = wire.decode_record(data)
+    if record.definition is not None and record.definition.application_id != application_id:
+        raise WireError(f"application_id: expected {application_id}, got {record.definition.application_id}")
+    return record
 
 
 def _json_text(response: Response, what: str) -> str:

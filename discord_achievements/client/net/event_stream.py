@@ -181,11 +181,8 @@ class StreamReader:
     def _read(self, stream: Stream, parser: SseParser) -> Iterator[None]:
         check(stream.response)
         kind = stream.response.headers.get("content-type", "")
-        if stream.response.status != 200 or not kind.lower().startswith("text/event-stream"):
-            raise WireError(
-                f"expected HTTP 200 and text/event-stream from the event stream, got HTTP {stream.response.status}"
-                f" and {kind!r:.60}"
-            )
+        if not kind.lower().startswith("text/event-stream"):
+            raise WireError(f"expected text/event-stream from the event stream, got {kind!r:.60}")
         self._opened = True
         self._post(StreamOpened(self, history_of(stream.response)))
         yield

@@ -55,7 +55,8 @@ class _RolledBackError(Exception):
 class Answers:
     """Writes for the current player, and learns from the answers who that is."""
 
-    def __init__(self, storage: Storage, session: Session) -> None:
+    def __init__(self, storage: Storage, session: Session, application_id: int) -> None:
+        self._application_id = application_id
         self._storage = storage
         self._session = session
         # The revisions that the open event stream has brought: a list or an answer may be from before that.
@@ -174,7 +175,7 @@ class Answers:
             news: list[UserAchievement] = []
             settled: dict[int, State] = {}
             seen: set[int] = set()
-            for records in read_list(response, SLICE_ROWS, pause, problems.append):
+            for records in read_list(response, self._application_id, SLICE_ROWS, pause, problems.append):
                 user_id = records[0].user_id
                 if not seen and user_id is not None:
                     player = self._session.identified(user_id)

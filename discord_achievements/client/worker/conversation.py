@@ -78,7 +78,7 @@ class Conversation:
         self._news = news
         self._waiting = waiting
         self._icons = icons
-        self._answers = Answers(storage, session)
+        self._answers = Answers(storage, session, service.api.application_id)
         self._stream = EventStream(service.transport, service.open_reader, service.schedule, post, self._described)
         # What the courier is doing: the number of the call, and what for. None: nothing that still matters.
         self._call_number = 0
@@ -199,7 +199,10 @@ class Conversation:
         if is_outdated:
             # What the service has is for the list to say; until then nothing that waits is settled.
             self.schedule.follow(self._storage.database.pending(self._session.player.id))
-            self.schedule.stream_or_poll.poll_now(self._clock.now())
+            if isinstance(action, SendUpdate):
+                self.schedule.want_list_first(self._clock.now())
+            else:
+                self.schedule.stream_or_poll.poll_now(self._clock.now())
         self._session.accepted()
         if self.is_online is False:
             _log.info("the service is reachable again")
@@ -224,7 +227,8 @@ class Conversation:
         if isinstance(action, SendUpdate):
             self._check_history(response)
             id_, sent = action.achievement_id, action.progress
-            record, history = read_update(response, id_), history_of(response)
+            record = read_update(response, self._service.api.application_id, id_)
+            history = history_of(response)
             after = self._answers.update(id_, sent, record, history, is_dated=self.ages.is_measured(id_, sent))
             if after is None:
                 return True

@@ -22,7 +22,8 @@ What a verb changes:
     wants, settled, follow         what is pending
     want_fetch, fetch_answered     whether the game waits for a list
     wants_icon                     which icons are wanted
-    new_token, uncertain, block    whether the service may be asked, and what
+    new_token, uncertain,
+    want_list_first, block         whether the service may be asked, and what
     begin_exchange,
     begin_token_call, ended        whether an exchange or a token call is under way
     limited, succeeded, failed,
@@ -56,6 +57,8 @@ from .stream_or_poll import StreamOrPoll
 
 _USUAL_WINDOWS_S = 10.0
 RETRY_BLOCKED_S = 600.0
+RETRY_ADDRESS_S = 120.0
+_LIST_EVERY_S, _LISTS_AT_ONCE = 1.0, 10
 
 
 class FetchList(NamedTuple):
@@ -98,6 +101,21 @@ class _Lane:
         self.refused_since: float | None = None
 
 
+class _Pace:
+    """One a second in the long run, a few at once; whatever the service says, and however often the game asks."""
+
+    def __init__(self, now: float) -> None:
+        self._even_at = now
+
+    def wait_s(self, now: float) -> float:
+        """Return the seconds until the next one."""
+        return max(0.0, self._even_at - (_LISTS_AT_ONCE - 1) * _LIST_EVERY_S - now)
+
+    def used(self, now: float) -> None:
+        """One was asked for."""
+        self._even_at = max(self._even_at, now) + _LIST_EVERY_S
+
+
 class Schedule:
     """The state of the conversation with the service, for the player whose token is in use.
 
@@ -115,8 +133,10 @@ class Schedule:
         self._icons: dict[str, list[int]] = {}
         self._fetch_wanted = False
         self._is_uncertain = False
+        self._list_first = False
         self._updates = _Lane()
         self._lists = _Lane()
+        self._list_pace = _Pace(now)
         self._listed_last = False
         self._failed_updates: set[int] = set()
         self._blocked: Result | None = None
@@ -161,10 +181,13 @@ class Schedule:
 
     def _list_at(self, now: float) -> float:
         poll_at = now if self._fetch_wanted or self._is_uncertain else self.stream_or_poll.poll_at
-        return math.inf if poll_at is None else max(poll_at, now + self._lists.bucket.wait_s(now))
+        wait_s = max(self._lists.bucket.wait_s(now), self._list_pace.wait_s(now))
+        return math.inf if poll_at is None else max(poll_at, now + wait_s)
 
     def _update_at(self, now: float) -> float:
-        return now + self._updates.bucket.wait_s(now) if self._pending and not self._is_uncertain else math.inf
+        if not self._pending or self._is_uncertain or self._list_first:
+            return math.inf
+        return now + self._updates.bucket.wait_s(now)
 
     def _next_update(self) -> SendUpdate:
         """Return an update that has not failed yet if there is one, so that a failing one does not block the others."""
@@ -262,6 +285,7 @@ class Schedule:
         self._lists = _Lane()
         self._failed_updates.clear()
         self._listed_last = False
+        self._list_first = False
         self._reached = False
         self.stream_or_poll = StreamOrPoll(now)
 
@@ -269,10 +293,15 @@ class Schedule:
         """It is, or is no longer, uncertain whose token is in use."""
         self._is_uncertain = is_uncertain
 
-    def block(self, result: Result, now: float) -> None:
-        """Nothing can succeed before there is a new token or a new fetch; even so it is tried again in ten minutes."""
+    def want_list_first(self, now: float) -> None:
+        """What the service holds is unknown until it has sent the list; no update is sent before that."""
+        self._list_first = True
+        self.stream_or_poll.poll_now(now)
+
+    def block(self, result: Result, now: float, again_s: float = RETRY_BLOCKED_S) -> None:
+        """Nothing can succeed before there is a new token or a new fetch; even so it is tried again in `again_s`."""
         self._blocked = result
-        self._blocked_until = now + RETRY_BLOCKED_S
+        self._blocked_until = now + again_s
 
     # What came of it
 
@@ -312,7 +341,9 @@ class Schedule:
         self._last_result = Result.OK
         self._reached = True
         if isinstance(action, FetchList):
+            self._list_pace.used(now)
             self._fetch_wanted = False
+            self._list_first = False
             self.stream_or_poll.fetched(now)
             self._listed_last = True
             return
@@ -331,6 +362,8 @@ class Schedule:
         self._blocked = None
         self._last_result = judged.result
         self._listed_last = isinstance(action, FetchList)
+        if self._listed_last:
+            self._list_pace.used(now)
         lane = self._lane(action)
         if judged.result is not Result.RATE_LIMITED:
             lane.refused_since = None
@@ -352,7 +385,7 @@ class Schedule:
                 if self._is_uncertain:
                     self.block(judged.result, now)
         elif judged.verdict is Verdict.MISCONFIGURED:
-            self.block(judged.result, now)
+            self.block(judged.result, now, RETRY_ADDRESS_S)
         return judged
 
     def sign_in_failed(self, now: float, jitter: float) -> None:
