@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
@@ -614,7 +614,7 @@ def test_a_database_of_a_later_version_is_neither_used_nor_changed(start: Start,
 # A folder that cannot be used
 
 
-@pytest.mark.parametrize("below", ["a_file", "a_file/folder", "a_file/a/b"])
+@pytest.mark.parametrize("below", ["a_file", "a_file/folder", "a_file/a/b", "x" * 300, "x" * 4000])
 def test_without_a_folder_the_game_continues_in_memory(
     start: Start, tmp_path: Path, below: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -1287,6 +1287,42 @@ def test_a_log_that_cannot_be_emptied_is_one_more_failure_of_the_file(start: Sta
     game.storage.tend(due_at)
     assert game.storage.error is None
     assert game.pending() == {10: HALF}
+
+
+class Unreadable(Database):
+    """A database whose file can neither be written nor read, as on a disk that fails."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        if self.path is not None:
+            raise sqlite3.OperationalError("disk I/O error")
+        return super().transaction()
+
+    def copy_to_memory(self) -> Database:
+        raise sqlite3.OperationalError("disk I/O error")
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_what_is_set_while_the_file_cannot_even_be_read_is_stored_later(
+    start: Start, tmp_path: Path, is_gone: bool
+) -> None:
+    game = start(tmp_path)
+    game.play(10)
+    game.storage.database.close()
+    path, elsewhere = tmp_path / DATABASE, tmp_path / "elsewhere"
+    game.storage.database = Unreadable(path)
+    if is_gone:
+        path.rename(elsewhere)
+        path.mkdir()
+    game.play(20)
+    assert game.pending() == ({20: HALF} if is_gone else {10: HALF, 20: HALF})
+    if is_gone:
+        path.rmdir()
+        elsewhere.rename(path)
+    due_at = game.storage.tend(100.0)
+    assert due_at is not None
+    game.storage.tend(due_at)
+    assert game.storage.error is None
+    assert game.pending() == {10: HALF, 20: HALF}
 
 
 # Definitions, and moving to a service

@@ -255,8 +255,12 @@ def _can_be_ours(entry: Entry) -> bool:
 
 
 def paths(folder: Path) -> Iterator[Path]:
-    """Yield the paths of the journals in `folder`, including those of living processes."""
-    return (path for path in sorted(folder.glob("journal-*.bin")) if _NAME.fullmatch(path.name))
+    """Yield the paths of the journals in `folder`, including those of living processes; none if it cannot be listed."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return iter(())
+    return (folder / name for name in names if _NAME.fullmatch(name))
 
 
 def nonces(folder: Path) -> list[bytes]:

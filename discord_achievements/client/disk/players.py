@@ -106,8 +106,11 @@ class Players:
     # For another database, into which all of this one is brought
 
     def all(self) -> list[Player]:
-        """Return all players, each once."""
-        rows = self._database.execute("SELECT id FROM player WHERE joined_id IS NULL").fetchall()
+        """Return all players, each once, including those of whom a database that began empty has only progress."""
+        rows = self._database.execute(
+            "SELECT id FROM player WHERE joined_id IS NULL UNION"
+            " SELECT player_id FROM progress WHERE player_id NOT IN (SELECT id FROM player)"
+        ).fetchall()
         return [self.get(row[0]) for row in rows]
 
     def owners(self, player: Player) -> list[tuple[bytes, bytes]]:

@@ -391,10 +391,7 @@ class Storage:
         except (sqlite3.Error, OSError) as exc:
             self._memory_only(f"{path} cannot be used: {exc}")
             _log.warning("%s", self._in_memory)
-        try:
-            return Database.copied(path)
-        except sqlite3.Error:
-            return Database(None)
+        return _in_memory(path)
 
     def _open_file(self, path: Path, busy_timeout_s: float) -> Database:
         try:
@@ -488,7 +485,7 @@ class Storage:
         try:
             self.database = file.copy_to_memory()
         except sqlite3.Error:
-            self.database = Database(None)
+            self.database = _in_memory(self.folder / _FILE)
         self._memory_only(why)
         file.close()
 
@@ -506,6 +503,14 @@ class Storage:
     def _report_once(self, what: str) -> None:
         if what not in self._errors:
             self._report(what)
+
+
+def _in_memory(path: Path) -> Database:
+    """Return a copy of the file at `path` as far as it can be read, otherwise an empty database."""
+    try:
+        return Database.copied(path)
+    except sqlite3.Error:
+        return Database(None)
 
 
 def _make(folder: Path) -> None:
