@@ -500,10 +500,13 @@ def test_sqlite_that_is_locked_is_unavailable(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows lets nobody remove an open database")
 @pytest.mark.parametrize("is_replaced", [False, True], ids=["deleted", "replaced"])
-def test_sqlite_whose_file_is_gone_is_unavailable_until_it_is_back(tmp_path: Path, is_replaced: bool) -> None:
-    path, aside = tmp_path / "service.sqlite3", tmp_path / "aside.sqlite3"
+@pytest.mark.parametrize("name", ["service.sqlite3", "service.sqlite3-wal"])
+def test_sqlite_whose_file_is_gone_is_unavailable_until_it_is_back(
+    tmp_path: Path, name: str, is_replaced: bool
+) -> None:
+    path, aside = tmp_path / name, tmp_path / "aside.sqlite3"
     key = Key(APP, 5, 9)
-    with closing(SqliteStore(str(path))) as store:
+    with closing(SqliteStore(str(tmp_path / "service.sqlite3"))) as store:
         store.add_application(Application(APP, "A Game", AT_US), BOT)
         store.add_achievement(achievement(9), None)
         store.write([Raise(key, 10, 0)], AT_US)

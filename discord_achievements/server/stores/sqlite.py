@@ -51,8 +51,8 @@ class SqliteStore(SqlStore):
     A call fails if another process locks the file for `busy_timeout_s`; `sleep` waits between two attempts to set up a
     new file. `deleted_at_once` is how many records a deletion goes through in one transaction.
 
-    If the file is deleted or replaced by another, all methods that a request needs raise `StoreUnavailable`: what is
-    written to the open file could not be found by anybody. That ends when the file is back at its path.
+    If the file or its log is deleted or replaced by another, all methods that a request needs raise `StoreUnavailable`:
+    what is written to the open file could not be found by anybody. That ends when the file is back at its path.
 
     A write transaction takes the file's lock when it begins, so that what it reads stays true. Writing progress and the
     reads that most requests need go through connections of their own, without SQLAlchemy. Those reads take
@@ -84,7 +84,9 @@ class SqliteStore(SqlStore):
         self._reader = self._connect(path)
         self._write_lock = threading.Lock()
         self._writer = self._connect(path)
-        self._file = _file_at(path)
+        # It opens the log for good: from now on that is never removed and made again while this process runs.
+        self.history()
+        self._files = _files_at(path)
 
     def ping(self) -> None:
         super().ping()
@@ -129,9 +131,9 @@ class SqliteStore(SqlStore):
             raise StoreUnavailable(f"SQLite: {exc}") from exc
 
     def _check_file(self) -> None:
-        if _file_at(self._path) != self._file:
+        if _files_at(self._path) != self._files:
             raise StoreUnavailable(
-                f"the file {self._path} was deleted or replaced while this process had it open;"
+                f"the file {self._path} or its log was deleted or replaced while this process had it open;"
                 " put it back, or restart the service"
             )
 
@@ -205,6 +207,11 @@ class SqliteStore(SqlStore):
                     if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up_at:
                         raise
                 self._sleep(_BUSY_AGAIN_S)
+
+
+def _files_at(path: str) -> tuple[object, ...]:
+    """Return what identifies the database at `path`: its file, and the log, which holds what was committed last."""
+    return _file_at(path), _file_at(f"{path}-wal")
 
 
 def _file_at(path: str) -> tuple[int, int] | None:
