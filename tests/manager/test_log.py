@@ -7,8 +7,20 @@ import logging
 import pytest
 
 from discord_achievements import Result
-from tests.support.managers import WALK
-from tests.support.service_games import UNAVAILABLE, ServiceAndGames, bring_back, error, warned
+from discord_achievements.domain.wire import USER_ACHIEVEMENT_UPDATE, format_event
+from discord_achievements.testing import ScriptedTransport
+from tests.support.managers import OK, WALK
+from tests.support.service_games import (
+    STRINGS,
+    UNAVAILABLE,
+    ServiceAndGames,
+    bring_back,
+    error,
+    listing,
+    scripted,
+    superset,
+    warned,
+)
 
 
 def test_a_service_without_a_token_is_logged_once(world: ServiceAndGames, caplog: pytest.LogCaptureFixture) -> None:
@@ -69,3 +81,17 @@ def test_a_redirect_is_logged_with_its_target(
     assert game.set(WALK, 10) is UNAVAILABLE
     assert any(f"redirected to '{logged}'" in message and "base_url" in message for message in warned(caplog))
     assert game.manager.pending_count == 1
+
+
+def test_a_flood_of_events_that_cannot_be_read_is_logged_once(
+    world: ServiceAndGames, caplog: pytest.LogCaptureFixture
+) -> None:
+    transport = ScriptedTransport({"get_user_achievements": listing(STRINGS)})
+    game = scripted(world, transport, streams=True)
+    assert game.fetch() is OK
+    broken = f"event: {USER_ACHIEVEMENT_UPDATE}\ndata: {{\n\n".encode()
+    for _ in range(10):
+        transport.push(broken * 100)
+    transport.push(format_event(9, USER_ACHIEVEMENT_UPDATE, superset(WALK, 57, revision=9)))
+    game.until(lambda: game.percent(WALK) == 57)
+    assert [line[:28] for line in warned(caplog)] == ["an event cannot be read (Exp"]

@@ -58,6 +58,7 @@ class EventStream:
         self._reader: StreamReader | None = None
         self._history: str | None = None
         self._leaving: list[StreamReader] = []
+        self._unreadable_logged = False
 
     @property
     def is_free(self) -> bool:
@@ -77,6 +78,7 @@ class EventStream:
             _log.info("no thread could be started for the event stream (%s); it is opened later", exc)
             self._schedule.stream_or_poll.unreachable(now, random.random())
             return
+        self._unreadable_logged = False
         self._schedule.stream_or_poll.opening()
 
     def leave(self) -> None:
@@ -136,7 +138,12 @@ class EventStream:
         try:
             return wire.decode_record(json.loads(event.data))
         except (ValueError, RecursionError, WireError) as exc:
-            _log.warning("an event cannot be read (%s); fetching the whole list instead", self._describe(exc))
+            if not self._unreadable_logged:  # once for each stream: there may be thousands a second
+                self._unreadable_logged = True
+                _log.warning(
+                    "an event cannot be read (%s); fetching the whole list instead, for this and further ones",
+                    self._describe(exc),
+                )
             return None
 
     def _ended(self, outcome: Outcome | None, retry_s: float | None, now: float) -> None:
