@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
 import shutil
 import sqlite3
@@ -1045,6 +1046,14 @@ def file_deleted(folder: Path, _: Path) -> None:
     (folder / DATABASE).unlink()
 
 
+def file_truncated(folder: Path, _: Path) -> None:
+    os.truncate(folder / DATABASE, 0)
+
+
+def file_truncated_to_a_page(folder: Path, _: Path) -> None:
+    os.truncate(folder / DATABASE, 4096)
+
+
 def log_deleted(folder: Path, _: Path) -> None:
     (folder / f"{DATABASE}-wal").unlink()
 
@@ -1077,6 +1086,8 @@ REPLACED = [
     files_replaced,
     file_replaced_by_nonsense,
     file_deleted,
+    file_truncated,
+    file_truncated_to_a_page,
     log_deleted,
     side_files_deleted,
     folder_deleted,

@@ -1,7 +1,8 @@
 """How SQLite gets at the file: with a write-ahead log, or with a rollback journal where memory cannot be shared.
 
 SQLite goes on using a file that another program has renamed, replaced or deleted, and says that it has committed. So
-what is committed counts only while the open files are still those at their paths, which `is_in_place` finds out.
+what is committed counts only while the open files are still those at their paths, and whole, which `is_in_place` finds
+out.
 """
 
 from __future__ import annotations
@@ -86,6 +87,7 @@ class SqliteFile(InMemory):
             self.db.close()
             raise
         self._identities = {"": before}
+        self._size = 0
         self._is_settled = False  # a log that a crash has left may hold something
 
     def _write_ahead(self) -> None:
@@ -123,7 +125,16 @@ class SqliteFile(InMemory):
                 self._identities[suffix] = now  # created since; from now on it stays until the file is closed
             elif self._identities[suffix] != now:
                 return False
-        return self._identities[""] is not None
+        return self._identities[""] is not None and not self._is_cut_off()
+
+    def _is_cut_off(self) -> bool:
+        """Return whether somebody has truncated the file, which SQLite never does here."""
+        try:
+            size = self._path.stat().st_size
+        except OSError:
+            return True
+        is_cut_off, self._size = size < self._size, max(size, self._size)
+        return is_cut_off
 
     def settle(self) -> None:
         if not self._is_settled:
