@@ -22,6 +22,7 @@ from tests.support.service_games import (
     ANN,
     BASE_URL,
     JSON,
+    LISTS_APART_S,
     LONG_S,
     ServiceAndGames,
     eventually,
@@ -130,6 +131,7 @@ def test_an_update_may_be_what_meets_the_restored_service(world: ServiceAndGames
     game.set(WIN, 100)
     deliver(game)
     world.service.restore(backup, renew=renew)
+    world.clock.advance(LISTS_APART_S)
     game.events.clear()
     assert game.set(WALK, 70) is OK
     assert game.updates == [(WALK, 70)]
@@ -152,6 +154,7 @@ def test_open_games_of_two_devices_agree_after_a_restore(world: ServiceAndGames)
     devices[1].set(WIN, 100)
     for device in devices:
         device.until(partial(has_both, device))
+    world.clock.advance(LISTS_APART_S)
     world.service.restore(backup)
     for device in devices:
         device.until(lambda: world.percents() == {WALK: 60, WIN: 100})
@@ -201,6 +204,7 @@ def test_a_list_that_is_the_same_in_the_new_history_changes_nothing(world: Servi
     world.service.restore(world.service.backup())
     requests.clear()
     assert game.fetch() is OK
+    world.clock.advance(LISTS_APART_S)
     eventually(lambda: ("GET", 200) in requests)
     assert game.fetch() is OK
     assert synced(game) == {WALK: (60, True), WIN: (0, True), SECURE: (0, True)}

@@ -14,6 +14,7 @@ from tests.support.service_games import (
     ACCEPTED,
     ANN,
     BOB,
+    LISTS_APART_S,
     ServiceAndGames,
     eventually,
     listing,
@@ -41,6 +42,7 @@ def test_a_change_elsewhere_arrives_through_the_stream(world: ServiceAndGames) -
 def test_an_unknown_secret_unlocked_elsewhere_is_news(world: ServiceAndGames) -> None:
     game = world.online()
     wait_for_stream(game, world.lines[0])
+    world.clock.advance(LISTS_APART_S)
     world.service.grant(ANN, SECRET, 100)
     game.until(lambda: SECRET in game.percents)
     game.until(lambda: game.events)
@@ -53,6 +55,7 @@ def test_an_unknown_id_is_news_once_the_list_has_its_name(world: ServiceAndGames
     game = scripted(world, transport)
     game.fetch()
     transport.answer("get_user_achievements", listing(superset(WALK, 40)))
+    world.clock.advance(LISTS_APART_S)
     assert game.set(WALK, 40) is OK
     game.until(lambda: game.percents == {WALK: 40})
     game.until(lambda: game.events)
@@ -91,6 +94,7 @@ def test_after_a_resync_the_list_is_fetched(world: ServiceAndGames) -> None:
     game = scripted(world, transport, streams=True)
     game.fetch()
     transport.answer("get_user_achievements", listed(20))
+    world.clock.advance(LISTS_APART_S)
     transport.push(b"id: 7\nevent: RESYNC\ndata: {}\n\n")
     game.until(lambda: game.events)
     assert game.updates == [(WALK, 20)]

@@ -21,6 +21,7 @@ from tests.support.service_games import (
     ANN,
     BASE_URL,
     BOB,
+    LISTS_APART_S,
     UNAVAILABLE,
     ServiceAndGames,
     error,
@@ -281,6 +282,8 @@ def test_a_secret_unlocked_elsewhere_while_a_list_is_under_way_is_shown(world: S
     eventually(lambda: len(line.statuses) == count + 1)
     world.service.grant(ANN, SECRET)
     line.release()
+    game.until(lambda: game.results)
+    world.clock.advance(LISTS_APART_S)
     game.until(lambda: game.percents.get(SECRET) == 100)
 
 

@@ -21,6 +21,7 @@ from tests.support.waiting import until
 UNAVAILABLE = Result.SERVICE_UNAVAILABLE
 BASE_URL = "https://achievements.invalid/api/v10"
 ANN, BOB = 53908232506183680, 53908232506183681
+LISTS_APART_S = 1.0  # a list that the service makes us fetch comes no sooner after the one before
 LONG_S = 200.0  # more than any wait of the retry table, with its jitter
 JSON = {"content-type": "application/json"}
 ACCEPTED = Response(200, JSON, b"{}")

@@ -166,13 +166,15 @@ def test_a_game_that_wants_the_list_in_every_frame_gets_one_a_second(outcome: Ou
 def test_no_update_is_sent_before_the_list_if_that_is_wanted_first() -> None:
     schedule = listed(1)
     schedule.want_list_first(NOW)
-    assert schedule.next(NOW) == FetchList()
-    schedule.failed(FetchList(), NO_CONNECTION, NOW, jitter=0.0)
-    assert schedule.next(NOW) == FetchList()
-    schedule.failed(FetchList(), NO_CONNECTION, NOW, jitter=0.0)
-    assert schedule.next(NOW) == Wait(NOW + 1)
-    schedule.succeeded(FetchList(), NOW + 1)
-    assert schedule.next(NOW + 1) == SendUpdate(1, HALF)
+    assert schedule.next(NOW) == Wait(NOW + 1), "the last list has just been read"
+    later = NOW + 1
+    assert schedule.next(later) == FetchList()
+    schedule.failed(FetchList(), NO_CONNECTION, later, jitter=0.0)
+    assert schedule.next(later) == FetchList()
+    schedule.failed(FetchList(), NO_CONNECTION, later, jitter=0.0)
+    assert schedule.next(later) == Wait(later + 1)
+    schedule.succeeded(FetchList(), later + 1)
+    assert schedule.next(later + 1) == SendUpdate(1, HALF)
 
 
 @pytest.mark.parametrize("outcome", [UNAVAILABLE, NOT_JSON, NO_CONNECTION, TIMED_OUT])

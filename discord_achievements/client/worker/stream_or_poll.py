@@ -11,6 +11,7 @@ RETRY_REFUSED_S = 600.0
 DEFAULT_RETRY_S = 5.0
 _SHORT_S = 10.0
 _SHORT_LIMIT = 3
+_LISTS_APART_S = 1.0  # that the service makes us fetch
 
 
 class StreamOrPoll:
@@ -45,7 +46,7 @@ class StreamOrPoll:
         self._opened_at = now
         self._failures = 0
         if not self.last_event_id:
-            self.poll_now(now)
+            self.poll_at = now
 
     def received(self, event_id: str) -> None:
         """An event came; after a reconnection the service replays from `event_id`, if it is not empty."""
@@ -61,12 +62,12 @@ class StreamOrPoll:
     def poll_now(self, now: float) -> None:
         """Something is known to have changed.
 
-        That is worth a list at once, but a service that says so again and again gets fewer and fewer: the table of
-        delays applies until a minute has been quiet.
+        That is worth a list at once, or a second after the one before. A service that says so again and again gets
+        fewer and fewer: the table of delays applies until a minute has been quiet.
         """
         if now - self._fetched_at >= POLL_S:
             self._hurried = 0
-        wait_s = delay_s(self._hurried, jitter=0.0) if self._hurried else 0.0
+        wait_s = delay_s(self._hurried, jitter=0.0) if self._hurried else _LISTS_APART_S
         poll_at = max(now, self._fetched_at + min(wait_s, POLL_S))
         self.poll_at = poll_at if self.poll_at is None else min(self.poll_at, poll_at)
         self._is_hurried = True
