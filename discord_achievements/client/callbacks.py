@@ -93,6 +93,8 @@ class Callbacks:
             self._answer(entry.seq, entry.result)
         elif isinstance(entry, Changed):
             self._show_change(entry)
+        elif isinstance(entry, Changes):
+            self._show_changes(deque(entry.changes), stop_at)
         elif isinstance(entry, _News):
             self._show_news(entry, stop_at)
         elif isinstance(entry, Listed):

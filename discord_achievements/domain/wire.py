@@ -30,6 +30,12 @@ STARTED = {"true": True, "True": True, "1": True, "false": False, "False": False
 """What the query parameter `started` may be."""
 HISTORY_HEADER = "X-Achievements-History"
 """Names the history to which an answer belongs: an id made with the service's database, and renewed by a restore."""
+CURSOR_HEADER = "X-Achievements-Cursor"
+"""Sent with a player's list: what to put into `since` when asking for what has changed since this answer."""
+SINCE = "since"
+"""The query parameter that asks for what has changed in a player's list since an earlier answer."""
+SINCE_HEADER = "X-Achievements-Since"
+"""Repeats the cursor of the request if the answer is what has changed since; without it the list is whole."""
 
 
 class Shape(Enum):
@@ -64,6 +70,12 @@ def decode_started(query: str) -> bool:
     if len(given) != 1 or given[0] not in STARTED:
         raise field_error(("started",), "BOOLEAN_TYPE_CONVERT", "Must be either true or false.")
     return STARTED[given[0]]
+
+
+def decode_since(query: str) -> str:
+    """Return the cursor that a list's query names, empty if there is none or more than one."""
+    given = parse_qs(query).get(SINCE, [])
+    return given[0] if len(given) == 1 else ""
 
 
 def format_time(at_us: int) -> str:

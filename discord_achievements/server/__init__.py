@@ -27,6 +27,8 @@ store's *generation* stays the same: a number that changes with every change of 
     definitions        an application's achievements, prepared for answers; definition_cache keeps the current ones
     history            which history answers belong to, so that clients notice a restored backup
     etags              the `ETag` of each player's list, so that a poll without news is cheap
+    cursors            where a client's list was, so that it is sent only what has changed since
+    changes            what has changed since a moment, for events and cursors
     events             sends players the events of changes, including those that a resumed stream has missed
     streams            the open event streams of this process: events, comments, and a RESYNC to each from time to time
     broker             brings events to the streams of other processes

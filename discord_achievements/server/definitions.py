@@ -70,9 +70,13 @@ class Definitions:
             and (hidden or is_visible(achievement, records.get(achievement.id, NOTHING_HELD).progress))
         )
 
+    def records(self, user_id: int, records: Mapping[int, Held], shape: Shape) -> bytes:
+        """Return achievements that have a record, and the player's progress on them, as a JSON list."""
+        return _list(self.superset(self.achievements[id_], user_id, held, shape) for id_, held in records.items())
+
     def etag(self, user_id: int, records: Mapping[int, Held], shape: Shape, *, started: bool) -> str:
         """Return the `ETag` of that list without making the list."""
-        digest = blake2b(self._public_digest, digest_size=16)
+        digest = blake2b(self.public_digest, digest_size=16)
         digest.update(b"%d %d %d" % (user_id, shape is Shape.STRINGS, started))
         for achievement_id, held in sorted(records.items()):
             achievement = self.achievements.get(achievement_id)
@@ -86,7 +90,8 @@ class Definitions:
         return f'"{digest.hexdigest()}"'
 
     @cached_property
-    def _public_digest(self) -> bytes:
+    def public_digest(self) -> bytes:
+        """A digest of the definitions that every player sees."""
         digest = blake2b()
         for achievement in self.achievements.values():
             if not achievement.secret:

@@ -1,6 +1,6 @@
 """Sends players the events of changes: when they are committed, and when a resumed stream has missed them.
 
-There is no log of events: the records say when they changed last, whichever process changed them.
+There is no log of events: `changes` finds in the records what was missed.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from ..domain import wire
-from ..domain.access import event_of, missed_event
+from ..domain.access import event_of
 from ..domain.models import Achievement
 from ..domain.wire import Record
 from .broker import Broker, Notice, Player
+from .changes import CLOCK_SKEW_US, changed_since
 from .definitions import NOTHING_HELD
 from .stores.base import Held, Key, Store, Written
 from .stores.calls import StoreCalls
 from .streams import SendBody, Stream, Streams
 
-_CLOCK_SKEW_US = 60_000_000  # how far the clocks of two hosts may differ; commits are out of order by less
 _REPLAY_MAX = 100  # more missed events than this cost more than the list, and they fill a tenth of a stream's buffer
 
 
@@ -88,28 +88,18 @@ class Events:
     async def _missed(self, player: Player, achievements: Mapping[int, Achievement], last_event_id: str) -> list[bytes]:
         """Return the events since `last_event_id`, which is the time of the last change that the client received.
 
-        Clocks of two hosts differ and commits may be slightly out of order, so a few events are sent twice. Too many
-        events, or a change that no event can describe, become one `RESYNC`.
+        Too many events, or a change that no event can describe, become one `RESYNC`.
         """
         at_us = self._at_us()
         digits = last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= 18
         since_us = int(last_event_id) if digits else 0
-        if not at_us - self._replay_us <= since_us <= at_us + _CLOCK_SKEW_US:
+        if not at_us - self._replay_us <= since_us <= at_us + CLOCK_SKEW_US:
             return [resync_event(at_us)]
         records = await self._calls.read(partial(self._store.records, *player))
-        changed = sorted(
-            (held.changed_at_us, achievement_id)
-            for achievement_id, held in records.items()
-            if held.changed_at_us > since_us - _CLOCK_SKEW_US and achievement_id in achievements
-        )
-        events = [
-            (event, achievement_id)
-            for _, achievement_id in changed
-            if (event := missed_event(achievements[achievement_id], records[achievement_id].progress)) is not None
-        ]
-        if len(events) > _REPLAY_MAX or any(event == wire.RESYNC for event, _ in events):
+        changed = changed_since(achievements, records, since_us)
+        if changed is None or len(changed) > _REPLAY_MAX:
             return [resync_event(at_us)]
-        return [_format(event, player, achievement_id, records[achievement_id]) for event, achievement_id in events]
+        return [_format(wire.USER_ACHIEVEMENT_UPDATE, player, id_, records[id_]) for id_ in changed]
 
 
 def resync_event(at_us: int) -> bytes:

@@ -32,6 +32,7 @@ from ..domain.wire import Shape
 from . import identity
 from .auth import Authenticator
 from .broker import Broker, Player
+from .cursors import Cursor
 from .definition_cache import DefinitionCache
 from .definitions import NOTHING_HELD, Definitions
 from .etags import ETags
@@ -69,6 +70,15 @@ class Admission(NamedTuple):
     definitions: Definitions
     parameters: dict[str, str]
     history: str
+
+
+class Listed(NamedTuple):
+    """A player's list as JSON, its `ETag` and its cursor; `is_whole` is False if the body is only what has changed."""
+
+    body: bytes
+    etag: str
+    cursor: str
+    is_whole: bool
 
 
 class Service:
@@ -269,12 +279,20 @@ class Service:
         except AchievementDeleted as exc:
             raise ApiError.of(ErrorCode.UNKNOWN_ACHIEVEMENT) from exc
 
-    async def get_user_achievements(self, admission: Admission, shape: Shape, *, started: bool) -> tuple[str, bytes]:
-        """Return the player's own list: its `ETag`, and the list as JSON."""
-        user_id, definitions = access.player_of(admission.caller), admission.definitions
+    async def get_user_achievements(self, admission: Admission, shape: Shape, *, started: bool, since: str) -> Listed:
+        """Return the player's own list, or what has changed in it if `since` is the cursor of an earlier answer."""
+        user_id, definitions, history = access.player_of(admission.caller), admission.definitions, admission.history
+        at_us = self._at_us()
         records = await self._calls.read(partial(self._store.records, definitions.application_id, user_id))
         etag = definitions.etag(user_id, records, shape, started=started)
-        return etag, definitions.player_list(user_id, records, shape, started=started)
+        now = str(Cursor.of(definitions, history, user_id, records, at_us))
+        cursor = Cursor.parse(since)
+        changed = None if cursor is None else cursor.changed(definitions, history, user_id, records, at_us)
+        if changed is None:
+            body = definitions.player_list(user_id, records, shape, started=started)
+        else:
+            body = definitions.records(user_id, {id_: records[id_] for id_ in changed}, shape)
+        return Listed(body, etag, now, changed is None)
 
     def current_etag(self, admission: Admission, shape: Shape, *, started: bool) -> Awaitable[str]:
         """Return the `ETag` of the player's own list, usually without reading the list."""

@@ -26,6 +26,8 @@ from .streams import ByteStream
 MAX_BODY_BYTES = 512 * 1024
 MAX_STREAMS = 5
 _HISTORY = wire.HISTORY_HEADER.lower()
+_CURSOR, _SINCE = wire.CURSOR_HEADER.lower(), wire.SINCE_HEADER.lower()
+_CURSORS_KEPT = 100
 
 
 class _Call(NamedTuple):
@@ -56,6 +58,7 @@ class FakeService(ServiceState):
         self._limits = limits
         self._callers = {f"Bot {bot_token}": Caller(TokenKind.BOT, application_id)}
         self._windows: dict[str, Window] = {}
+        self._listed: dict[str, list[dict[str, Any]]] = {}
 
     def add_player(self, token: str, user_id: int, *, application_id: int | None = None) -> None:
         """Accept `Bearer <token>` as a player's token, of this application or of another one."""
@@ -126,7 +129,7 @@ class FakeService(ServiceState):
             return Response(204, self._success(call))
         if call.route is routes.GET_PLAYER_ACHIEVEMENTS:
             user_id = path_id(call.parameters, "user_id")
-            return _json(200, self._listed(call, user_id, hidden=True), self._success(call))
+            return _json(200, self._records_of(call, user_id, hidden=True), self._success(call))
         raise ApiError.of(ErrorCode.ROUTE_NOT_FOUND)
 
     def _update(self, call: _Call) -> Response:
@@ -139,15 +142,27 @@ class FakeService(ServiceState):
         return _json(200, body, self._success(call))
 
     def _list(self, call: _Call) -> Response:
-        user_id = access.player_of(call.caller)
-        answer = _json(200, self._listed(call, user_id))
-        etag = f'"{hashlib.md5(answer.body, usedforsecurity=False).hexdigest()}"'
-        headers = {"etag": etag, "cache-control": "private, no-cache", _HISTORY: self.history}
-        if wire.matches_etag(call.headers.get("if-none-match", ""), etag):
+        records = self._records_of(call, access.player_of(call.caller))
+        answer = _json(200, records)
+        digest = hashlib.md5(answer.body, usedforsecurity=False).hexdigest()
+        headers = {"etag": f'"{digest}"', "cache-control": "private, no-cache", _HISTORY: self.history}
+        if wire.matches_etag(call.headers.get("if-none-match", ""), headers["etag"]):
             return Response(304, headers)
-        return self._count(call) or Response(200, {**answer.headers, **headers, **call.limited}, answer.body)
+        refusal = self._count(call)
+        if refusal is not None:
+            return refusal
+        cursor = f"{self.history[:8]}-{digest}"
+        since = wire.decode_since(urlsplit(call.request.url).query)
+        changed = _difference(self._listed.get(since), records)
+        if changed is not None:
+            answer, headers[_SINCE] = _json(200, changed), since
+        self._listed.pop(cursor, None)
+        self._listed[cursor] = records
+        if len(self._listed) > _CURSORS_KEPT:
+            del self._listed[next(iter(self._listed))]
+        return Response(200, {**answer.headers, **headers, **call.limited, _CURSOR: cursor}, answer.body)
 
-    def _listed(self, call: _Call, user_id: int, *, hidden: bool = False) -> list[dict[str, Any]]:
+    def _records_of(self, call: _Call, user_id: int, *, hidden: bool = False) -> list[dict[str, Any]]:
         started = wire.decode_started(urlsplit(call.request.url).query)
         return [
             self._record(user_id, achievement, call.shape)
@@ -177,6 +192,16 @@ class FakeService(ServiceState):
         headers = write_headers(state, self._clock.at_us() / 1e6)
         call.limited.update({name.lower(): value for name, value in headers.items()})
         return None if allowed else _too_many(reset_after_s, call.limited)
+
+
+def _difference(before: list[dict[str, Any]] | None, now: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
+    """Return the records that are not as they were before, None if only the whole list says what has changed."""
+    if before is None:
+        return None
+    known = {record["achievement_id"]: record for record in before}
+    if known.keys() - {record["achievement_id"] for record in now}:
+        return None
+    return [record for record in now if known.get(record["achievement_id"]) != record]
 
 
 def route_name(method: str, path: str) -> str | None:

@@ -82,6 +82,9 @@ def form(answer: requests.Response) -> tuple[int, dict[str, str], str]:
     for own in ("etag", "x-achievements-history"):
         if own in headers:
             headers[own] = re.sub("[0-9a-f]{32}", "...", headers[own])
+    for cursor in ("x-achievements-cursor", "x-achievements-since"):
+        if cursor in headers:
+            headers[cursor] = "..."  # each service has its own kind
     return answer.status_code, headers, without_moments(answer.content.decode())
 
 

@@ -1,4 +1,4 @@
-"""What a client gets when it resumes its event stream: the events it has missed, or a RESYNC."""
+"""What a client gets that comes back: the events it has missed or a RESYNC, the changes in its list or the whole."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from tests.support.running import (
     WIN,
     Client,
     add_achievement,
+    definitions_path,
     mine_path,
     prepare,
     progress_path,
@@ -150,3 +151,30 @@ def test_a_secret_that_stays_locked_causes_no_resync(service: Service) -> None:
     service.change(me, since_us + 2, (WIN, 50))
     event = service.first_event_since(me, since_us)
     assert json.loads(event["data"])["achievement_id"] == str(WIN)
+
+
+def test_a_cursor_asks_for_what_has_changed_since(service: Service) -> None:
+    me, other = service.new_player(), service.new_player()
+    with Client(service.host, f"Bearer {me.token}") as player, Client(service.host, f"Bot {service.bot}") as bot:
+        bot.put(progress_path(WIN, me.id), {"percent_complete": 7})
+        whole = player.get(mine_path())
+        cursor = whole.headers["X-Achievements-Cursor"]
+        assert "X-Achievements-Since" not in whole.headers
+        bot.put(progress_path(WIN, other.id), {"percent_complete": 50})
+        bot.put(progress_path(SECRET, me.id), {"percent_complete": 50})
+        bot.put(progress_path(WIN, me.id), {"percent_complete": 50})
+        changed = player.get(mine_path(tail=f"?since={cursor}"))
+        assert changed.headers["X-Achievements-Since"] == cursor
+        assert [(entry["id"], entry["percent_complete"]) for entry in changed.json()] == [(str(WIN), 50)]
+        known = {"If-None-Match": changed.headers["ETag"]}
+        assert (
+            player.get(mine_path(tail=f"?since={changed.headers['X-Achievements-Cursor']}"), known).status_code == 304
+        )
+        for since in ("", "x", f"{cursor}&since={cursor}", "9" * 500):
+            again = player.get(mine_path(tail=f"?since={since}"))
+            assert "X-Achievements-Since" not in again.headers
+            assert len(again.json()) == len(whole.json())
+        bot.call("PATCH", definitions_path(WIN), {"name": "Another name"})
+        renamed = player.get(mine_path(tail=f"?since={cursor}"))
+        assert "X-Achievements-Since" not in renamed.headers
+        assert len(renamed.json()) == len(whole.json())

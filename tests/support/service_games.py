@@ -34,6 +34,7 @@ class Line:
     def __init__(self, service: FakeService, *, streams: bool = True) -> None:
         self.requests: list[Request] = []
         self.statuses: list[int] = []
+        self.bodies: list[bytes] = []
         self.answers: deque[Response | Exception] = deque()
         self.refusal: Response | None = None  # what a proxy answers to every request
         self._service = service
@@ -80,6 +81,7 @@ class Line:
         else:
             answer = self._service.handle(request)
         self.statuses.append(answer.status)
+        self.bodies.append(answer.body)
         if is_held and self._is_late:
             self._wait()
         return answer

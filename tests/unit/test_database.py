@@ -212,9 +212,11 @@ def test_another_process_can_still_use_a_player_who_was_merged(
 
     anna = sign_in(database, ANNAS_NEXT_TOKEN, ANNA)
     set_progress(other_process, held, 30)
-    Players(other_process).remember_list(held.id, "an etag")
+    Players(other_process).remember_list(held.id, "an etag", "a cursor")
     assert (
-        Players(other_process).get(held.id) == Players(database).get(anna.id) == Player(anna.id, ANNA, "an etag", True)
+        Players(other_process).get(held.id)
+        == Players(database).get(anna.id)
+        == Player(anna.id, ANNA, "an etag", "a cursor", True)
     )
     assert other_process.states(held.id) == database.states(anna.id)
     assert other_process.pending(held.id) == database.pending(anna.id) == {10: HALF, 20: HALF, 30: HALF}
@@ -325,10 +327,10 @@ def test_everything_of_every_player_is_pending_for_another_service(database: Dat
     anna, bert = sign_in(database, ANNAS_TOKEN, ANNA), sign_in(database, BERTS_TOKEN, BERT)
     database.write_states(anna.id, {10: State(DONE, 4), 20: State(HALF, 5, DONE)})
     database.write_states(bert.id, {10: State(HALF, 6)})
-    Players(database).remember_list(anna.id, "an etag")
-    assert Players(database).get(anna.id) == Player(anna.id, ANNA, "an etag", True)
+    Players(database).remember_list(anna.id, "an etag", "a cursor")
+    assert Players(database).get(anna.id) == Player(anna.id, ANNA, "an etag", "a cursor", True)
     database.forget_confirmations()
-    assert Players(database).get(anna.id) == Player(anna.id, ANNA, None, False)
+    assert Players(database).get(anna.id) == Player(anna.id, ANNA, None, None, False)
     assert database.pending(anna.id) == {10: DONE, 20: DONE}
     assert database.pending(bert.id) == {10: HALF}
     assert {state.confirmed for state in database.states(anna.id).values()} == {NO_PROGRESS}
@@ -336,10 +338,10 @@ def test_everything_of_every_player_is_pending_for_another_service(database: Dat
 
 def test_a_list_that_may_be_stale_is_fetched_again(database: Database) -> None:
     anna = sign_in(database, ANNAS_TOKEN, ANNA)
-    Players(database).remember_list(anna.id, "an etag")
+    Players(database).remember_list(anna.id, "an etag", "a cursor")
     set_progress(database, Players(database).of_owner(owners.LOCAL, OTHER_RUN), 10)
     player = sign_in(database, ANNAS_TOKEN, ANNA)
-    assert (player.etag, player.fetched) == (None, True)
+    assert (player.etag, player.cursor, player.fetched) == (None, None, True)
 
 
 # The file
@@ -394,6 +396,22 @@ def test_a_file_of_a_later_version_is_not_taken_for_a_damaged_one(path: Path) ->
     later.close()
     with pytest.raises(sqlite3.OperationalError, match=f"schema {SCHEMA_VERSION + 1}"):
         Database(path)
+
+
+def test_a_file_of_an_earlier_version_is_brought_up_to_date(path: Path) -> None:
+    database = Database(path)
+    anna = sign_in(database, ANNAS_TOKEN, ANNA)
+    set_progress(database, anna, 10)
+    Players(database).remember_list(anna.id, "an etag", "a cursor")
+    database.close()
+    earlier = sqlite3.connect(path)
+    earlier.execute("ALTER TABLE player DROP COLUMN cursor")  # which the first version did not have
+    earlier.execute("PRAGMA user_version = 1")
+    earlier.close()
+    database = Database(path)
+    assert Players(database).get(anna.id) == Player(anna.id, ANNA, "an etag", None, True)
+    assert database.pending(anna.id) == {10: HALF}
+    database.close()
 
 
 @pytest.mark.parametrize("version", [0, SCHEMA_VERSION])

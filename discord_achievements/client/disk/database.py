@@ -22,7 +22,7 @@ from .image_file import ImageFile, is_too_long
 from .pacing import SLICE_ROWS, no_pause
 from .sqlite_file import InMemory, SqliteFile
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_TIMEOUT_S = 2.0
 
 _SCHEMA = (
@@ -31,7 +31,7 @@ _SCHEMA = (
     " name TEXT NOT NULL, name_localizations TEXT, description TEXT NOT NULL, description_localizations TEXT,"
     " secret INTEGER NOT NULL, secure INTEGER NOT NULL, icon_hash TEXT NOT NULL)",
     "CREATE TABLE player (id INTEGER PRIMARY KEY, user_id INTEGER UNIQUE, etag TEXT,"
-    " fetched INTEGER NOT NULL DEFAULT 0, joined_id INTEGER)",
+    " fetched INTEGER NOT NULL DEFAULT 0, joined_id INTEGER, cursor TEXT)",
     "CREATE TABLE owner (key BLOB PRIMARY KEY, player_id INTEGER NOT NULL, journal BLOB NOT NULL) WITHOUT ROWID",
     "CREATE TABLE progress (player_id INTEGER NOT NULL, achievement_id INTEGER NOT NULL,"
     " percent INTEGER NOT NULL, unlocked_at_us INTEGER, revision INTEGER,"
@@ -40,6 +40,8 @@ _SCHEMA = (
     "CREATE TABLE journal (nonce BLOB PRIMARY KEY, committed_seq INTEGER NOT NULL) WITHOUT ROWID",
 )
 
+# What makes each older version the next one.
+_MIGRATIONS = {1: ("ALTER TABLE player ADD COLUMN cursor TEXT",)}
 _FOREIGN = "its tables are not those of this package"
 # SQLite accepts any value in any column.
 _FIRST_US, _LAST_US = parse_time("0001-01-01"), parse_time("9999-12-31T23:59:59.999999")
@@ -113,17 +115,18 @@ class Database:
         version = self._version()
         if version == SCHEMA_VERSION:
             return
-        if version != 0:
+        if not 0 <= version < SCHEMA_VERSION:
             # Nothing is wrong with the file, so it stays as it is for the other version.
             raise sqlite3.OperationalError(f"it was written by another version of this package (schema {version})")
         with self.transaction():
-            # Another process may have been faster.
-            if self._version() == 0:
-                if self._statements():
-                    raise sqlite3.DatabaseError(_FOREIGN)
-                for statement in _SCHEMA:
+            version = self._version()  # another process may have been faster
+            if version == 0 and self._statements():
+                raise sqlite3.DatabaseError(_FOREIGN)
+            older = [_SCHEMA] if version == 0 else [_MIGRATIONS[one] for one in range(version, SCHEMA_VERSION)]
+            for statements in older:
+                for statement in statements:
                     self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def _check(self) -> None:
         fault = self._db.execute("PRAGMA integrity_check(1)").fetchone()[0]
@@ -256,7 +259,7 @@ class Database:
                 states = self.states(player_id, ids[start : start + SLICE_ROWS])
                 self.write_states(player_id, {id_: unconfirmed(state) for id_, state in states.items()})
                 pause()
-        self._db.execute("UPDATE player SET etag = NULL, fetched = fetched AND ?", (keeps_lists,))
+        self._db.execute("UPDATE player SET etag = NULL, cursor = NULL, fetched = fetched AND ?", (keeps_lists,))
 
     # Definitions
 

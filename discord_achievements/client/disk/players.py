@@ -18,11 +18,15 @@ from .database import Database
 
 
 class Player(NamedTuple):
-    """A player as this machine knows one; `fetched` is whether the service's list has been stored for them."""
+    """A player as this machine knows one; `fetched` is whether the service's list has been stored for them.
+
+    `etag` names the list that is stored, `cursor` the one since which everything that is known has been stored.
+    """
 
     id: int
     user_id: int | None
     etag: str | None
+    cursor: str | None
     fetched: bool
 
 
@@ -52,20 +56,30 @@ class Players:
     def get(self, player_id: int) -> Player:
         """Return the player with that row, or the player whom they turned out to be."""
         row = self._database.execute(
-            "SELECT id, user_id, etag, fetched FROM player WHERE id = ?", (self._database.row_of(player_id),)
+            "SELECT id, user_id, etag, cursor, fetched FROM player WHERE id = ?", (self._database.row_of(player_id),)
         ).fetchone()
-        return Player(player_id, None, None, False) if row is None else Player(row[0], row[1], row[2], bool(row[3]))
+        if row is None:
+            return Player(player_id, None, None, None, fetched=False)
+        known_id, user_id, etag, cursor, fetched = row
+        return Player(known_id, user_id, etag, cursor, bool(fetched))
 
-    def remember_list(self, player_id: int, etag: str | None) -> None:
-        """Note that the service's list is stored, and its version."""
+    def remember_list(self, player_id: int, etag: str | None, cursor: str | None) -> None:
+        """Note that the service's list is stored, and what to ask with for the next one."""
         self._database.execute(
-            "UPDATE player SET etag = ?, fetched = 1 WHERE id = ?", (etag, self._database.row_of(player_id))
+            "UPDATE player SET etag = ?, cursor = ?, fetched = 1 WHERE id = ?",
+            (etag, cursor, self._database.row_of(player_id)),
         )
 
     def forget_etag(self, player_id: int) -> None:
         """Note that what is confirmed may differ from the list that the etag names."""
         self._database.execute(
             "UPDATE player SET etag = NULL WHERE id = ? AND etag IS NOT NULL", (self._database.row_of(player_id),)
+        )
+
+    def forget_lists(self) -> None:
+        """Have all players' lists sent whole again: something is not as it was in them, or may be missing."""
+        self._database.execute(
+            "UPDATE player SET etag = NULL, cursor = NULL WHERE etag IS NOT NULL OR cursor IS NOT NULL"
         )
 
     def link(self, owner: bytes, player: Player, journal: bytes) -> Player:
@@ -135,8 +149,8 @@ class Players:
         for owner, run in owners:
             self.link(owner, self.get(player.id), run)
         if player.fetched:
-            self.remember_list(player.id, None)
-        self.forget_etag(player.id)
+            self.remember_list(player.id, None, None)
+        self.forget_lists()
         return self.get(player.id)
 
     def adopt_joined(self, player_id: int, joined_id: int) -> None:
@@ -177,6 +191,6 @@ class Players:
             database.execute("DELETE FROM progress WHERE player_id = ?", (other.id,))
             database.execute("UPDATE owner SET player_id = ? WHERE player_id = ?", (player.id, other.id))
             database.join(other.id, player.id)
-            # What is confirmed may now differ from the list that the etag names.
-            self.forget_etag(player.id)
+            # What is confirmed may now differ from the list that the etag names, and whose it is must be said again.
+            self.forget_lists()
         return self.get(player.id)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from ...domain import ratelimit, routes, wire
 from ...domain.errors import ApiError, ErrorCode, WireError
@@ -33,9 +33,14 @@ class Api:
         self._base_url = base_url
         self._timeout_s = timeout_s
 
-    def fetch(self, token: str, etag: str | None) -> Request:
-        """Return the request for the player's list, unless that is still the one that `etag` names."""
+    def fetch(self, token: str, etag: str | None, cursor: str | None) -> Request:
+        """Return the request for the player's list, unless that is still the one that `etag` names.
+
+        A service that knows `cursor` answers only what has changed since; one that does not sends the whole list.
+        """
         path = routes.GET_USER_ACHIEVEMENTS.path(application_id=self.application_id)
+        if cursor and is_sendable(cursor):
+            path += f"?{wire.SINCE}={quote(cursor, safe='')}"
         return self._request("GET", path, token, {"If-None-Match": etag} if etag and is_sendable(etag) else {})
 
     def update(self, token: str, achievement_id: int, progress: Progress, at_us: int) -> Request:
@@ -110,6 +115,16 @@ def check(response: Response, at_us: int | None = None) -> None:
 def history_of(response: Response) -> str | None:
     """Return the id of the history that an answer belongs to, None if it does not say."""
     return response.headers.get(wire.HISTORY_HEADER.lower()) or None
+
+
+def cursor_of(response: Response) -> str | None:
+    """Return the cursor of a list, None if the service has none."""
+    return response.headers.get(wire.CURSOR_HEADER.lower()) or None
+
+
+def is_difference(response: Response, cursor: str | None) -> bool:
+    """Return whether a list is only what has changed since `cursor`, with which it was asked for."""
+    return cursor is not None and response.headers.get(wire.SINCE_HEADER.lower()) == cursor
 
 
 def read_update(response: Response, application_id: int, achievement_id: int) -> wire.Record | None:

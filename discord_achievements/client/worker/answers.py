@@ -19,23 +19,25 @@ from ..disk.database import definition_row
 from ..disk.pacing import SLICE_ROWS
 from ..disk.players import Player
 from ..disk.storage import Storage
-from ..net.api import history_of, read_list
+from ..net.api import cursor_of, history_of, is_difference, read_list
 from ..net.transport import Response
 from ..player_list import user_achievement
 from ..state import State
 from .session import Session
 
 _log = logging.getLogger("discord_achievements")
+_CHANGES_MAX = 50  # of more changes than these, the game's list is made anew
 
 
 class TakenList(NamedTuple):
-    """`changed`: anything differs. `news`: values that do. `settled`: what is no longer pending.
+    """`changed`: what differs; None if that is much, or if achievements have gone. `news`: values that differ.
 
-    `renewed`: the list belongs to another history of the service, and what that one lacks is pending again.
+    `settled`: what is no longer pending. `renewed`: the list belongs to another history of the service, and what that
+    one lacks is pending again.
     """
 
     player: Player
-    changed: bool
+    changed: dict[int, State] | None
     news: list[UserAchievement]
     settled: dict[int, State]
     renewed: bool
@@ -151,16 +153,17 @@ class Answers:
             # A reset may restore the list that the etag names, and the service would answer that nothing changed.
             self._storage.players.forget_etag(player.id)
 
-    def whole_list(self, response: Response, pause: Callable[[], None]) -> TakenList:
-        """Store the whole list. Raises `WireError`, and then nothing has changed.
+    def take_list(self, response: Response, cursor: str | None, pause: Callable[[], None]) -> TakenList | None:
+        """Store a list, asked for with `cursor`. Raises `WireError`, and then nothing has changed.
 
         An entry that cannot be read costs that entry: what is known of its achievement stays. The list is then asked
         for whole next time, since a later version of the game may be able to read it.
 
         If it belongs to another history than before, or if a revision is lower than known, no earlier confirmation
-        holds: first all players' progress becomes pending again, then the list says what of it the service has.
+        holds: first all players' progress becomes pending again, then the list says what of it the service has. Only a
+        whole list can say that: None means that it must be asked for.
         """
-        history = history_of(response)
+        history, is_whole = history_of(response), not is_difference(response, cursor)
 
         def commit(*, renewed: bool) -> TakenList:
             shown_before = {}
@@ -170,7 +173,8 @@ class Answers:
                 self._storage.database.forget_confirmations(pause, keeps_lists=True)
             if history is not None:
                 self._storage.remember_history(history)
-            player, changed, defines = self._session.player, False, False
+            player, defines = self._session.player, False
+            changed: dict[int, State] = {}
             problems: list[WireError] = []
             news: list[UserAchievement] = []
             settled: dict[int, State] = {}
@@ -182,26 +186,34 @@ class Answers:
                 seen.update(record.achievement_id for record in records)
                 defines = defines or any(record.definition for record in records)
                 pause()  # between decoding and storing too: the game waits for the longer of the two
-                rows, named = self._define(records)
-                values = self._take_values(player, records, named, shown_before, news, settled)
-                changed = changed or rows or values
+                named, redefined = self._define(records)
+                values = self._take_values(player, records, named, redefined, shown_before, news, settled)
+                if len(changed) <= _CHANGES_MAX:  # not a thousand objects, which would cause a garbage collection
+                    changed |= values
             if problems:
                 _log.warning(
                     "%d entries of the list cannot be read (%s); they stay as they were", len(problems), problems[0]
                 )
                 if not seen:
                     raise problems[0]
-            if defines or not seen:
-                if not problems:
-                    changed |= self._take_absence(player, seen)
+            is_anew = renewed or len(changed) > _CHANGES_MAX
+            if is_whole and (defines or not seen):
+                is_anew |= not problems and self._take_absence(player, seen)
                 self._storage.remember_answer()
-            etag = None if problems else response.headers.get("etag")
-            self._storage.players.remember_list(player.id, etag)
-            return TakenList(self._storage.players.get(player.id), changed or renewed, news, settled, renewed)
+            known = (None, None) if problems else (response.headers.get("etag"), cursor_of(response))
+            self._storage.players.remember_list(player.id, *known)
+            player = self._storage.players.get(player.id)
+            return TakenList(player, None if is_anew else changed, news, settled, renewed)
 
+        renewed = self._storage.is_another(history)
         try:
-            taken = self._storage.change(partial(commit, renewed=self._storage.is_another(history)))
+            if renewed and not is_whole:
+                raise _RolledBackError
+            taken = self._storage.change(partial(commit, renewed=renewed))
         except _RolledBackError:
+            if not is_whole:
+                self._storage.change(self._storage.players.forget_lists)
+                return None
             taken = self._storage.change(partial(commit, renewed=True))
         self._session.player = taken.player
         return taken
@@ -214,11 +226,11 @@ class Answers:
         states = self._storage.database.states(self._session.player.id)
         return {id_: one.confirmed.percent for id_, one in states.items() if state.needs_agreement(one)}
 
-    def _define(self, records: Sequence[wire.Record]) -> tuple[bool, set[int]]:
-        """Store the definitions that differ; return whether any does, and the ids that had none before."""
+    def _define(self, records: Sequence[wire.Record]) -> tuple[set[int], set[int]]:
+        """Store the definitions that differ; return the ids that had none before, and those that differ."""
         database = self._storage.database
         stored = database.definitions([record.achievement_id for record in records])
-        rows = []
+        rows: dict[int, tuple[object, ...]] = {}
         for record in records:
             old = stored.get(record.achievement_id)
             if record.definition is not None:
@@ -229,20 +241,23 @@ class Answers:
             else:
                 continue
             if row != old:
-                rows.append(row)
+                rows[record.achievement_id] = row
         if rows:
-            database.write_definitions(rows)
-        return bool(rows), {record.achievement_id for record in records} - stored.keys()
+            database.write_definitions(rows.values())
+            self._storage.players.forget_lists()  # those of other players were made of the definitions before
+        return {record.achievement_id for record in records} - stored.keys(), set(rows)
 
     def _take_values(
         self,
         player: Player,
         records: Sequence[wire.Record],
         named: set[int],
+        redefined: set[int],
         shown_before: Mapping[int, int],
         news: list[UserAchievement],
         settled: dict[int, State],
-    ) -> bool:
+    ) -> dict[int, State]:
+        """Store the values that differ; return the states of what differs, in value or definition."""
         database = self._storage.database
         before = database.states(player.id, [record.achievement_id for record in records])
         for record in records:
@@ -264,7 +279,7 @@ class Answers:
             seen_percent = 0 if id_ in named else shown_before.get(id_, state.shown(old).percent)
             if state.listed(one) and state.shown(one).percent != seen_percent:
                 news.append(user_achievement(player.user_id or 0, id_, one, fetched=True))
-        return bool(after)
+        return after | {id_: before[id_] for id_ in redefined - after.keys()}
 
     def _take_absence(self, player: Player, seen: set[int]) -> bool:
         """What is missing from the list was deleted, or is a secret that this player has not unlocked."""

@@ -10,6 +10,7 @@ import logging
 import math
 import random
 from collections.abc import Callable
+from enum import Enum
 from functools import partial
 from typing import NamedTuple
 
@@ -38,6 +39,14 @@ from .waiting import Waiting
 
 _log = logging.getLogger("discord_achievements")
 _HISTORIES_APART_S = 60.0
+
+
+class _Taken(Enum):
+    """How much of an answer could be taken in."""
+
+    ALL = "all that the service has said"
+    SOME = "what it said, but there may be more in the list"
+    NOTHING = "it was not the list that had been asked for: that must be sent whole"
 
 
 class Service(NamedTuple):
@@ -87,6 +96,7 @@ class Conversation:
         self._aborted = False
         self._outage_logged = False
         self._is_conditional = False  # whether what was sent may be answered with 304
+        self._cursor: str | None = None  # with which the list under way was asked for
         # The last fetch that the list under way answers; a later one asks for what the list may not contain.
         self._fetches_under_way = 0
         # When the service was last found to have another history.
@@ -128,7 +138,8 @@ class Conversation:
             request = api.stream(token, self.schedule.stream_or_poll.last_event_id)
             self._stream.open(request, self._clock.now())
         elif isinstance(action, FetchList):
-            self._send(action, api.fetch(token, self._session.etag()))
+            etag, self._cursor = self._session.stored_list()
+            self._send(action, api.fetch(token, etag, self._cursor))
             self._fetches_under_way = self._waiting.last_fetch
         else:
             at_us = self.ages.sent_at_us(action.achievement_id, action.progress)
@@ -188,7 +199,7 @@ class Conversation:
 
     def _take_answer(self, action: Exchange, returned: Returned) -> None:
         try:
-            is_outdated = self._take(action, _response(returned))
+            taken = self._take(action, _response(returned))
         except (ApiError, TransportError, WireError) as exc:
             if not self._aborted:
                 self._take_failure(action, exc)
@@ -196,10 +207,12 @@ class Conversation:
         self.schedule.succeeded(action, self._clock.now())
         if isinstance(action, FetchIcon):
             return
-        if is_outdated:
+        if taken is not _Taken.ALL:
             # What the service has is for the list to say; until then nothing that waits is settled.
             self.schedule.follow(self._storage.database.pending(self._session.player.id))
-            if isinstance(action, SendUpdate):
+            if taken is _Taken.NOTHING:
+                self.schedule.want_fetch(self._clock.now())
+            elif isinstance(action, SendUpdate):
                 self.schedule.want_list_first(self._clock.now())
             else:
                 self.schedule.stream_or_poll.poll_now(self._clock.now())
@@ -207,7 +220,7 @@ class Conversation:
         if self.is_online is False:
             _log.info("the service is reachable again")
         self.is_online = True
-        if isinstance(action, FetchList):
+        if isinstance(action, FetchList) and taken is not _Taken.NOTHING:
             self._session.listed()
             self._answer_fetches(Result.OK)
 
@@ -216,8 +229,8 @@ class Conversation:
         if self._waiting.has_fetches:
             self.schedule.want_fetch(self._clock.now())
 
-    def _take(self, action: Exchange, response: Response) -> bool:
-        """Take in an answer; return whether the list has to be fetched because the service may have another history."""
+    def _take(self, action: Exchange, response: Response) -> _Taken:
+        """Take in an answer; return how much could be taken in, since the service may have another history."""
         limit = ratelimit.read_headers(response.headers)
         if limit is not None:
             self.schedule.limited(action, limit, self._clock.now())
@@ -231,7 +244,7 @@ class Conversation:
             history = history_of(response)
             after = self._answers.update(id_, sent, record, history, is_dated=self.ages.is_measured(id_, sent))
             if after is None:
-                return True
+                return _Taken.SOME
             self._settle(action.achievement_id, after)
             if not after.known:
                 self.schedule.stream_or_poll.poll_now(self._clock.now())  # only the list has its name
@@ -243,17 +256,19 @@ class Conversation:
         elif not is_same_list:
             return self._take_list(response)
         elif self._storage.is_another(history_of(response)):
-            self._storage.change(lambda: self._storage.players.forget_etag(self._session.player.id))
-            return True
+            self._storage.change(self._storage.players.forget_lists)
+            return _Taken.NOTHING
         else:
             self._show_other_processes_changes()
-        return False
+        return _Taken.ALL
 
-    def _take_list(self, response: Response) -> bool:
+    def _take_list(self, response: Response) -> _Taken:
         before, now = self._session.player, self._clock.now()
         has_just_changed = self._has_just_changed
         self._check_history(response)
-        taken = self._answers.whole_list(response, pause)
+        taken = self._answers.take_list(response, self._cursor, pause)
+        if taken is None:
+            return _Taken.NOTHING
         if taken.renewed:
             self._renewed_at = now
             self._stream.follow(history_of(response), now)
@@ -269,10 +284,13 @@ class Conversation:
         if first:
             same = self._storage.players.get(before.id).id == taken.player.id
             news = [one for one in news if same and one.achievement_id in self._news.unshown]
-        if taken.changed or first or self._storage.database.changed_elsewhere():
+        if taken.changed is None or first or self._storage.database.changed_elsewhere():
             self._news.whole_list(tuple(news))
+        else:
+            for achievement_id, after in taken.changed.items():
+                self._news.change(achievement_id, after)
         # Once more, since another process of this game may have stored an update while the list was under way.
-        return taken.renewed and not has_just_changed
+        return _Taken.SOME if taken.renewed and not has_just_changed else _Taken.ALL
 
     def _show_other_processes_changes(self) -> None:
         if self._storage.database.changed_elsewhere():

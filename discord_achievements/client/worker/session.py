@@ -133,14 +133,15 @@ class Session:
         self._identified_as = None
         self._had_token = True
 
-    def etag(self) -> str | None:
-        """Return the version of the stored list, which another process of the game may have changed.
+    def stored_list(self) -> tuple[str | None, str | None]:
+        """Return the `ETag` and the cursor of the stored list, which another process of the game may have changed.
 
         None while it is uncertain whose list that is: then the service must send all of it.
         """
         if self.is_uncertain:
-            return None
-        return self._storage.read(lambda: self._storage.players.get(self.player.id).etag)
+            return None, None
+        stored = self._storage.read(lambda: self._storage.players.get(self.player.id))
+        return stored.etag, stored.cursor
 
     def accepted(self) -> None:
         """Note that the service has accepted the token."""

@@ -92,6 +92,11 @@ class Call:
         """Whether the query asks only for achievements that have a record; raises the `ApiError` to answer with."""
         return wire.decode_started(self.request.scope["query_string"].decode("latin-1"))
 
+    @property
+    def since(self) -> str:
+        """The cursor of the answer since which the client wants the changes, empty if it wants the whole list."""
+        return wire.decode_since(self.request.scope["query_string"].decode("latin-1"))
+
     async def data(self) -> Any:
         """Return the body, decoded from JSON; raises the `ApiError` to answer with."""
         length = self.request.content_length

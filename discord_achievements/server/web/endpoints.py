@@ -28,6 +28,7 @@ _STREAM_HEADERS = [
     (b"x-accel-buffering", b"no"),  # nginx passes events on at once
 ]
 _PRIVATE = (b"cache-control", b"private, no-cache")
+_CURSOR, _SINCE = wire.CURSOR_HEADER.lower().encode(), wire.SINCE_HEADER.lower().encode()
 
 
 class Parameter(NamedTuple):
@@ -45,7 +46,7 @@ class Endpoint:
     `handle` returns the body of the success, empty for 204, or None if it has answered itself. `is_unchanged` is asked
     before the request is counted: if it returns True the answer is 304, which costs nothing of the limit. `request` is
     the type of the request's body; `answers` are the types that the answer's body may have, `headers` the names of
-    headers that every success has.
+    headers that every success has, 304 included, `optional_headers` of those that only some have.
     """
 
     route: Route
@@ -57,6 +58,7 @@ class Endpoint:
     answers: tuple[Any, ...] = ()
     media_type: str = "application/json"
     headers: tuple[str, ...] = ()
+    optional_headers: tuple[str, ...] = ()
 
 
 async def _get_achievements(service: Service, call: Call) -> bytes:
@@ -95,9 +97,12 @@ async def _get_player_achievements(service: Service, call: Call) -> bytes:
 
 
 async def _get_user_achievements(service: Service, call: Call) -> bytes:
-    etag, body = await service.get_user_achievements(call.admission, call.shape, started=call.started)
-    call.headers = [(b"etag", etag.encode()), _PRIVATE]
-    return body
+    since = call.since
+    listed = await service.get_user_achievements(call.admission, call.shape, started=call.started, since=since)
+    call.headers = [(b"etag", listed.etag.encode()), _PRIVATE, (_CURSOR, listed.cursor.encode())]
+    if not listed.is_whole:
+        call.headers.append((_SINCE, since.encode()))
+    return listed.body
 
 
 async def _user_achievements_are_unchanged(service: Service, call: Call) -> bool:
@@ -208,9 +213,14 @@ ENDPOINTS = {
             summary="List what the player may see, with their progress",
             handle=_get_user_achievements,
             is_unchanged=_user_achievements_are_unchanged,
-            parameters=(_STARTED, Parameter("If-None-Match", "header", {"type": "string"})),
+            parameters=(
+                _STARTED,
+                Parameter(wire.SINCE, "query", {"type": "string"}),
+                Parameter("If-None-Match", "header", {"type": "string"}),
+            ),
             answers=(list[messages.UserAchievement],),
             headers=("ETag", "Cache-Control"),
+            optional_headers=(wire.CURSOR_HEADER, wire.SINCE_HEADER),
         ),
         Endpoint(
             route=routes.USER_ACHIEVEMENT_EVENTS,

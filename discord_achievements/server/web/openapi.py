@@ -22,7 +22,9 @@ _HEADERS = {
     "Retry-After": "Whole seconds to wait",
     "Via": "Only says that this 429 is not a proxy's",
     "WWW-Authenticate": "The kinds of token that open the route",
+    wire.CURSOR_HEADER: "Send it back as `since` to get only what has changed in the list from now on",
     wire.HISTORY_HEADER: "An id of the database's history, renewed by a restore; what had another one is void",
+    wire.SINCE_HEADER: "Repeats `since` if the body is only what has changed since; otherwise the list is whole",
     "X-RateLimit-Bucket": "The limit that was counted",
     "X-RateLimit-Limit": "Requests per window",
     "X-RateLimit-Remaining": "Requests left in this window",
@@ -131,6 +133,8 @@ def _headers(endpoint: Endpoint, status: int) -> dict[str, Any]:
     """Return the headers of one response; those that it always has are inline, because a reference cannot say so."""
     always = (wire.HISTORY_HEADER, *endpoint.headers) if status < 400 else _ALWAYS.get(status, ())
     often = () if endpoint.route.limit is None or status in (304, 401, 405) else _LIMIT
+    if status == endpoint.route.status:
+        often += endpoint.optional_headers
     described: dict[str, Any] = {name: {"$ref": f"#/components/headers/{name}"} for name in often}
     return described | {
         name: {"description": _HEADERS[name], "required": True, "schema": {"type": "string"}} for name in always

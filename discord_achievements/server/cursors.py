@@ -1,0 +1,77 @@
+"""Where a player's list was when a client read it, so that the next answer is only what has changed since.
+
+A cursor says when the list was read. What it can't be followed by is a list from which something must go, or whose
+definitions are others: for that the client needs the whole. So it also has a digest of what the player saw defined, and
+the sum of the revisions, which only rise unless an older database has taken the place of this one.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import NamedTuple
+
+from ..domain.access import is_visible
+from ..domain.wire import Shape
+from .changes import CLOCK_SKEW_US, changed_since
+from .definitions import Definitions
+from .stores.base import Held
+
+_TEXT = re.compile(r"(\d{1,18})\.(\d{1,18})\.([0-9a-f]{16})", re.ASCII)
+
+
+class Cursor(NamedTuple):
+    """When a list was read, in microseconds since the epoch; the sum of its revisions; what it was a list of."""
+
+    at_us: int
+    revisions: int
+    digest: str
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor | None:
+        """Return the cursor that `text` is, None if it is not one of ours."""
+        match = _TEXT.fullmatch(text)
+        return None if match is None else cls(int(match[1]), int(match[2]), match[3])
+
+    def __str__(self) -> str:
+        return f"{self.at_us}.{self.revisions}.{self.digest}"
+
+    @classmethod
+    def of(
+        cls, definitions: Definitions, history: str, user_id: int, records: Mapping[int, Held], at_us: int
+    ) -> Cursor:
+        """Return the cursor of the player's list, which was read not before `at_us`."""
+        return cls(at_us, *_described(definitions, history, user_id, records, math.inf))
+
+    def changed(
+        self, definitions: Definitions, history: str, user_id: int, records: Mapping[int, Held], at_us: int
+    ) -> list[int] | None:
+        """Return what has changed in the list since the cursor, None if the client needs the whole list."""
+        if self.at_us > at_us + CLOCK_SKEW_US:
+            return None
+        revisions, digest = _described(definitions, history, user_id, records, self.at_us)
+        if digest != self.digest or revisions < self.revisions:
+            return None
+        return changed_since(definitions.achievements, records, self.at_us)
+
+
+def _described(
+    definitions: Definitions, history: str, user_id: int, records: Mapping[int, Held], up_to_us: float
+) -> tuple[int, str]:
+    """Return the sum of the revisions in a player's list, and a digest of what may only be added to.
+
+    Of the secrets, the digest has those unlocked up to a moment. One that has changed since then is missing from it,
+    so a list from which it must go, perhaps, is not taken for one to which something was added.
+    """
+    digest = blake2b(definitions.public_digest, digest_size=8)
+    digest.update(f"{history} {user_id}".encode())
+    revisions = 0
+    for achievement_id, held in sorted(records.items()):
+        achievement = definitions.achievements.get(achievement_id)
+        if achievement is not None and is_visible(achievement, held.progress):
+            revisions += held.revision
+            if achievement.secret and held.changed_at_us <= up_to_us:
+                digest.update(definitions.one(achievement, Shape.STRINGS))
+    return revisions, digest.hexdigest()
