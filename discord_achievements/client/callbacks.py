@@ -17,7 +17,7 @@ from ..domain.models import UserAchievement
 from ..domain.progress import is_news
 from ..domain.result import Result
 from .event import Event, Handlers
-from .messages import Answered, Changed, ConnectionChanged, FetchAnswered, IconStored, Listed, Set
+from .messages import Answered, Changed, ConnectionChanged, FetchAnswered, IconStored, ListChanged, Listed, Set
 from .player_list import PlayerList
 from .state import listed
 
@@ -92,13 +92,16 @@ class Callbacks:
         elif isinstance(entry, Answered):
             self._answer(entry.seq, entry.result)
         elif isinstance(entry, Changed):
-            self._show_change(entry)
-        elif isinstance(entry, Changes):
-            self._show_changes(deque(entry.changes), stop_at)
+            if self._put(entry):
+                self._call(self.updates, entry.achievement)
         elif isinstance(entry, _News):
             self._show_news(entry, stop_at)
-        elif isinstance(entry, Listed):
-            self._show_list(entry)
+        elif isinstance(entry, Listed | ListChanged):
+            if isinstance(entry, Listed):
+                self._show_list(entry)
+            else:
+                for change in entry.changes:
+                    self._put(change)
             if entry.news:
                 self._show_news(_News(deque(entry.news)), stop_at)
         elif isinstance(entry, FetchAnswered):
@@ -145,7 +148,8 @@ class Callbacks:
         if known.is_listed(achievement_id):
             self._call(self.updates, own)
 
-    def _show_change(self, change: Changed) -> None:
+    def _put(self, change: Changed) -> bool:
+        """Show one achievement as it is now; return whether its value is news."""
         seq, new, state, texts = change
         known, achievement_id = self.known, new.achievement_id
         known.define(achievement_id, state, texts)
@@ -153,12 +157,11 @@ class Callbacks:
         if said is not None and said.seq <= seq:
             del self.own[achievement_id]
         elif said is not None and said.own is not None and is_news(said.own.percent_complete, new.percent_complete):
-            return  # the worker has not seen our latest set yet; a message about that will follow
+            return False  # the worker has not seen our latest set yet; a message about that will follow
         old = known.look(achievement_id)
         is_seen = listed(state) or known.is_listed(achievement_id)
         known.put(new, is_listed=listed(state))
-        if is_seen and new.percent_complete != (0 if old is None else old.percent_complete):
-            self._call(self.updates, new)
+        return is_seen and new.percent_complete != (0 if old is None else old.percent_complete)
 
     def _show_list(self, message: Listed) -> None:
         before, known = self.known, message.player_list

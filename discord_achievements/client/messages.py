@@ -97,6 +97,13 @@ class Listed(NamedTuple):
     news: tuple[UserAchievement, ...]
 
 
+class ListChanged(NamedTuple):
+    """What has changed in the list, all of it together, and which values are news."""
+
+    changes: tuple[Changed, ...]
+    news: tuple[UserAchievement, ...]
+
+
 class Answered(NamedTuple):
     """The outcome of a set."""
 

@@ -100,8 +100,12 @@ def test_what_a_crash_left_before_a_full_disk_is_sent_once_there_is_room(world: 
     before.manager.close()
     with longest_file(0):
         game = world.online(Tokens("ann-1"), data_dir=left)
-    world.clock.advance(60.0)
-    game.until(lambda: world.percents() == {WALK: 40})
+
+    def is_delivered() -> bool:
+        world.clock.advance(1.0)
+        return world.percents() == {WALK: 40}
+
+    game.until(is_delivered)
     assert len(list(left.glob("journal-*"))) == 1
 
 

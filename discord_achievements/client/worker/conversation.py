@@ -287,8 +287,7 @@ class Conversation:
         if taken.changed is None or first or self._storage.database.changed_elsewhere():
             self._news.whole_list(tuple(news))
         else:
-            for achievement_id, after in taken.changed.items():
-                self._news.change(achievement_id, after)
+            self._news.changed_list(taken.changed, tuple(news))
         # Once more, since another process of this game may have stored an update while the list was under way.
         return _Taken.SOME if taken.renewed and not has_just_changed else _Taken.ALL
 

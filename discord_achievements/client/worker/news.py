@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ...domain.models import UserAchievement
 from ..disk.pacing import pause
 from ..disk.storage import Storage
-from ..messages import Changed, IconStored, Listed
+from ..messages import Changed, IconStored, ListChanged, Listed
 from ..player_list import PlayerList, Row, TextRow, user_achievement
 from ..state import State
 from .session import Session
@@ -52,12 +52,24 @@ class News:
         """Send the whole list, and which of its values are news."""
         self._post(Listed(self.player_list(pause), news))
 
+    def changed_list(self, changes: Mapping[int, State], news: tuple[UserAchievement, ...] = ()) -> None:
+        """Send what some achievements are now, and which of their values are news."""
+        if changes:
+            made = [self._changed(achievement_id, after) for achievement_id, after in changes.items()]
+            self._post(ListChanged(tuple(one for one in made if one is not None), news))
+
     def change(self, achievement_id: int, after: State) -> None:
         """Send what one achievement is now."""
+        changed = self._changed(achievement_id, after)
+        if changed is not None:
+            self._post(changed)
+
+    def _changed(self, achievement_id: int, after: State) -> Changed | None:
         texts = self._storage.database.texts(achievement_id)
-        if texts is not None:
-            seen = user_achievement(self._user_id, achievement_id, after, fetched=self._session.player.fetched)
-            self._post(Changed(self.seq, seen, after, texts))
+        if texts is None:
+            return None
+        seen = user_achievement(self._user_id, achievement_id, after, fetched=self._session.player.fetched)
+        return Changed(self.seq, seen, after, texts)
 
     def icon(self, achievement_id: int, icon_hash: str, path: str) -> None:
         """Send where an icon is."""

@@ -49,6 +49,7 @@ class Session:
         self._renewed = False
         self._refused = False
         self._identified_as: int | None = None
+        self._wants_identity = False
         self._had_token = False
         self._absence_logged = False
         self.token: str | None = None
@@ -136,9 +137,9 @@ class Session:
     def stored_list(self) -> tuple[str | None, str | None]:
         """Return the `ETag` and the cursor of the stored list, which another process of the game may have changed.
 
-        None while it is uncertain whose list that is: then the service must send all of it.
+        None while it is uncertain whose list that is: then the service must send all of it, which says whose it is.
         """
-        if self.is_uncertain:
+        if self.is_uncertain or self._wants_identity:
             return None, None
         stored = self._storage.read(lambda: self._storage.players.get(self.player.id))
         return stored.etag, stored.cursor
@@ -150,6 +151,7 @@ class Session:
     def forget_identity(self) -> None:
         """Have the service say again whose the token is: in another history it may be somebody else's."""
         self._identified_as = None
+        self._wants_identity = True
 
     def listed(self) -> None:
         """Note that the service has answered a list; if it did not say whose the token is, nobody can know better."""
@@ -172,6 +174,7 @@ class Session:
         if self._identified_as not in (None, user_id):
             raise WireError(f"with one token the service named user {self._identified_as} first, then user {user_id}")
         self._identified_as = user_id
+        self._wants_identity = False
         owner = owners.of_token(self.token)
         return self._storage.players.identify(self.player, user_id, owner, self._storage.other_runs())
 
