@@ -94,6 +94,7 @@ def test_after_a_resync_the_list_is_fetched(world: ServiceAndGames) -> None:
     game = scripted(world, transport, streams=True)
     game.fetch()
     eventually(lambda: len(transport.requests) == 3)  # the list, the stream, and the list that closes the gap
+    game.fetch()
     transport.answer("get_user_achievements", listed(20))
     world.clock.advance(LISTS_APART_S)
     transport.push(b"id: 7\nevent: RESYNC\ndata: {}\n\n")

@@ -14,7 +14,7 @@ from discord_achievements import AchievementManager, ConfigurationError, Result
 from discord_achievements.client.disk.journal import SLOTS
 from tests.support.disks import longest_file
 from tests.support.managers import APPLICATION_ID, OK, SECURE, WALK, WIN, GameLoop, Start, write_catalogue
-from tests.support.service_games import ServiceAndGames, Tokens, eventually
+from tests.support.service_games import LISTS_APART_S, ServiceAndGames, Tokens, eventually, wait_for_stream
 
 
 @pytest.fixture
@@ -101,11 +101,18 @@ def test_what_a_crash_left_before_a_full_disk_is_sent_once_there_is_room(world: 
     with longest_file(0):
         game = world.online(Tokens("ann-1"), data_dir=left)
 
-    def is_delivered() -> bool:
-        world.clock.advance(1.0)
-        return world.percents() == {WALK: 40}
-
-    game.until(is_delivered)
+    line = world.lines[-1]
+    wait_for_stream(game, line)
+    line.hold("GET", late=True)
+    count = len(line.statuses)
+    game.manager.fetch_user_achievements(game.results.append)
+    eventually(lambda: len(line.statuses) == count + 1)  # a 304, which does not say whose the list is
+    world.clock.advance(60.0)
+    eventually(lambda: game.manager.storage_error is None)
+    line.release()
+    game.until(lambda: game.results)
+    world.clock.advance(LISTS_APART_S)
+    game.until(lambda: world.percents() == {WALK: 40})
     assert len(list(left.glob("journal-*"))) == 1
 
 

@@ -23,7 +23,7 @@ from ..disk.icons import IconFolder
 from ..disk.pacing import pause
 from ..disk.players import Player
 from ..disk.storage import Storage
-from ..net.api import Api, check, history_of, read_update
+from ..net.api import Api, check, history_of, is_difference, read_update
 from ..net.event_stream import OpenReader, StreamMessage, StreamOpened, ThreadReader
 from ..net.transport import Request, Response, Transport
 from ..state import State
@@ -260,6 +260,7 @@ class Conversation:
             return _Taken.NOTHING
         else:
             self._show_other_processes_changes()
+            return _Taken.SOME if self._session.wants_identity else _Taken.ALL
         return _Taken.ALL
 
     def _take_list(self, response: Response) -> _Taken:
@@ -289,7 +290,8 @@ class Conversation:
         else:
             self._news.changed_list(taken.changed, tuple(news))
         # Once more, since another process of this game may have stored an update while the list was under way.
-        return _Taken.SOME if taken.renewed and not has_just_changed else _Taken.ALL
+        is_nameless = self._session.wants_identity and is_difference(response, self._cursor)
+        return _Taken.SOME if is_nameless or (taken.renewed and not has_just_changed) else _Taken.ALL
 
     def _show_other_processes_changes(self) -> None:
         if self._storage.database.changed_elsewhere():

@@ -40,7 +40,8 @@ class Session:
     """The player for whom the database is read and written; in local mode there is no token.
 
     `token` is None until the token object has been asked. `is_uncertain`: a renewed token may belong to a different
-    player; until a list has been answered for it, nothing that waits may be sent with it.
+    player; until a list has been answered for it, nothing that waits may be sent with it. `wants_identity`: the service
+    is to say again whose the token is, which it does with a whole list only.
     """
 
     def __init__(self, storage: Storage, credentials: Credentials) -> None:
@@ -49,7 +50,7 @@ class Session:
         self._renewed = False
         self._refused = False
         self._identified_as: int | None = None
-        self._wants_identity = False
+        self.wants_identity = False
         self._had_token = False
         self._absence_logged = False
         self.token: str | None = None
@@ -139,7 +140,7 @@ class Session:
 
         None while it is uncertain whose list that is: then the service must send all of it, which says whose it is.
         """
-        if self.is_uncertain or self._wants_identity:
+        if self.is_uncertain or self.wants_identity:
             return None, None
         stored = self._storage.read(lambda: self._storage.players.get(self.player.id))
         return stored.etag, stored.cursor
@@ -151,7 +152,7 @@ class Session:
     def forget_identity(self) -> None:
         """Have the service say again whose the token is: in another history it may be somebody else's."""
         self._identified_as = None
-        self._wants_identity = True
+        self.wants_identity = True
 
     def listed(self) -> None:
         """Note that the service has answered a list; if it did not say whose the token is, nobody can know better."""
@@ -174,7 +175,7 @@ class Session:
         if self._identified_as not in (None, user_id):
             raise WireError(f"with one token the service named user {self._identified_as} first, then user {user_id}")
         self._identified_as = user_id
-        self._wants_identity = False
+        self.wants_identity = False
         owner = owners.of_token(self.token)
         return self._storage.players.identify(self.player, user_id, owner, self._storage.other_runs())
 
