@@ -43,7 +43,7 @@ class Api:
         try:
             with closing(RequestsTransport()) as transport:
                 response = transport.send(request)
-            check(response)
+            check(response, success=route.status)
         except TransportError as exc:
             raise DiscordAchievementsError(
                 f"{exc}; check that the service is running at {self._url} (`serve` starts it), or pass another --url"

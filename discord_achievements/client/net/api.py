@@ -94,16 +94,16 @@ def is_sendable(value: str) -> bool:
     return len(value) <= _MAX_HEADER_CHARACTERS and value.isascii() and value.isprintable() and value == value.strip()
 
 
-def check(response: Response, at_us: int | None = None) -> None:
-    """Raise the `ApiError` for an answer that is not a success, which is always 200.
+def check(response: Response, at_us: int | None = None, *, success: int = 200) -> None:
+    """Raise the `ApiError` for an answer that is not a success, which has the status `success`.
 
     Another 2xx comes from something in between that queues, transforms or divides what passes: `WireError`. `at_us` is
     our clock, for an answer that says until which date to wait but has no `Date`.
     """
-    if response.status == 200:
+    if response.status == success:
         return
-    if 200 < response.status < 300:
-        raise WireError(f"expected HTTP 200, got {response.status}")
+    if 200 <= response.status < 300:
+        raise WireError(f"expected HTTP {success}, got {response.status}")
     if 300 <= response.status < 400 and (target := response.headers.get("location")):
         raise ApiError(response.status, None, f"redirected to {_without_query(target)!r:.200}; {_NOT_FOLLOWED}")
     data: object = None
