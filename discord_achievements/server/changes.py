@@ -18,8 +18,8 @@ def changed_since(
 ) -> list[int] | None:
     """Return the achievements whose progress has changed since then, in the order of the changes.
 
-    None if a list without one of them may be due: an unlocked secret may have been reset. Clocks of two hosts differ
-    and commits may be slightly out of order, so the last minute before that moment counts too.
+    Return None if an unlocked secret may have been reset, and so may have left the list. Clocks of two hosts differ and
+    commits may be slightly out of order, so the last minute before that moment counts too.
     """
     changed = sorted(
         (held.changed_at_us, achievement_id)

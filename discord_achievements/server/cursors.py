@@ -1,8 +1,9 @@
 """Where a player's list was when a client read it, so that the next answer is only what has changed since.
 
-A cursor says when the list was read. What it can't be followed by is a list from which something must go, or whose
-definitions are others: for that the client needs the whole. So it also has a digest of what the player saw defined, and
-the sum of the revisions, which only rise unless an older database has taken the place of this one.
+A cursor says when the list was read. An answer with the changes alone cannot express that an achievement has left the
+list or that its definition has changed; then the client needs the whole list. To notice that, a cursor also contains a
+digest of the definitions that the player saw, and the sum of the revisions, which falls only if an older database has
+replaced this one.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _TEXT = re.compile(r"(\d{1,18})\.(\d{1,18})\.([0-9a-f]{16})", re.ASCII)
 
 
 class Cursor(NamedTuple):
-    """When a list was read, in microseconds since the epoch; the sum of its revisions; what it was a list of."""
+    """When a list was read (microseconds since the epoch), the sum of its revisions, a digest of its definitions."""
 
     at_us: int
     revisions: int
@@ -60,10 +61,10 @@ class Cursor(NamedTuple):
 def _described(
     definitions: Definitions, history: str, user_id: int, records: Mapping[int, Held], up_to_us: float
 ) -> tuple[int, str]:
-    """Return the sum of the revisions in a player's list, and a digest of what may only be added to.
+    """Return the sum of the revisions in a player's list, and a digest of the definitions that the player sees.
 
-    Of the secrets, the digest has those unlocked up to a moment. One that has changed since then is missing from it,
-    so a list from which it must go, perhaps, is not taken for one to which something was added.
+    The digest omits secrets that have changed after `up_to_us`. One that was unlocked at the time of a cursor and has
+    changed since may have left the list; because it is missing, the digest differs from the cursor's.
     """
     digest = blake2b(definitions.public_digest, digest_size=8)
     digest.update(f"{history} {user_id}".encode())

@@ -29,8 +29,8 @@ is the same without the copy: what the process does on its way out counts. So do
 out while another uses the folder, whose files cannot be exchanged.
 
 What is not simulated: real threads, sockets and TLS; the signal that a mapped page raises on a full disk; a power cut,
-which loses what the operating system has not written yet; a database that another program locks, since SQLite waits for
-that in real time (here it is full, hidden or replaced); local mode and its growing up; a token object that turns out to
-be another player's without `set_token`; a change of player while two processes run; icons; PostgreSQL, Redis, and a
-service of several processes. Other tests have those, each for itself.
+which loses what the operating system has not written yet; a database that another program locks, since SQLite waits
+for that in real time (here it is full, hidden or replaced); local mode, and a game that moves from it to a service; a
+token object that turns out to be another player's without `set_token`; a change of player while two processes run;
+icons; PostgreSQL, Redis, and a service of several processes. Other tests cover each of these.
 """

@@ -318,7 +318,7 @@ class Device:
         paths = self.folder.glob(f"{_DATABASE}*")
         return [path for path in paths if path.suffix not in (_SAVED, ".lock") and path.is_file()]
 
-    # What follows by itself
+    # What happens automatically
 
     def _wake(self) -> None:
         self._is_awake = True

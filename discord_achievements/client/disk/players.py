@@ -20,7 +20,7 @@ from .database import Database
 class Player(NamedTuple):
     """A player as this machine knows one; `fetched` is whether the service's list has been stored for them.
 
-    `etag` names the list that is stored, `cursor` the one since which everything that is known has been stored.
+    `etag` names the stored list if it is still the service's; `cursor` asks for what has changed since it was stored.
     """
 
     id: int
@@ -77,7 +77,7 @@ class Players:
         )
 
     def forget_lists(self) -> None:
-        """Have all players' lists sent whole again: something is not as it was in them, or may be missing."""
+        """Make the service send every player's list whole again: what is stored may differ from it."""
         self._database.execute(
             "UPDATE player SET etag = NULL, cursor = NULL WHERE etag IS NOT NULL OR cursor IS NOT NULL"
         )

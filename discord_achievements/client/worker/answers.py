@@ -30,7 +30,7 @@ _CHANGES_MAX = 50  # of more changes than these, the game's list is made anew
 
 
 class TakenList(NamedTuple):
-    """`changed`: what differs; None if that is much, or if achievements have gone. `news`: values that differ.
+    """`changed`: what differs; None if that is too much, or if achievements have left. `news`: values that differ.
 
     `settled`: what is no longer pending. `renewed`: the list belongs to another history of the service, and what that
     one lacks is pending again.

@@ -44,9 +44,9 @@ _HISTORIES_APART_S = 60.0
 class _Taken(Enum):
     """How much of an answer could be taken in."""
 
-    ALL = "all that the service has said"
-    SOME = "what it said, but there may be more in the list"
-    NOTHING = "it was not the list that had been asked for: that must be sent whole"
+    ALL = "everything"
+    SOME = "the answer itself, but the list may contain more"
+    NOTHING = "nothing: the list must be requested whole"
 
 
 class Service(NamedTuple):

@@ -41,7 +41,7 @@ class Session:
 
     `token` is None until the token object has been asked. `is_uncertain`: a renewed token may belong to a different
     player; until a list has been answered for it, nothing that waits may be sent with it. `wants_identity`: the service
-    is to say again whose the token is, which it does with a whole list only.
+    must say again whose token it is, which only a whole list does.
     """
 
     def __init__(self, storage: Storage, credentials: Credentials) -> None:
@@ -150,7 +150,7 @@ class Session:
         self._renewed = False
 
     def forget_identity(self) -> None:
-        """Have the service say again whose the token is: in another history it may be somebody else's."""
+        """Ask the service again whose token it is: in another history it may be another player's."""
         self._identified_as = None
         self.wants_identity = True
 

@@ -11,7 +11,7 @@ RETRY_REFUSED_S = 600.0
 DEFAULT_RETRY_S = 5.0
 _SHORT_S = 10.0
 _SHORT_LIMIT = 3
-_LISTS_APART_S = 1.0  # that the service makes us fetch
+_LISTS_APART_S = 1.0  # between two lists, if the service's events or answers are the reason for the second
 
 
 class StreamOrPoll:
