@@ -81,6 +81,16 @@ def refused(state: State, sent: Progress) -> State:
     return state._replace(pending=None)
 
 
+def announced(state: State, held: Progress, revision: int | None) -> State:
+    """Return the state after an event has said what the service holds.
+
+    An event with the known revision says nothing new: its value is known, or a list has shown since that it was reset.
+    """
+    if revision is not None and revision == state.revision:
+        return state
+    return reported(state, held, revision)
+
+
 def reported(state: State, held: Progress, revision: int | None) -> State:
     """Return the state after the service has said in a list or an event what it holds.
 

@@ -14,7 +14,7 @@ import pytest
 from discord_achievements import AchievementManager, Result
 from discord_achievements.client.net.transport import Request, Response
 from discord_achievements.domain.errors import TransportError
-from discord_achievements.domain.wire import HISTORY_HEADER, USER_ACHIEVEMENT_UPDATE, format_event
+from discord_achievements.domain.wire import HISTORY_HEADER
 from discord_achievements.testing import FakeService, InlineManager, InProcessTransport, ScriptedTransport
 from tests.support.managers import APPLICATION_ID, OK, SECRET, SECURE, WALK, WIN, GameLoop
 from tests.support.service_games import (
@@ -29,6 +29,7 @@ from tests.support.service_games import (
     listing,
     scripted,
     superset,
+    update_event,
     wait_for_stream,
     warned,
 )
@@ -170,9 +171,7 @@ def test_a_list_from_before_the_events_of_the_open_stream_is_no_sign(world: Serv
     game = scripted(world, transport, streams=True)
     assert game.fetch() is OK
     for revision, percent in enumerate((57, 0, 30), start=2):
-        data = {"application_id": str(APPLICATION_ID), "user_id": str(ANN), "achievement_id": str(WIN)}
-        event = data | {"percent_complete": percent, "unlocked_at": None, "revision": revision}
-        transport.push(format_event(revision, USER_ACHIEVEMENT_UPDATE, event))
+        transport.push(update_event(WIN, percent, revision))
         game.until(lambda percent=percent: game.percent(WIN) == percent)  # type: ignore[misc]
         assert game.fetch() is OK
         assert (game.percent(WIN), game.manager.pending_count) == (percent, 0)

@@ -20,6 +20,7 @@ from tests.support.service_games import (
     listing,
     scripted,
     superset,
+    update_event,
     wait_for_stream,
 )
 
@@ -113,6 +114,20 @@ def test_a_reset_lowers_the_progress(world: ServiceAndGames) -> None:
     assert game.set(WALK, 10) is OK
     assert game.percent(WALK) == 10
     assert world.percents() == {WALK: 10}
+
+
+def test_an_event_from_before_the_reset_does_not_bring_a_secret_back(world: ServiceAndGames) -> None:
+    """The list without the secret may be newer than an event that has yet to arrive."""
+    transport = ScriptedTransport({"get_user_achievements": listing(superset(SECRET, 100, secret=True))})
+    game = scripted(world, transport, streams=True)
+    assert game.fetch() is OK
+    transport.answer("get_user_achievements", listing(superset(WALK, 0)))
+    assert game.fetch() is OK
+    assert game.percents == {WALK: 0}
+    for achievement_id, percent, revision in (SECRET, 100, 1), (WALK, 5, 2):
+        transport.push(update_event(achievement_id, percent, revision))
+    game.until(lambda: game.percent(WALK) == 5)
+    assert (game.percents, game.updates) == ({WALK: 5}, [(WALK, 5)])
 
 
 def test_a_reset_hides_a_secret_again(world: ServiceAndGames) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from discord_achievements import AchievementManager, Result
 from discord_achievements.client.net.transport import Request, Response
+from discord_achievements.domain.wire import USER_ACHIEVEMENT_UPDATE, format_event
 from discord_achievements.testing import FakeService, InProcessTransport, ManualClock, ScriptedTransport
 from tests.support.managers import APPLICATION_ID, ENTRIES, OK, PATIENCE_S, WALK, GameLoop
 from tests.support.waiting import until
@@ -181,6 +182,19 @@ def superset(achievement_id: int, percent: int, **more: Any) -> dict[str, Any]:
         "unlocked_at": None,
         "revision": 1,
     } | more
+
+
+def update_event(achievement_id: int, percent: int, revision: int) -> bytes:
+    """Return an event of the stream."""
+    data = {
+        "application_id": str(APPLICATION_ID),
+        "user_id": str(ANN),
+        "achievement_id": str(achievement_id),
+        "percent_complete": percent,
+        "unlocked_at": None,
+        "revision": revision,
+    }
+    return format_event(revision, USER_ACHIEVEMENT_UPDATE, data)
 
 
 def listing(*entries: Mapping[str, Any]) -> Response:

@@ -142,7 +142,7 @@ class Answers:
             for id_, before in states.items():
                 record = records[id_]
                 held = record.progress or NO_PROGRESS
-                changes[id_] = Changed(before, state.reported(before, held, record.revision))
+                changes[id_] = Changed(before, state.announced(before, held, record.revision))
         return changes
 
     def _write(self, player: Player, changes: Mapping[int, Changed]) -> None:
