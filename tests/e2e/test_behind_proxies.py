@@ -33,6 +33,8 @@ from tests.support.running import (
 )
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.any_python
+
 CERTIFICATE = ROOT / "tests/http/localhost.pem"
 SOON_S = 5.0  # for what takes milliseconds; a proxy that buffers would hold it back as long as the stream lasts
 

@@ -7,8 +7,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
+import pytest
+
 from discord_achievements.server.web.app import open_store
 from tests.support.running import APP, WIN, Client, definitions_path, prepare, progress_path, running
+
+pytestmark = pytest.mark.any_python
 
 PLAYERS = range(1, 121)
 DELETED_AFTER = 30

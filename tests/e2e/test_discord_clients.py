@@ -38,6 +38,8 @@ from tests.support.running import (
     running,
 )
 
+pytestmark = pytest.mark.any_python
+
 VERSIONS = ["", "v6", "v7", "v8", "v9", "v10"]
 ICON = f"data:image/jpg;base64,{base64.b64encode(default_icon().content).decode()}"
 THEIRS = f"/users/{PLAYER}/applications/{APP}/achievements"

@@ -21,6 +21,8 @@ import pytest
 
 from discord_achievements.testing import FakeService, FaultServer
 
+pytestmark = pytest.mark.any_python
+
 ROOT = Path(__file__).parents[2]
 CERTIFICATE = ROOT / "tests" / "http" / "localhost.pem"
 APPLICATION_ID = 461618159171141643

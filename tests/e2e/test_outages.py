@@ -15,6 +15,8 @@ from tests.support.databases import Postgres, by_line
 from tests.support.running import APP, PLAYER, WIN, Client, RunningService, prepare, progress_path, running
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.any_python
+
 FOR_S = 3.0
 
 

@@ -27,6 +27,8 @@ from tests.support.running import (
 )
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.any_python
+
 HISTORY = "X-Achievements-History"
 
 

@@ -31,6 +31,8 @@ from tests.support.running import (
 )
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.any_python
+
 
 class Pair(NamedTuple):
     """Two processes of one service."""

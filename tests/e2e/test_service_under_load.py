@@ -33,6 +33,8 @@ from tests.support.running import (
 )
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.any_python
+
 CONNECTIONS = 32
 KILLS = 20
 

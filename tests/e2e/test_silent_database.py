@@ -5,9 +5,13 @@ from __future__ import annotations
 import time
 from contextlib import closing
 
+import pytest
+
 from tests.support.databases import Postgres, by_line
 from tests.support.running import PLAYER, WIN, Client, RunningService, mine_path, prepare, progress_path
 from tests.support.waiting import until
+
+pytestmark = pytest.mark.any_python
 
 
 def test_requests_are_refused_in_time_and_the_process_recovers_and_ends(postgres: Postgres) -> None:

@@ -13,6 +13,8 @@ import pytest
 from discord_achievements import AchievementManager, Result
 from discord_achievements.testing import FakeService, Fault, FaultServer, ManualClock, run_until
 
+pytestmark = pytest.mark.any_python
+
 APP = 461618159171141643
 USER = 53908232506183680
 TOKEN = "player"

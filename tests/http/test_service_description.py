@@ -29,6 +29,8 @@ from tests.support.running import (
     running,
 )
 
+pytestmark = pytest.mark.any_python
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # about its own dependencies
     import schemathesis

@@ -32,6 +32,8 @@ from discord_achievements.domain.errors import TransportError
 from discord_achievements.testing import ByteStream, FakeService, InProcessTransport, ManualClock
 from discord_achievements.testing.inline import InlineCourier
 
+pytestmark = pytest.mark.any_python
+
 APP = 461618159171141643
 PLAIN = [580159119969878001, 580159119969878002]
 SECRET = 580159119969878003
