@@ -10,11 +10,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.databases import Caddy, Nginx, Postgres, RedisServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
@@ -74,6 +78,17 @@ def make_caddy(tmp_path: Path) -> Iterator[Callable[[str, int], Caddy]]:
             return caddy
 
         yield make
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start a browser for a module; if the machine has none, the tests that need it are reported as not run."""
+    from tests.support.browser import is_installed, running_browser  # Playwright takes a third of a second
+
+    if not is_installed():
+        pytest.skip("not run: this machine has neither Chromium nor Chrome")
+    with running_browser() as browser:
+        yield browser
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
