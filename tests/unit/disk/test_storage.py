@@ -28,7 +28,7 @@ from discord_achievements.domain.catalogue import Catalogue, CatalogueEntry
 from discord_achievements.domain.progress import NO_PROGRESS, Progress, reach
 from discord_achievements.testing import run_until
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ANNA, BERT = owners.of_user(1), owners.of_user(2)
 AT_US = 1_700_000_000_000_000
 HALF, DONE = reach(50, AT_US), reach(100, AT_US)

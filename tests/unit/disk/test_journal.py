@@ -13,7 +13,7 @@ from discord_achievements.client.disk import owner as owners
 from discord_achievements.client.disk.journal import FILE_BYTES, SLOTS, Entry, Journal, Orphan, nonces, paths, read
 from discord_achievements.client.disk.record_file import Mapped, Written, type_in
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ANNA, BERT = owners.of_user(1), owners.of_user(2)
 AT_US = 1_700_000_000_000_000
 CELL_BYTES = 64
