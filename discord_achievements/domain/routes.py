@@ -164,22 +164,26 @@ def _allowed_methods(path: str) -> list[str]:
 
 def _find(path: str) -> tuple[dict[str, Route], dict[str, str]]:
     """Return the routes of a path by their method, and the values in the path; both empty if there is no such path."""
-    for pattern, by_method in _paths():
+    for pattern, by_method in _paths().get(path.removesuffix("/").count("/"), ()):
         if hit := pattern.fullmatch(path):
             return by_method, hit.groupdict()
     return {}, {}
 
 
 @cache
-def _paths() -> list[tuple[re.Pattern[str], dict[str, Route]]]:
-    """Return all paths with their routes by method, made when first needed: clients never match a path.
+def _paths() -> dict[int, list[tuple[re.Pattern[str], dict[str, Route]]]]:
+    """Return all paths with their routes by method, by the number of their slashes, so that few have to be tried.
 
+    They are made when first needed: clients never match a path.
     If several match, the one with the fewest parameters wins: `@me` is not a player's id.
     """
     by_template: dict[str, dict[str, Route]] = {}
     for route in sorted(ROUTES, key=lambda route: route.template.count("{")):
         by_template.setdefault(route.template, {})[route.method] = route
-    return [(next(iter(routes.values())).pattern, routes) for routes in by_template.values()]
+    by_slashes: dict[int, list[tuple[re.Pattern[str], dict[str, Route]]]] = {}
+    for template, routes in by_template.items():
+        by_slashes.setdefault(template.count("/"), []).append((next(iter(routes.values())).pattern, routes))
+    return by_slashes
 
 
 def asset_root(base_url: str) -> str:

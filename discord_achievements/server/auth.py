@@ -63,28 +63,33 @@ class Authenticator:
         self._read_token = read_token
         self._at_us = at_us
         self._generation: int | None = None
-        self._remembered: dict[str, Token] = {}
+        self._remembered: dict[bytes, Caller] = {}
 
     async def identify(self, authorization: str) -> Caller | None:
         """Return who sent this header; None if its token is missing, malformed, unknown, expired or revoked."""
-        hit = _TOKEN.fullmatch(authorization)
-        if hit is None:
-            return None
-        scheme, text, key = hit.groups()
         generation = self._current_generation()
         if generation != self._generation or len(self._remembered) > _REMEMBERED_MAX:
             self._remembered = {}
             self._generation = generation
-        token = self._remembered.get(key)
-        if token is None:
+        digest = _sha256(authorization)
+        caller = self._remembered.get(digest)
+        if caller is None:
             remembered = self._remembered
-            token = await self._read_token(key)
-            if token is None:
+            caller = await self._look_up(authorization)
+            if caller is None:
                 return None
-            remembered[key] = token  # in the dict of the generation that was current before the read
-        if not hmac.compare_digest(token.sha256, _sha256(text)):
+            remembered[digest] = caller  # in the dict of the generation that was current before the look-up
+        if caller.expires_at_us is not None and caller.expires_at_us <= self._at_us():
             return None
-        if token.expires_at_us is not None and token.expires_at_us <= self._at_us():
+        return caller
+
+    async def _look_up(self, authorization: str) -> Caller | None:
+        hit = _TOKEN.fullmatch(authorization)
+        if hit is None:
+            return None
+        scheme, text, key = hit.groups()
+        token = await self._read_token(key)
+        if token is None or not hmac.compare_digest(token.sha256, _sha256(text)):
             return None
         if (token.kind is TokenKind.BOT) != (scheme.lower() == "bot"):
             return None

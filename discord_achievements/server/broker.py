@@ -37,6 +37,9 @@ class Broker(Protocol):
     async def start(self, deliver: Deliver, on_gap: OnGap) -> None:
         """Call `deliver` with what any process publishes, and `on_gap` whenever some of it may have been lost."""
 
+    def may_reach(self, player: Player) -> bool:
+        """Return False if nobody is subscribed to the events of `player`, True if somebody may be."""
+
     def publish(self, notices: Sequence[Notice]) -> None:
         """Send events to all processes; never raises, never waits."""
 
@@ -80,17 +83,23 @@ class Outgoing:
 class ProcessBroker:
     """The broker of a single process."""
 
+    def __init__(self) -> None:
+        self._subscribed: set[Player] = set()
+
     async def start(self, deliver: Deliver, on_gap: OnGap) -> None:
         self._deliver = deliver
+
+    def may_reach(self, player: Player) -> bool:
+        return player in self._subscribed
 
     def publish(self, notices: Sequence[Notice]) -> None:
         self._deliver(notices)
 
     async def subscribe(self, player: Player) -> None:
-        pass
+        self._subscribed.add(player)
 
     async def unsubscribe(self, player: Player) -> None:
-        pass
+        self._subscribed.discard(player)
 
     async def close(self) -> None:
         pass

@@ -48,10 +48,12 @@ class Events:
 
     def announce(self, achievement: Achievement, key: Key, written: Written) -> None:
         """Publish the event of a committed change, if the player may know of it."""
+        player = Player(key.application_id, key.user_id)
+        if not self._broker.may_reach(player):
+            return
         before, after = written.before or NOTHING_HELD, written.after or NOTHING_HELD
         event = event_of(achievement, before.progress, after.progress)
         if event is not None:
-            player = Player(key.application_id, key.user_id)
             self._broker.publish([Notice(player, _format(event, player, achievement.id, after))])
 
     async def open(

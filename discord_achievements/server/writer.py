@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from .stores.base import AchievementDeleted, Key, Store, StoreUnavailable, Write, Written
+from .time_limit import TimeLimit
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class Writer:
         self._at_us = at_us
         self._batch_max = batch_max
         self._waiting_max = waiting_max
-        self._answer_within_s = answer_within_s
+        self._answer_time = TimeLimit(answer_within_s)
         self._close_within_s = close_within_s
         self._waiting: list[_Waiting] = []
         self._last_at_us = 0
@@ -73,10 +74,10 @@ class Writer:
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         try:
-            async with asyncio.timeout(self._answer_within_s):
+            with self._answer_time.applied():
                 return await answer
         except TimeoutError as exc:
-            raise StoreUnavailable(f"the database has not answered within {self._answer_within_s:g} s") from exc
+            raise StoreUnavailable(f"the database has not answered within {self._answer_time.seconds:g} s") from exc
 
     async def close(self) -> None:
         """Return when all waiting updates are committed, after `close_within_s` at the latest."""

@@ -285,3 +285,18 @@ def test_notifications_fit_into_postgres() -> None:
     texts = list(payloads("origin", notices))
     assert len(texts) > 1
     assert all(len(text.encode()) < 8000 for text in texts)
+
+
+@every_broker
+def test_subscribed_players_may_be_reached(make: MakeBroker) -> None:
+    async def scene() -> None:
+        async with processes(make, 1) as (here,):
+            others_may_listen = not isinstance(here.broker, ProcessBroker)
+            assert here.broker.may_reach(ME) is others_may_listen
+            await here.broker.subscribe(ME)
+            assert here.broker.may_reach(ME)
+            assert here.broker.may_reach(YOU) is others_may_listen
+            await here.broker.unsubscribe(ME)
+            assert here.broker.may_reach(ME) is others_may_listen
+
+    asyncio.run(scene())

@@ -58,6 +58,9 @@ class NotifyBroker:
         self._listener = Listener(self._url, CHANNEL, on_message=receive, on_gap=miss, quiet_s=self._quiet_s)
         self._listener.start()
 
+    def may_reach(self, player: Player) -> bool:
+        return True  # another process may have a stream of theirs
+
     def publish(self, notices: Sequence[Notice]) -> None:
         self._deliver(notices)
         self._outgoing.add(notices)

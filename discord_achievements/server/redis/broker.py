@@ -43,6 +43,9 @@ class RedisBroker:
         self._on_gap = on_gap
         self._listener = asyncio.create_task(self._listen())
 
+    def may_reach(self, player: Player) -> bool:
+        return True  # another process may have a stream of theirs
+
     def publish(self, notices: Sequence[Notice]) -> None:
         self._deliver(notices)
         self._outgoing.add(notices)

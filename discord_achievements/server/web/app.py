@@ -23,6 +23,7 @@ from ..service import Service
 from ..settings import Settings
 from ..stores.base import Store
 from ..streams import Streams
+from ..time_limit import TimeLimit
 from ..writer import Writer
 from .api import Api
 from .asgi import ASGIApp, Receive, Scope, Send
@@ -87,7 +88,7 @@ class App:
             metrics,
             outage_log,
             limits=settings.limits(),
-            bounds=Bounds(settings.max_body_bytes, settings.body_timeout_s),
+            bounds=Bounds(settings.max_body_bytes, TimeLimit(settings.body_timeout_s)),
             now=time.monotonic,
             at_s=time.time,
         )

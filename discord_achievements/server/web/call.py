@@ -13,6 +13,7 @@ from ...domain.errors import ApiError, ErrorCode, field_error
 from ...domain.ratelimit import LimitState
 from ...domain.wire import Shape
 from ..service import Admission
+from ..time_limit import TimeLimit
 from .asgi import Message, Receive, Scope, Send
 from .responses import UNAVAILABLE_RETRY_S, Headers
 
@@ -60,7 +61,7 @@ class Bounds(NamedTuple):
     """How large a request's body may be, and how long it may take to arrive."""
 
     max_body_bytes: int
-    body_timeout_s: float
+    body_time: TimeLimit
 
 
 class Call:
@@ -103,7 +104,7 @@ class Call:
         if length.isascii() and length.isdigit() and int(length[:12]) > self._bounds.max_body_bytes:
             raise ApiError.of(ErrorCode.PAYLOAD_TOO_LARGE)
         try:
-            async with asyncio.timeout(self._bounds.body_timeout_s):
+            with self._bounds.body_time.applied():
                 body = await self._received()
         except TimeoutError as exc:
             raise ApiError.of(ErrorCode.REQUEST_TIMEOUT) from exc

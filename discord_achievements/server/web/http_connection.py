@@ -25,8 +25,10 @@ class Connection(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self.reading_since: float | None = None
         self.writing_since: float | None = None
-        self._head_bytes = 0
-        self._unparsed_bytes = 0  # received since the parser's last callback; it keeps incomplete elements
+        self._piece_bytes = 0  # received last
+        # Received, in whole pieces, since the parser last began a request, completed its headers or passed on a part of
+        # its body. A count for each header would cost more than the rest of this class.
+        self._unparsed_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -36,28 +38,24 @@ class Connection(HttpToolsProtocol):
         if self.reading_since is None and self.cycle.response_complete:
             # Any byte stops uvicorn's keep-alive timer. Whatever this byte is, a request must follow.
             self.reading_since = self.loop.time()
+        self._piece_bytes = len(data)
         self._unparsed_bytes += len(data)
         super().data_received(data)
-        if max(self._head_bytes, self._unparsed_bytes) > _HEAD_MAX_BYTES and not self.transport.is_closing():
+        if self._unparsed_bytes > _HEAD_MAX_BYTES and not self.transport.is_closing():
             self.transport.abort()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.reading_since = self.loop.time()
-        self._head_bytes = self._unparsed_bytes = 0
-
-    def on_url(self, url: bytes) -> None:
-        super().on_url(url)
-        self._count(len(url))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
-        self._count(len(name) + len(value))
+        self._unparsed_bytes = 0
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
         self.reading_since = None
-        if len(self.pipeline) > _PIPELINED_MAX and not self.transport.is_closing():
+        may_be_large = self._unparsed_bytes > 0 or self._piece_bytes > _HEAD_MAX_BYTES
+        self._unparsed_bytes = 0
+        too_large = may_be_large and self._head_bytes() > _HEAD_MAX_BYTES
+        if (too_large or len(self.pipeline) > _PIPELINED_MAX) and not self.transport.is_closing():
             self.transport.abort()
 
     def on_body(self, body: bytes) -> None:
@@ -81,6 +79,5 @@ class Connection(HttpToolsProtocol):
         if too_slow and not self.transport.is_closing():
             self.transport.abort()
 
-    def _count(self, head_bytes: int) -> None:
-        self._head_bytes += head_bytes
-        self._unparsed_bytes = 0
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
