@@ -394,8 +394,9 @@ def test_a_worker_that_dies_is_replaced(request: pytest.FixtureRequest) -> None:
     def workers() -> set[int]:
         found = set()
         for child in children.read_text().split():
-            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
-                found.add(int(child))
+            with suppress(FileNotFoundError):  # it has just ended
+                if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.add(int(child))
         return found
 
     before = workers()
