@@ -68,9 +68,9 @@ class SqliteFile(InMemory):
     """A file opened by SQLite. Raises `sqlite3.Error`."""
 
     def __init__(self, path: Path, busy_timeout_s: float) -> None:
-        self._path = path
+        self._paths = {suffix: f"{path}{suffix}" for suffix in ("", *_SIDE_FILES)}  # each commit looks at them
         self._busy_timeout_s = busy_timeout_s
-        before = _identity(path)
+        before = _identity(_stat(path))
         self.db = _connect(path, busy_timeout_s)
         try:
             try:
@@ -119,20 +119,18 @@ class SqliteFile(InMemory):
         self._is_settled = False
 
     def is_in_place(self) -> bool:
-        for suffix in ("", *_SIDE_FILES):
-            now = _identity(Path(f"{self._path}{suffix}"))
+        found = {suffix: _stat(path) for suffix, path in self._paths.items()}
+        for suffix, one in found.items():
+            now = _identity(one)
             if self._identities.get(suffix) is None:
                 self._identities[suffix] = now  # created since; from now on it stays until the file is closed
             elif self._identities[suffix] != now:
                 return False
-        return self._identities[""] is not None and not self._is_cut_off()
+        file = found[""]
+        return file is not None and not self._is_cut_off(file.st_size)
 
-    def _is_cut_off(self) -> bool:
+    def _is_cut_off(self, size: int) -> bool:
         """Return whether somebody has truncated the file, which SQLite never does here."""
-        try:
-            size = self._path.stat().st_size
-        except OSError:
-            return True
         is_cut_off, self._size = size < self._size, max(size, self._size)
         return is_cut_off
 
@@ -162,12 +160,12 @@ class SqliteFile(InMemory):
                 self._rename(foreign, _ASIDE, "")
 
     def _is_ours(self, suffix: str) -> bool:
-        return self._identities.get(suffix) == _identity(Path(f"{self._path}{suffix}"))
+        return self._identities.get(suffix) == _identity(_stat(self._paths[suffix]))
 
     def _rename(self, suffixes: Iterable[str], before: str, after: str) -> None:
         for suffix in suffixes:
             with suppress(OSError):
-                os.replace(f"{self._path}{suffix}{before}", f"{self._path}{suffix}{after}")
+                os.replace(f"{self._paths[suffix]}{before}", f"{self._paths[suffix]}{after}")
 
 
 def _connect(path: Path | str, busy_timeout_s: float) -> sqlite3.Connection:
@@ -175,9 +173,12 @@ def _connect(path: Path | str, busy_timeout_s: float) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
 
 
-def _identity(path: Path) -> _Identity:
+def _stat(path: Path | str) -> os.stat_result | None:
     try:
-        found = path.stat()
+        return os.stat(path)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+
+
+def _identity(found: os.stat_result | None) -> _Identity:
+    return None if found is None else (found.st_dev, found.st_ino)
