@@ -33,6 +33,7 @@ Modules of the game's thread
     options         the constructor's arguments, checked and frozen
     callbacks       what run_callbacks() shows and calls, in which order, and how much in a frame
     player_list     the list: compact columns, objects on demand
+    columns         the columns as the database has them (shared with worker and disk)
     state           what is kept and shown of one achievement (shared with worker and disk)
     event           on_user_achievement_update and on_connection_change: handlers
     messages        everything that the game and the worker send each other

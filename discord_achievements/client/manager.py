@@ -123,7 +123,7 @@ class AchievementManager(Uncopied):
         self._storage = Storage(self._options.data_dir)
         try:
             self._worker = self._new_worker(awaited(self._inbox, waiting))
-            known = self._worker.engine.player_list()
+            known = self._worker.engine.first_list()
         except BaseException:
             self._storage.close()
             raise

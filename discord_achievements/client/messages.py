@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from ..domain.models import UserAchievement
 from ..domain.result import Result
-from .player_list import PlayerList, TextRow
+from .columns import TextRow
+from .player_list import PlayerList
 from .state import State
 from .token import Credentials
 

@@ -9,20 +9,18 @@ worker fills columns, and a `UserAchievement` is made when the game first looks 
 from __future__ import annotations
 
 import json
-from array import array
 from bisect import insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
+from itertools import compress, count
 
 from ..domain.localization import resolve
 from ..domain.models import Achievement, UserAchievement, new_user_achievement
 from ..domain.wire import format_time
+from .columns import Columns, Kind, TextRow, state_of
 from .state import State, listed, shown
 
 _SECRET, _LISTED, _SYNCED = 1, 2, 4
-_LOCKED = -(2**63)
-TextRow = tuple[str | None, ...]
-Row = tuple[int, State, TextRow]
 
 
 def user_achievement(user_id: int, achievement_id: int, state: State, *, fetched: bool) -> UserAchievement:
@@ -50,27 +48,24 @@ class PlayerList:
         self.objects: dict[int, UserAchievement] = {}
         self.secure: set[int] = set()
         self._hidden: dict[int, UserAchievement] = {}
-        self._fetched = fetched
+        self._judged = _Judged(fetched)
         self._index: dict[int, int] = {}
         self._percents = bytearray()
-        self._unlocked = array("q")
+        self._unlocked: list[int | None] = []
         self._flags = bytearray()
         self._texts: list[TextRow] = []
 
-    def add(self, rows: Iterable[Row]) -> None:
+    def add(self, columns: Columns) -> None:
         """Append achievements, by ascending id."""
-        for achievement_id, state, texts in rows:
-            percent, unlocked_at_us = shown(state)
-            is_listed = listed(state)
-            if is_listed:
-                self.visible.append(achievement_id)
-            if state.secure:
-                self.secure.add(achievement_id)
-            self._index[achievement_id] = len(self._texts)
-            self._percents.append(percent)
-            self._unlocked.append(_LOCKED if unlocked_at_us is None else unlocked_at_us)
-            self._flags.append(_flags(state, is_listed) | _SYNCED * _synced(state, self._fetched))
-            self._texts.append(texts)
+        ids = columns.ids
+        judged = [*map(self._judged.__getitem__, columns.kinds())]
+        self._index.update(zip(ids, count(len(self._texts)), strict=False))
+        self._percents.extend([percent for percent, _ in judged])
+        self._unlocked.extend(_shown_at_us(columns))
+        self._flags.extend([flags for _, flags in judged])
+        self._texts.extend(columns.texts)
+        self.visible.extend(compress(ids, [flags & _LISTED for _, flags in judged]))
+        self.secure.update(compress(ids, columns.secure))
 
     def look(self, achievement_id: int) -> UserAchievement | None:
         """Return one achievement, listed or not; None for an unknown id."""
@@ -85,7 +80,7 @@ class PlayerList:
             self.user_id,
             achievement_id,
             self._percents[index],
-            "" if unlocked_at_us == _LOCKED else format_time(unlocked_at_us),
+            "" if unlocked_at_us is None else format_time(unlocked_at_us),
             bool(self._flags[index] & _SYNCED),
         )
         (self.objects if self._flags[index] & _LISTED else self._hidden)[achievement_id] = found
@@ -125,7 +120,7 @@ class PlayerList:
         if index is None:
             self._index[achievement_id] = len(self._texts)
             self._percents.append(0)
-            self._unlocked.append(_LOCKED)
+            self._unlocked.append(None)
             self._flags.append(_flags(state, False))
             self._texts.append(texts)
         else:
@@ -135,7 +130,7 @@ class PlayerList:
     def icon_hash(self, achievement_id: int) -> str:
         """Return the icon's hash, empty if there is none or the id is unknown."""
         index = self._index.get(achievement_id)
-        return "" if index is None else self._texts[index][4] or ""
+        return "" if index is None else _decoded(self._texts[index][4])
 
     def definition(self, application_id: int, achievement_id: int, locale: str) -> Achievement | None:
         """Return a definition with its texts resolved for `locale`; None for an unknown id."""
@@ -148,27 +143,57 @@ class PlayerList:
         return Achievement(
             application_id=application_id,
             id=achievement_id,
-            name=resolve(name or "", name_localizations, locale),
-            description=resolve(description or "", description_localizations, locale),
+            name=resolve(_decoded(name), name_localizations, locale),
+            description=resolve(_decoded(description), description_localizations, locale),
             secret=bool(self._flags[index] & _SECRET),
             secure=achievement_id in self.secure,
-            icon_hash=icon_hash or "",
+            icon_hash=_decoded(icon_hash),
             name_localizations=name_localizations,
             description_localizations=description_localizations,
         )
 
 
-def _localizations(stored: str | None) -> Mapping[str, str] | None:
+def _decoded(text: bytes | None) -> str:
+    """Return a text; a damaged one is shown damaged."""
+    return "" if text is None else text.decode(errors="replace")
+
+
+def _localizations(stored: bytes | None) -> Mapping[str, str] | None:
     """Return the texts by locale; a damaged row has none, until the next list or start repairs it."""
     if not stored:
         return None
     try:
-        texts = json.loads(stored)
-    except (TypeError, ValueError, RecursionError):  # TypeError: damage can change a column's type
+        texts = json.loads(_decoded(stored))
+    except (ValueError, RecursionError):
         return None
     if not isinstance(texts, dict):
         return None
     return {locale: text for locale, text in texts.items() if isinstance(text, str)} or None
+
+
+class _Judged(dict[Kind, tuple[int, int]]):
+    """The percent and the flags of each kind of achievement, by the rules of `state`.
+
+    A thousand achievements are of a few kinds, so the rules need not be applied to each of them.
+    """
+
+    def __init__(self, fetched: bool) -> None:
+        self._fetched = fetched
+
+    def __missing__(self, kind: Kind) -> tuple[int, int]:
+        state = state_of(kind)
+        flags = _flags(state, listed(state)) | _SYNCED * _synced(state, self._fetched)
+        self[kind] = judged = shown(state).percent, flags
+        return judged
+
+
+def _shown_at_us(columns: Columns) -> list[int | None]:
+    """Return when the player sees each unlocked: only what is pending can differ from what is confirmed."""
+    times = list(columns.unlocked_at_us)
+    for index, pending_percent in enumerate(columns.pending_percents):
+        if pending_percent is not None:
+            times[index] = shown(columns.state(index)).unlocked_at_us
+    return times
 
 
 def _flags(state: State, is_listed: bool) -> int:

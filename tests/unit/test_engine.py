@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from discord_achievements import Achievement, Result, UserAchievement
+from discord_achievements.client.columns import Columns
 from discord_achievements.client.disk import owner as owners
 from discord_achievements.client.disk.database import Database
 from discord_achievements.client.disk.players import Players
@@ -18,7 +19,6 @@ from discord_achievements.client.disk.storage import Storage
 from discord_achievements.client.messages import Answered, Changed, Fetch, FetchAnswered, Set, SignIn
 from discord_achievements.client.net.api import Api
 from discord_achievements.client.net.event_stream import StreamFilled, StreamOpened
-from discord_achievements.client.player_list import Row
 from discord_achievements.client.state import State
 from discord_achievements.client.token import TokenProvider, credentials, local_credentials
 from discord_achievements.client.worker.conversation import Service
@@ -59,10 +59,10 @@ class StumblingDatabase(Database):
             raise UnforeseenError
         return super().changed_elsewhere()
 
-    def rows(self, player_id: int) -> Iterator[list[Row]]:
+    def columns(self, player_id: int, rows_at_a_time: int) -> Iterator[Columns]:
         if self.is_blind:
             raise UnforeseenError
-        return super().rows(player_id)
+        return super().columns(player_id, rows_at_a_time)
 
 
 class StumblingStorage(Storage):

@@ -12,11 +12,12 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...domain.models import Achievement
 from ...domain.progress import Progress
 from ...domain.wire import parse_time
+from ..columns import Columns, TextRow
 from ..state import State, unconfirmed
 from .image_file import ImageFile, is_too_long
 from .pacing import SLICE_ROWS, no_pause
@@ -54,17 +55,14 @@ _IMPOSSIBLE = (
     " OR typeof(revision) NOT IN ('integer', 'null') LIMIT 1"
 )
 _DEFINITION = "name, name_localizations, description, description_localizations, secret, secure, icon_hash"
+_NUMBERS = 7
+"""So many columns of a list are not texts."""
+# As bytes, whatever damage has made of them: a row is always readable, and decoding waits until somebody looks.
+_TEXTS = ", ".join(
+    f"CAST({column} AS BLOB)"
+    for column in ("name", "name_localizations", "description", "description_localizations", "icon_hash")
+)
 _PROGRESS = "percent, unlocked_at_us, revision, pending_percent, pending_unlocked_at_us"
-
-
-class Texts(NamedTuple):
-    """The texts and the icon of a definition; localizations are JSON."""
-
-    name: str
-    name_localizations: str | None
-    description: str
-    description_localizations: str | None
-    icon_hash: str
 
 
 class DamagedError(sqlite3.DatabaseError):
@@ -101,7 +99,7 @@ class Database:
         try:
             with _damage_is_reported():
                 self._db = self._file.db
-                # A damaged text is shown damaged; it must not raise an exception in the middle of a list.
+                # A damaged text must not raise an exception.
                 self._db.text_factory = _text
                 self._migrate()
                 self._check()
@@ -285,25 +283,23 @@ class Database:
         """Delete definitions; progress on them stays."""
         self._db.executemany("DELETE FROM definition WHERE id = ?", [(id_,) for id_ in ids])
 
-    def texts(self, achievement_id: int) -> Texts | None:
+    def texts(self, achievement_id: int) -> TextRow | None:
         """Return the texts of one achievement, None if it has no definition."""
-        row = self._db.execute(
-            "SELECT name, name_localizations, description, description_localizations, icon_hash"
-            " FROM definition WHERE id = ?",
-            (achievement_id,),
+        row: TextRow | None = self._db.execute(
+            f"SELECT {_TEXTS} FROM definition WHERE id = ?", (achievement_id,)
         ).fetchone()
-        return None if row is None else Texts(*row)
+        return row
 
-    def rows(self, player_id: int) -> Iterator[list[tuple[int, State, tuple[str | None, ...]]]]:
-        """Yield each definition's id, the player's state and the texts, by ascending id and a slice at a time."""
+    def columns(self, player_id: int, rows_at_a_time: int) -> Iterator[Columns]:
+        """Yield all definitions with one player's progress, by ascending id."""
         cursor = self._db.execute(
-            f"SELECT id, {_PROGRESS}, secret, secure, name, name_localizations, description,"
-            " description_localizations, icon_hash"
+            f"SELECT id, percent, pending_percent, secret, secure, unlocked_at_us, pending_unlocked_at_us, {_TEXTS}"
             " FROM definition LEFT JOIN progress ON player_id = ? AND achievement_id = id ORDER BY id",
             (self.row_of(player_id),),
         )
-        while rows := cursor.fetchmany(SLICE_ROWS):
-            yield [(row[0], _state(row), row[8:]) for row in rows]
+        while rows := cursor.fetchmany(rows_at_a_time):
+            numbers = list(zip(*rows, strict=True))[:_NUMBERS]
+            yield Columns._make([*numbers, [row[_NUMBERS:] for row in rows]])
 
     # Bookkeeping
 
@@ -391,7 +387,7 @@ def _json(localizations: Mapping[str, str] | None) -> str | None:
 
 def _state(row: Sequence[Any]) -> State:
     percent, unlocked_at_us, revision, pending_percent, pending_unlocked_at_us, secret, secure = row[1:8]
-    # By position, not by name, which takes half the time; a start does this a thousand times.
+    # By position, not by name, which takes half the time.
     return State(
         Progress(percent or 0, unlocked_at_us),
         revision,

@@ -6,6 +6,8 @@ import time
 
 SLICE_ROWS = 8
 """Rows handled between two pauses: about a tenth of a millisecond of work."""
+START_ROWS = 64
+"""Rows read at a time while no frame waits: so few that their objects do not call the garbage collector."""
 _PAUSE_S = 0.0002
 
 

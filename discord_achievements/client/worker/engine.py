@@ -16,7 +16,6 @@ from ...domain.result import Result
 from .. import state
 from ..clock import Clock
 from ..disk.icons import IconFolder, is_png, why_no_png
-from ..disk.pacing import no_pause
 from ..disk.storage import Storage
 from ..messages import Fetch, Mistake, Set, SignIn, Status, Wake, WantIcon
 from ..net.event_stream import StreamEnded, StreamFilled, StreamMessage, StreamOpened
@@ -237,9 +236,9 @@ class Engine:
 
     # What the game reads
 
-    def player_list(self) -> PlayerList:
+    def first_list(self) -> PlayerList:
         """Return the whole list as it is now, for a game that has not started to play."""
-        return self._news.player_list(no_pause)
+        return self._news.first_list()
 
     def _publish(self) -> None:
         """Publish how things stand, then send the answers that go with it."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from ...domain.models import UserAchievement
-from ..disk.pacing import pause
+from ..columns import Columns, TextRow
+from ..disk.pacing import SLICE_ROWS, START_ROWS, no_pause, pause
 from ..disk.storage import Storage
 from ..messages import Changed, IconStored, ListChanged, Listed
-from ..player_list import PlayerList, Row, TextRow, user_achievement
+from ..player_list import PlayerList, user_achievement
 from ..state import State
 from .session import Session
 
@@ -32,25 +33,30 @@ class News:
         self._knows_users = knows_users
         self._texts: dict[int, TextRow] = {}
 
-    def player_list(self, pause: Callable[[], None]) -> PlayerList:
-        """Return the whole list as it is now."""
+    def first_list(self) -> PlayerList:
+        """Return the whole list as it is now, for a game that has not started to play: no frame waits meanwhile."""
+        return self._player_list(START_ROWS, no_pause)
+
+    def _player_list(self, rows_at_a_time: int, pause: Callable[[], None]) -> PlayerList:
         player = self._session.player
         made = PlayerList(self._user_id, self.seq, fetched=player.fetched)
-        for rows in self._storage.database.rows(player.id):
-            made.add(self._with_known_texts(rows))
+        for columns in self._storage.database.columns(player.id, rows_at_a_time):
+            made.add(self._with_known_texts(columns))
             pause()
         return made
 
-    def _with_known_texts(self, rows: Iterable[Row]) -> Iterator[Row]:
+    def _with_known_texts(self, columns: Columns) -> Columns:
         """Let lists share texts that have not changed: freeing a thousand of them at once would stall the game."""
-        for achievement_id, after, texts in rows:
-            if self._texts.get(achievement_id) != texts:
-                self._texts[achievement_id] = texts
-            yield achievement_id, after, self._texts[achievement_id]
+        known = self._texts
+        texts = [
+            old if (old := known.get(id_)) == new else new for id_, new in zip(columns.ids, columns.texts, strict=True)
+        ]
+        known.update(zip(columns.ids, texts, strict=True))
+        return columns._replace(texts=texts)
 
     def whole_list(self, news: tuple[UserAchievement, ...] = ()) -> None:
         """Send the whole list, and which of its values are news."""
-        self._post(Listed(self.player_list(pause), news))
+        self._post(Listed(self._player_list(SLICE_ROWS, pause), news))
 
     def changed_list(self, changes: Mapping[int, State], news: tuple[UserAchievement, ...] = ()) -> None:
         """Send what some achievements are now, and which of their values are news."""

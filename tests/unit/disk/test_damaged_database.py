@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from discord_achievements.client.disk.database import SCHEMA_VERSION
+from discord_achievements.client.disk.pacing import SLICE_ROWS
 from tests.support.storages import DATABASE, DONE, HALF, Start, left_by_crash, played
 
 
@@ -76,8 +77,8 @@ def test_with_any_damage_the_game_continues_and_no_byte_is_deleted(start: Start,
     path.write_bytes(damaged)
     game = start(tmp_path)
     game.play(500, DONE)
-    for slices in game.storage.database.rows(game.player.id):
-        assert slices
+    for columns in game.storage.database.columns(game.player.id, SLICE_ROWS):
+        assert columns.ids
     assert game.pending()[500] == DONE
     if game.storage.error is not None and game.storage.durable:
         assert (tmp_path / f"{DATABASE}.corrupt-1").read_bytes() == damaged

@@ -3,7 +3,6 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -220,7 +219,7 @@ def test_another_process_can_still_use_a_player_who_was_merged(
     )
     assert other_process.states(held.id) == database.states(anna.id)
     assert other_process.pending(held.id) == database.pending(anna.id) == {10: HALF, 20: HALF, 30: HALF}
-    assert list(other_process.rows(held.id)) == list(database.rows(anna.id))
+    assert list(other_process.columns(held.id, 2)) == list(database.columns(anna.id, 2))
     for newcomer in (BERTS_TOKEN, owners.of_run()):
         assert pending(database, newcomer) == {}
 
@@ -296,21 +295,12 @@ def test_the_rows_of_a_list_are_read_in_slices_sorted_by_id(database: Database) 
     database.write_definitions(definition_row(definition(number)) for number in numbers)
     player = Players(database).of_owner(ANNAS_TOKEN, THIS_RUN)
     database.write_states(player.id, {5: State(HALF)})
-    slices = list(database.rows(player.id))
-    assert max(map(len, slices)) == SLICE_ROWS
-    rows = [row for rows in slices for row in rows]
-    assert [row[0] for row in rows] == sorted(numbers)
-    assert rows[4] == (5, State(HALF, known=True), ("Name 5", '{"de": "Näme"}', "What to do", None, ""))
-    assert rows[5][1] == State(known=True)
-
-
-def test_a_damaged_text_is_shown_with_replacement_characters(database: Database, path: Path) -> None:
-    database.write_definitions([definition_row(definition(10))])
-    with closing(sqlite3.connect(path)) as file:
-        file.execute("UPDATE definition SET name = CAST(x'ff4e616d65' AS TEXT)")
-        file.commit()
-    ((row,),) = database.rows(Players(database).of_owner(owners.LOCAL, THIS_RUN).id)
-    assert row[2][0] == "\ufffdName"
+    slices = list(database.columns(player.id, SLICE_ROWS))
+    assert max(len(columns.ids) for columns in slices) == SLICE_ROWS
+    assert [id_ for columns in slices for id_ in columns.ids] == sorted(numbers)
+    assert slices[0].state(4) == State(HALF, known=True)
+    assert slices[0].texts[4] == (b"Name 5", '{"de": "Näme"}'.encode(), b"What to do", None, b"")
+    assert slices[0].state(5) == State(known=True)
 
 
 def test_an_achievement_without_its_definition_keeps_its_progress(database: Database) -> None:

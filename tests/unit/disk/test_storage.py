@@ -131,7 +131,7 @@ def test_the_catalogues_definitions_are_the_only_ones(start: Start, tmp_path: Pa
     assert game.storage.database.definition_ids().keys() == {10, 1000}
     texts = game.storage.database.texts(10)
     assert texts is not None
-    assert texts.name == "New"
+    assert texts[0] == b"New"
     assert game.pending() == {10: HALF}
 
 
