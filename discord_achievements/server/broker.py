@@ -34,6 +34,10 @@ OnGap = Callable[[], None]
 class Broker(Protocol):
     """Belongs to the event loop, on which it calls back."""
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether this process receives what the others publish."""
+
     async def start(self, deliver: Deliver, on_gap: OnGap) -> None:
         """Call `deliver` with what any process publishes, and `on_gap` whenever some of it may have been lost."""
 
@@ -88,6 +92,10 @@ class ProcessBroker:
 
     async def start(self, deliver: Deliver, on_gap: OnGap) -> None:
         self._deliver = deliver
+
+    @property
+    def is_connected(self) -> bool:
+        return True  # there are no others
 
     def may_reach(self, player: Player) -> bool:
         return player in self._subscribed

@@ -33,7 +33,7 @@ class Writer:
 
     `at_us` returns microseconds since the epoch. At most `batch_max` updates share a transaction, and at most
     `waiting_max` wait for one. A caller gets its answer within `answer_within_s` seconds; `close` gives up after
-    `close_within_s`.
+    `close_within_s`. `committed` is how many updates have been committed so far, in `batches` transactions.
     """
 
     def __init__(
@@ -52,10 +52,17 @@ class Writer:
         self._waiting_max = waiting_max
         self._answer_time = TimeLimit(answer_within_s)
         self._close_within_s = close_within_s
+        self.committed = 0
+        self.batches = 0
         self._waiting: list[_Waiting] = []
         self._last_at_us = 0
         self._running: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
+
+    @property
+    def waiting(self) -> int:
+        """How many updates wait for their transaction to begin."""
+        return len(self._waiting)
 
     async def write(self, write: Write, committed: Committed) -> Written:
         """Apply a write; return what the record was and is, once that is durable.
@@ -119,6 +126,8 @@ class Writer:
             return [outcome for number, write in enumerate(writes) for outcome in self._commit([write], at_us + number)]
 
     def _settle(self, batch: Sequence[_Waiting], outcomes: Sequence[_Outcome]) -> None:
+        self.batches += 1
+        self.committed += sum(isinstance(outcome, Written) for outcome in outcomes)
         announced: set[tuple[Key, Written]] = set()
         for (write, committed, answer), outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Written) and (write.key, outcome) not in announced:

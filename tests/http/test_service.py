@@ -566,6 +566,10 @@ def test_health_readiness_metrics_and_description(callers: Callers) -> None:
         callers.player().get(mine_path())
         metrics = public.site("/metrics").text
         assert 'discord_achievements_requests_total{route="get_user_achievements",status="200"}' in metrics
+        assert (
+            'discord_achievements_request_duration_seconds_bucket{le="+Inf",route="get_user_achievements"}' in metrics
+        )
+        assert "discord_achievements_broker_connected 1.0" in metrics
         assert public.site("/openapi.json").json()["openapi"].startswith("3.1")
         assert refusal(public.site("/nothing")) == (404, 0)
         assert refusal(public.site("/health", "POST")) == (405, 0)

@@ -58,6 +58,10 @@ class NotifyBroker:
         self._listener = Listener(self._url, CHANNEL, on_message=receive, on_gap=miss, quiet_s=self._quiet_s)
         self._listener.start()
 
+    @property
+    def is_connected(self) -> bool:
+        return self._listener is not None and self._listener.listening
+
     def may_reach(self, player: Player) -> bool:
         return True  # another process may have a stream of theirs
 

@@ -43,6 +43,10 @@ class RedisBroker:
         self._on_gap = on_gap
         self._listener = asyncio.create_task(self._listen())
 
+    @property
+    def is_connected(self) -> bool:
+        return self._pubsub is not None
+
     def may_reach(self, player: Player) -> bool:
         return True  # another process may have a stream of theirs
 

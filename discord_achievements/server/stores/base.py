@@ -138,6 +138,9 @@ class Store(Protocol):
     def ping(self) -> None:
         """Do nothing but check that the database answers."""
 
+    def connections_in_use(self) -> int:
+        """Return how many connections of its pool are in use. Never blocks."""
+
     def close(self) -> None:
         """Release all resources; idempotent."""
 

@@ -54,6 +54,9 @@ class MemoryStore:
     def ping(self) -> None:
         pass
 
+    def connections_in_use(self) -> int:
+        return 0
+
     def close(self) -> None:
         pass
 

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import QueuePool
 
 from ...domain.access import TokenKind
 from ...domain.models import ACHIEVEMENTS_MAX, Achievement
@@ -115,6 +116,10 @@ class SqlStore(ABC):
     def ping(self) -> None:
         with self._connected() as connection:
             connection.execute(select(1))
+
+    def connections_in_use(self) -> int:
+        pool = self._engine.pool
+        return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
     def close(self) -> None:
         self._engine.dispose()

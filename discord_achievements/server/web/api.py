@@ -74,7 +74,7 @@ class Api:
                 await self._count(call)
                 body = await endpoint.handle(self._service, call)
                 if body is None:  # an event stream has ended
-                    self._metrics.count(name, match.route.status, 0.0)
+                    self._metrics.count(name, match.route.status, None)
                     return
                 headers = [call.history, *call.headers, *self._limit_headers(call)]
                 answer = Answer(match.route.status, [JSON, *headers] if body else headers, body)

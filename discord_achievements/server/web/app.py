@@ -17,7 +17,7 @@ from ..broker import Broker, ProcessBroker
 from ..dsn import is_postgresql, redacted, sqlite_path
 from ..events import resync_event
 from ..limiter import Limiter, ProcessLimiter
-from ..metrics import Metrics
+from ..metrics import Metrics, State
 from ..outage_log import OutageLog
 from ..service import Service
 from ..settings import Settings
@@ -76,23 +76,23 @@ class App:
         )
         self._broker = _broker(settings)
         self._limiter = _limiter(settings)
-        writer = Writer(store, at_us, batch_max=settings.write_batch_max, waiting_max=settings.writes_waiting_max)
+        self._writer = Writer(store, at_us, batch_max=settings.write_batch_max, waiting_max=settings.writes_waiting_max)
         self._service = Service(
-            store, self._broker, self._streams, writer, at_us=at_us, replay_us=int(settings.replay_s * 1e6)
+            store, self._broker, self._streams, self._writer, at_us=at_us, replay_us=int(settings.replay_s * 1e6)
         )
-        self._metrics = metrics = Metrics()
+        self._metrics = Metrics()
         outage_log = OutageLog(time.monotonic)
         self._api: ASGIApp = Api(
             self._service,
             self._limiter,
-            metrics,
+            self._metrics,
             outage_log,
             limits=settings.limits(),
             bounds=Bounds(settings.max_body_bytes, TimeLimit(settings.body_timeout_s)),
             now=time.monotonic,
             at_s=time.time,
         )
-        ops: ASGIApp = create_ops(self._service, self._streams, metrics, outage_log, with_metrics=settings.metrics)
+        ops: ASGIApp = create_ops(self._service, outage_log, self._metrics_text if settings.metrics else None)
         if origins := settings.origins():
             self._api, ops = _with_cors(self._api, origins), _with_cors(ops, origins)
         self._ops = ops
@@ -131,7 +131,24 @@ class App:
         """Pass on what was counted, until cancelled: with several workers, the one that is asked reports for all."""
         while True:
             await asyncio.sleep(_COUNT_S)
-            self._metrics.flush(len(self._streams))
+            self._flush_metrics()
+
+    def _flush_metrics(self) -> None:
+        writer = self._writer
+        self._metrics.flush(
+            State(
+                streams=len(self._streams),
+                waiting=writer.waiting,
+                committed=writer.committed,
+                batches=writer.batches,
+                connected=self._broker.is_connected,
+                connections=self._store.connections_in_use(),
+            )
+        )
+
+    def _metrics_text(self) -> bytes:
+        self._flush_metrics()
+        return self._metrics.text()
 
 
 def _broker(settings: Settings) -> Broker:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -12,21 +13,18 @@ from starlette.routing import Route
 from ...domain import wire
 from ...domain.errors import ApiError, ErrorCode
 from ...domain.snowflake import parse_snowflake
-from ..metrics import CONTENT_TYPE, Metrics
+from ..metrics import CONTENT_TYPE
 from ..outage_log import OutageLog
 from ..service import Service
 from ..stores.base import StoreUnavailable
-from ..streams import Streams
 from .openapi import describe
 
 _READY_TIMEOUT_S = 3.0
 _IMMUTABLE = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
 
 
-def create_ops(
-    service: Service, streams: Streams, metrics: Metrics, outage_log: OutageLog, *, with_metrics: bool
-) -> Starlette:
-    """Return the ASGI application for everything outside /api."""
+def create_ops(service: Service, outage_log: OutageLog, metrics_text: Callable[[], bytes] | None) -> Starlette:
+    """Return the ASGI application for everything outside /api; without `metrics_text`, GET /metrics is a 404."""
     document = describe()
 
     async def health(_: Request) -> Response:
@@ -47,8 +45,8 @@ def create_ops(
         return JSONResponse({"status": "ready"})
 
     async def show_metrics(_: Request) -> Response:
-        metrics.flush(len(streams))
-        return Response(metrics.text(), media_type=CONTENT_TYPE)
+        assert metrics_text is not None
+        return Response(metrics_text(), media_type=CONTENT_TYPE)
 
     async def openapi(_: Request) -> Response:
         return JSONResponse(document, headers={"access-control-allow-origin": "*"})
@@ -80,7 +78,7 @@ def create_ops(
         Route("/openapi.json", openapi),
         Route("/app-assets/{application_id}/achievements/{achievement_id}/icons/{icon_hash}.{extension}", icon),
     ]
-    if with_metrics:
+    if metrics_text is not None:
         routes.append(Route("/metrics", show_metrics))
     ops = Starlette(routes=routes, exception_handlers={404: not_found, 405: wrong_method})
     ops.router.redirect_slashes = False  # a redirect would lead wherever the request's Host header says
