@@ -332,3 +332,41 @@ def test_after_two_changes_of_history_within_a_minute_updates_wait_too(world: Se
     history[0] = "second"
     manager.advance(LONG_S)
     assert world.percents() == {WALK: 60}
+
+
+def test_events_of_a_restored_service_wait_for_its_list(world: ServiceAndGames) -> None:
+    """An event may have the revision after the one that is known, although the value before it was lost."""
+    too_many = Response(429, {**JSON, "retry-after": "5"}, b'{"message": "slow down", "retry_after": 5.0}')
+    is_limited: list[bool] = []
+
+    def answer(request: Request) -> Response | None:
+        is_list = request.method == "GET" and not request.url.endswith("/events")
+        return too_many if is_list and is_limited else None
+
+    manager = InlineManager(
+        APPLICATION_ID,
+        base_url=BASE_URL,
+        token="ann-1",
+        transport=InProcessTransport(world.service, intercept=answer),
+        clock=world.clock,
+        data_dir=world.folder / "data",
+    )
+    world.managers.append(manager)
+    manager.fetch_user_achievements()
+    manager.advance(5.0)
+    backup = world.service.backup()
+    manager.set_user_achievement(WALK, 60)
+    manager.advance(5.0)
+    is_limited.append(True)
+    world.service.restore(backup)
+    world.service.end_streams()
+    for percent in (10, 20):
+        world.service.grant(ANN, WALK, percent)
+    manager.advance(LONG_S)
+    assert manager.get_user_achievement(WALK).percent_complete == 60
+    is_limited.clear()
+    manager.advance(LONG_S)
+    assert world.percents() == {WALK: 60}
+    world.service.grant(ANN, WALK, 70)
+    manager.advance(1.0)
+    assert manager.get_user_achievement(WALK).percent_complete == 70

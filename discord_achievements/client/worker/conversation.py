@@ -259,6 +259,8 @@ class Conversation:
             self._storage.change(self._storage.players.forget_lists)
             return _Taken.NOTHING
         else:
+            if not self._stream.is_trusted:
+                self._stream.follow(history_of(response), self._clock.now())
             self._show_other_processes_changes()
             return _Taken.SOME if self._session.wants_identity else _Taken.ALL
         return _Taken.ALL
@@ -272,9 +274,10 @@ class Conversation:
             return _Taken.NOTHING
         if taken.renewed:
             self._renewed_at = now
-            self._stream.follow(history_of(response), now)
             self.schedule.follow(self._storage.database.pending(taken.player.id))
             _log.warning("the service has gone back or has been replaced; what it lacks is sent to it again")
+        if taken.renewed or not self._stream.is_trusted:
+            self._stream.follow(history_of(response), now)
         for achievement_id in taken.settled:  # its value is in the list, which is sent below
             self.schedule.settled(achievement_id)
             self._waiting.answer_update(achievement_id, Result.OK)
@@ -373,6 +376,7 @@ class Conversation:
             self.is_online = True
             self._answers.stream_opened()
             if self._storage.is_another(message.history):
+                self._stream.is_trusted = False
                 self.schedule.stream_or_poll.poll_now(now)  # the list is taken in as the other history's
         changes = self._answers.events(events.records) if events.records else {}
         if events.poll or any(not after.known for _, after in changes.values()):

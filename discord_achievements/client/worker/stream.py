@@ -40,7 +40,11 @@ class Events(NamedTuple):
 
 
 class EventStream:
-    """At most one open stream. `open_reader` begins to read one; `describe` makes an outcome a line for the log."""
+    """At most one open stream. `open_reader` begins to read one; `describe` makes an outcome a line for the log.
+
+    `is_trusted` is whether its events count. Those of another history than what is stored do not: they say what has
+    changed in that one, not what it lacks. First the list must be taken in.
+    """
 
     def __init__(
         self,
@@ -57,6 +61,7 @@ class EventStream:
         self._describe = describe
         self._reader: StreamReader | None = None
         self._history: str | None = None
+        self.is_trusted = True
         self._leaving: list[StreamReader] = []
         self._unreadable_logged = False
 
@@ -79,6 +84,7 @@ class EventStream:
             self._schedule.stream_or_poll.unreachable(now, random.random())
             return
         self._unreadable_logged = False
+        self.is_trusted = True
         self._schedule.stream_or_poll.opening()
 
     def leave(self) -> None:
@@ -89,7 +95,8 @@ class EventStream:
             self._reader = None
 
     def follow(self, history: str | None, now: float) -> None:
-        """Replace a stream of another history: what it still brings must not count as the new one's."""
+        """A list of `history` was taken in: replace a stream of another one, whose events do not count."""
+        self.is_trusted = True
         if self._reader is not None and self._history != history:
             self.leave()
             self._schedule.stream_or_poll.received("")
@@ -113,7 +120,8 @@ class EventStream:
             policy.opened(now)
             return Events({}, poll=False)
         if isinstance(message, StreamFilled):
-            return self._read(message.reader.take(), user_id)
+            events = self._read(message.reader.take(), user_id)
+            return events if self.is_trusted else Events({}, events.poll)
         self._reader = None
         self._ended(message.outcome, message.retry_s, now)
         return Events({}, poll=False)
