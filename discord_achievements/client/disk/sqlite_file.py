@@ -136,7 +136,9 @@ class SqliteFile(InMemory):
 
     def settle(self) -> None:
         if not self._is_settled:
-            self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if self.is_in_place():
+                self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                self.is_in_place()  # notes the size, which this may have increased
             self._is_settled = True
 
     @property

@@ -134,6 +134,23 @@ def test_a_game_that_ends_after_files_were_replaced_takes_its_progress_along(
 
 
 @POSIX_ONLY
+def test_a_file_that_is_truncated_after_its_log_was_emptied_is_noticed(start: Start, tmp_path: Path) -> None:
+    """Emptying the log makes the file longer, and the half that is left may be longer than it was before."""
+    game = start(tmp_path / "data")
+    for id_ in range(10, 10 * 300, 10):
+        game.play(id_)
+    due_at = game.storage.tend(0.0)
+    assert due_at is not None
+    assert game.storage.tend(due_at) is None
+    file = tmp_path / "data" / DATABASE
+    os.truncate(file, file.stat().st_size // 2)
+    game.play(5)
+    game.storage.close()
+    again = start(tmp_path / "data")
+    assert again.pending()[5] == HALF
+
+
+@POSIX_ONLY
 def test_a_deleted_journal_is_created_again_at_once(start: Start, tmp_path: Path) -> None:
     game = start(tmp_path)
     game.play(10)
