@@ -268,6 +268,21 @@ def test_fetch_lifts_a_back_off() -> None:
     assert schedule.next(NOW) == FetchList()
 
 
+@pytest.mark.parametrize("trouble", ["no connection", "no token"])
+def test_a_game_that_fetches_in_each_frame_lifts_a_back_off_once_a_second(trouble: str) -> None:
+    schedule, tries = listed(1), 0
+    for now in (NOW + frame / 60 for frame in range(60 * 60)):
+        schedule.want_fetch(now)
+        if isinstance(schedule.next(now), Wait):
+            continue
+        tries += 1
+        if trouble == "no token":
+            schedule.block(Result.NOT_AUTHENTICATED, now)
+        else:
+            fail(schedule, NO_CONNECTION, now)
+    assert 60 <= tries <= 80
+
+
 @pytest.mark.parametrize("outcome", [ApiError(503, None, "maintenance", retry_after_s=40), limited(40, is_global=True)])
 def test_fetch_does_not_lift_a_wait_given_by_the_service(outcome: Outcome) -> None:
     schedule = listed(1)

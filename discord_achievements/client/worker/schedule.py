@@ -58,7 +58,7 @@ from .stream_or_poll import StreamOrPoll
 _USUAL_WINDOWS_S = 10.0
 RETRY_BLOCKED_S = 600.0
 RETRY_ADDRESS_S = 120.0
-_LIST_EVERY_S, _LISTS_AT_ONCE = 1.0, 10
+_EVERY_S, _AT_ONCE = 1.0, 10
 
 
 class FetchList(NamedTuple):
@@ -109,11 +109,11 @@ class _Pace:
 
     def wait_s(self, now: float) -> float:
         """Return the seconds until the next one."""
-        return max(0.0, self._even_at - (_LISTS_AT_ONCE - 1) * _LIST_EVERY_S - now)
+        return max(0.0, self._even_at - (_AT_ONCE - 1) * _EVERY_S - now)
 
     def used(self, now: float) -> None:
-        """One was asked for."""
-        self._even_at = max(self._even_at, now) + _LIST_EVERY_S
+        """There has been one."""
+        self._even_at = max(self._even_at, now) + _EVERY_S
 
 
 class Schedule:
@@ -137,6 +137,7 @@ class Schedule:
         self._updates = _Lane()
         self._lists = _Lane()
         self._list_pace = _Pace(now)
+        self._hurry_pace = _Pace(now)
         self._listed_last = False
         self._failed_updates: set[int] = set()
         self._blocked: Result | None = None
@@ -259,8 +260,15 @@ class Schedule:
         self._pending_ids = None
 
     def want_fetch(self, now: float) -> None:
-        """The game asks for the list: worth another try at once, unless the service itself said when to come back."""
+        """The game asks for the list: worth another try at once, unless the service itself said when to come back.
+
+        So it is once a second in the long run, if the game asks in each frame.
+        """
         self._fetch_wanted = True
+        is_held_up = self._blocked is not None or (self._not_before > now and not self._ordered_to_wait)
+        if not is_held_up or self._hurry_pace.wait_s(now):
+            return
+        self._hurry_pace.used(now)
         self._blocked = None
         if not self._ordered_to_wait:
             self._not_before = now
