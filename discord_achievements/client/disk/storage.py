@@ -265,6 +265,14 @@ class Storage:
         """Note to which history of the service the confirmations belong, inside `change`."""
         self.database.set_meta(_HISTORY, history)
 
+    def forget_lists(self) -> None:
+        """Have the service send the lists whole next time."""
+
+        def forget() -> None:
+            self.players.forget_lists()  # looked up again if the file fails
+
+        self.change(forget)
+
     @property
     def answered(self) -> bool:
         """Whether the service's definitions are stored; from then on they count, not the catalogue's."""

@@ -212,7 +212,7 @@ class Answers:
             taken = self._storage.change(partial(commit, renewed=renewed))
         except _RolledBackError:
             if not is_whole:
-                self._storage.change(self._storage.players.forget_lists)
+                self._storage.forget_lists()
                 return None
             taken = self._storage.change(partial(commit, renewed=True))
         self._session.player = taken.player

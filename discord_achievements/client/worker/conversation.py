@@ -256,7 +256,7 @@ class Conversation:
         elif not is_same_list:
             return self._take_list(response)
         elif self._storage.is_another(history_of(response)):
-            self._storage.change(self._storage.players.forget_lists)
+            self._storage.forget_lists()
             return _Taken.NOTHING
         else:
             if not self._stream.is_trusted:

@@ -13,6 +13,7 @@ import pytest
 
 from discord_achievements.client.disk.database import Database
 from discord_achievements.client.disk.journal import paths
+from tests.support.disks import longest_file
 from tests.support.storages import DATABASE, HALF, DrivenStorage, Start, definition, played
 
 # A database that another process has locked
@@ -60,6 +61,21 @@ def test_a_database_locked_during_play_loses_nothing(start: Start, tmp_path: Pat
     again = start(tmp_path)
     assert again.storage.error is None
     assert again.pending().keys() == {10, 20, 30}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+def test_lists_can_be_forgotten_on_a_full_disk(start: Start, tmp_path: Path) -> None:
+    game = start(tmp_path)
+    game.play(10)
+    game.storage.change(lambda: game.storage.players.remember_list(game.player.id, '"etag"', "cursor"))
+    due_at = game.storage.tend(0.0)
+    assert due_at is not None
+    game.storage.tend(due_at)
+    with longest_file(0):
+        game.storage.forget_lists()
+    assert "cannot be written" in str(game.storage.error)
+    assert game.pending() == {10: HALF}
+    assert game.storage.players.get(game.player.id).etag is None
 
 
 @pytest.mark.parametrize("is_new", [True, False])
