@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 QUEUED_MAX = 400
 REQUESTS_MAX = {"GET": (60.0, 20), "PUT": (10.0, 16), "STREAM": (60.0, 14)}
+HURRIED_MAX = {"GET": (5.0, 16), "PUT": (10.0, 30)}
 """Per kind of request: a window in seconds, and the most requests within it.
 
 The client respects the service's limits, which are 24 lists in 60 s (a few less here, since events alone must not
 exhaust them) and 10 updates in 10 s; those that never reach the service are repeated after 0, 1, 2, 4 … s, and a stream
-that ends is opened again after 5 s.
+that ends is opened again after 5 s. `HURRIED_MAX`: if a game wants the list again and again, then whatever the service
+says there are ten at once and then one a second, and as many further tries to send updates.
 """
 _OUTAGES = frozenset(
     {"fault", "network_down", "kill_service", "restore", "renew_token", "break_sign_in", "block_sign_in"}
@@ -32,6 +34,7 @@ _UNREADABLE = frozenset(
         "portal",
         "portal without a text",
         "nothing",
+        "queued",
         "another program's JSON",
         "another achievement's record",
     }
@@ -85,7 +88,7 @@ class Process:
     def __init__(self, device: Device) -> None:
         self.device = device
         self.calls: list[Call] = []
-        self.last_event: dict[tuple[int, int], int] = {}
+        self.last_event: dict[tuple[int, int], tuple[int, int]] = {}
         self.connection: list[bool] = []
         self.best: Counter[tuple[int, int]] = Counter()
         self.is_closing = False
@@ -118,8 +121,12 @@ class Checks:
         self.may_fall: set[tuple[int, int]] = set()
         self.happened: set[str] = set()
         self.users_with_wrong_clocks: set[int] = set()
+        self._undone: set[tuple[int, int]] = set()
+        self._times_undone: Counter[tuple[int, int]] = Counter()
         self._first_asked_us: dict[tuple[int, int], int] = {}
         self._first_recorded_us: dict[tuple[int, int], int] = {}
+        self._unlocked_by: dict[tuple[int, int], set[Process | None]] = {}
+        self._misdated = ""
         self.errors = LoggedErrors()
         self._recorded: dict[tuple[int, int], Counter[int]] = {}
 
@@ -134,13 +141,15 @@ class Checks:
         call = Call(process, achievement_id, percent)
         process.calls.append(call)
         if achievement_id not in self._secure:
-            self._asked((call.user, achievement_id), percent, process.device.clock.true_us())
+            self._asked((call.user, achievement_id), percent, process.device.clock.true_us(), process)
         return call
 
-    def _asked(self, key: tuple[int, int], percent: int, at_us: int) -> None:
+    def _asked(self, key: tuple[int, int], percent: int, at_us: int, by: Process | None = None) -> None:
         self.most[key] = max(self.most[key], percent)
+        self._times_undone[key] += key in self._undone
         if percent == COMPLETE:
             self._first_asked_us.setdefault(key, at_us)
+            self._unlocked_by.setdefault(key, set()).add(by)
 
     def recorded(self, call: Call) -> None:
         """The call has returned: from now on its value must not be lost."""
@@ -157,8 +166,16 @@ class Checks:
     def was_reset(self, user: int, achievement_id: int) -> None:
         """The bot resets a player's progress, or at least tries to."""
         self.may_fall.add((user, achievement_id))
+        self._undone.add((user, achievement_id))
         self.least[user, achievement_id] = 0
         self._first_recorded_us.pop((user, achievement_id), None)
+
+    def restored(self, users: Iterable[int]) -> None:
+        """The service's database has been restored from a backup, in which a reset may not have happened yet."""
+        for key in self.may_fall:
+            self._times_undone[key] += 1
+        for user in users:
+            self.may_fall |= {(user, id_) for id_ in self._secure}  # what only a bot can grant, no device sends again
 
     def lost_files(self, users: Container[int]) -> None:
         """Files of a device are replaced or deleted: what was only in them is lost, what is set afterwards is not."""
@@ -172,8 +189,25 @@ class Checks:
         for key, change in written.items():
             if change.after is not None:
                 where = (key.user_id, key.achievement_id)
+                if where in self._undone and change.after.progress.percent > self.held[where]:
+                    self._undone.remove(where)  # by what a device had not sent before, perhaps
+                    self._times_undone[where] += 1
                 self.held[where] = change.after.progress.percent
                 self.peak[where] = max(self.peak[where], self.held[where])
+                if self.held[where] == COMPLETE and where not in self.may_fall:
+                    self._unlocked(where, change.after.progress.unlocked_at_us or 0)
+
+    def _unlocked(self, key: tuple[int, int], at_us: int) -> None:
+        """Check the time of an unlock of one game that is still running: no clock that is set can have changed it.
+
+        Another process on the same files may be what sends it; that one knows only the clock.
+        """
+        processes = self._unlocked_by.get(key, set())
+        by = next(iter(processes)) if len(processes) == 1 else None
+        if by is not None and by.device.process is by and len(by.device.machine.twins) == 1:
+            late_s = (at_us - self._first_asked_us[key]) / 1e6
+            if not -_ROUNDED_US <= late_s * 1e6 <= _UNDER_WAY_US:
+                self._misdated = f"{by}: {key[1]} is unlocked {late_s} s after the set, of the same run"
 
     # What must be true
 
@@ -199,12 +233,19 @@ class Checks:
             raise Wrong("no result without a cause", f"{call.process}: {result.name} for {call.achievement_id}")
 
     def event(self, process: Process, new: UserAchievement) -> None:
-        """An update event has reached the game: it must carry a value that the last one did not."""
+        """An update event has reached the game: it must carry a value that the last one did not.
+
+        A game may miss that a value was reset, if it has been reached again since. And while a list is under way to
+        another process on the same files, a secret that is missing from it may be unlocked by this one.
+        """
         id_, percent = new.achievement_id, new.percent_complete
         key = (new.user_id or process.device.user, id_)
-        if process.last_event.get(key) == percent and id_ not in self._changing:
+        value = percent, self._times_undone[key]
+        has_twin = any(twin.game is not None for twin in process.device.machine.twins if twin is not process.device)
+        may_repeat = id_ in self._changing or (id_ in self._secret and has_twin)
+        if process.last_event.get(key) == value and not may_repeat:
             raise Wrong("no event twice", f"{process}: {percent} % of {id_} again")
-        process.last_event[key] = percent
+        process.last_event[key] = value
 
     def frame(self, process: Process, game: Game) -> None:
         """A frame has ended: the list must be possible, and queues and request rates within their bounds."""
@@ -230,7 +271,8 @@ class Checks:
         if not requests:
             return
         now = requests[-1][0]
-        for what, (window_s, most) in REQUESTS_MAX.items():
+        bounds = REQUESTS_MAX | (HURRIED_MAX if "fetch_often" in self.happened else {})
+        for what, (window_s, most) in bounds.items():
             count = 0
             for at, asked in reversed(requests):
                 if at <= now - window_s:
@@ -251,6 +293,8 @@ class Checks:
 
     def no_errors(self) -> None:
         """No error may have been logged: that is how the client reports an exception that it did not expect."""
+        if self._misdated:  # found in the service, which would take the exception for one of its own
+            raise Wrong("unlocks keep their time", self._misdated)
         if self.errors.found:
             raise Wrong("no error in the log", self.errors.found[0])
 
@@ -284,6 +328,9 @@ class Checks:
                 expected.pop(id_, None)
         if shown != expected:
             raise Wrong("device and service agree", f"device {device.number} shows {shown}, the service has {expected}")
+        for one in definitions:
+            if one.id in shown and one.name != (name := game.get_achievement(one.id).name):
+                raise Wrong("device and service agree", f"device {device.number}: {name!r} is {one.name!r} by now")
         unsynced = [one.achievement_id for one in game.user_achievements() if not one.synced]
         if unsynced and not (is_early and len(device.machine.twins) > 1):
             raise Wrong("all arrives", f"device {device.number}: {unsynced} count as not synced")

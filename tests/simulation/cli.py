@@ -8,8 +8,9 @@ import time
 from collections.abc import Sequence
 
 from .checks import Wrong
-from .program import Step, made_from
+from .program import made_from
 from .shrink import shortest
+from .steps import Step
 from .world import run
 
 

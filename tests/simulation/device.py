@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import sys
 from collections import deque
@@ -21,7 +22,7 @@ from tests.support.disks import longest_file
 from .checks import Call, Checks, Killed, Process
 from .faults import FAULTS, NONE, Fault
 from .network import Line, Network
-from .program import ALICE
+from .steps import ALICE
 from .time_and_chance import DeviceClock
 
 APP = 461618159171141643
@@ -273,13 +274,24 @@ class Device:
             shutil.copyfile(path, path.with_name(f"{path.name}{_SAVED}"))
 
     def replace_files(self, how: str) -> None:
-        """Replace the database's files with the saved copy (`older`) or with `rubbish`, or leave them `deleted`."""
+        """Replace the database's files with the saved copy (`older`) or with `rubbish`, or leave them `deleted`.
+
+        `truncated`: the database itself loses its second half, its log nothing.
+        """
         saved = list(self.folder.glob(f"{_DATABASE}*{_SAVED}"))
         if not self.folder.exists() or self._hidden.exists() or (how == "older" and not saved):
             return
         self._checks.lost_files(self.users)
         for twin in self.machine.twins:
             twin.forget_recognition()
+        if how == "truncated":
+            for twin in self.machine.twins:
+                if twin.process is not None:
+                    twin.process.best.clear()  # a game that finds its file damaged waits for the service's list
+            path = self.folder / _DATABASE
+            if path.exists():
+                os.truncate(path, path.stat().st_size // 2)
+            return
         for path in self._database_files():
             path.unlink()
         if how == "rubbish":

@@ -48,6 +48,15 @@ def _halved(answer: Response) -> Response:
     return replace(answer, body=answer.body[: len(answer.body) // 2])
 
 
+def _with_a_strange_entry(answer: Response) -> Response:
+    """Damage one entry of a list: this one is of a later version, say."""
+    entries = json.loads(answer.body) if answer.body.startswith(b"[{") else []
+    if not entries:
+        return answer
+    entries[0]["percent_complete"] = "most"
+    return replace(answer, body=json.dumps(entries).encode())
+
+
 def _marked(answer: Response) -> Response:
     return replace(answer, body=b"\xef\xbb\xbf" + answer.body)
 
@@ -69,10 +78,12 @@ FAULTS: Mapping[str, Fault] = {
     "twice, a minute apart": Fault(again_after_s=60.0),
     "truncated": Fault(changed=_halved),
     "empty": Fault(changed=_without_its_body),
+    "strange entry": Fault(changed=_with_a_strange_entry),
     "byte order mark": Fault(changed=_marked),
     "portal": _page(200),
     "portal without a text": _page(200, ""),
     "nothing": Fault(stranger=Response(204)),
+    "queued": _json(202, {}),
     "not modified": Fault(stranger=Response(304)),
     "redirect": _page(302, location="https://portal.invalid/"),
     "proxy's 403": _page(403),

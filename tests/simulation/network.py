@@ -123,7 +123,7 @@ class Exchange:
 class Channel:
     """An event stream as the device receives it. It ends with the service's last piece, or breaks.
 
-    While `is_held`, nothing arrives through it, though it is open.
+    While `is_held`, nothing arrives through it, though it is open. What is sent takes `delay_s` longer than usual.
     """
 
     def __init__(self, network: Network, silence_s: float, wake: Callable[[], None]) -> None:
@@ -138,6 +138,8 @@ class Channel:
         self._heard_at = network.time.now()
         self._deaths = network.host.deaths
         self.is_held = False
+        self.delay_s = 0.0
+        self._last_at = 0.0
 
     @property
     def is_open(self) -> bool:
@@ -151,7 +153,9 @@ class Channel:
 
     def push(self, data: bytes | None) -> None:
         """Send data to the game; None is the end."""
-        self._network.later(LATENCY_S, lambda: self._arrive(data))
+        now = self._network.time.now()
+        self._last_at = max(self._last_at, now + LATENCY_S + self.delay_s)  # nothing overtakes
+        self._network.later(self._last_at - now, lambda: self._arrive(data))
 
     def _arrive(self, data: bytes | None) -> None:
         self._waiting.append(data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from .program import Step
+from .steps import Step
 
 
 def shortest(steps: Sequence[Step], fails: Callable[[Sequence[Step]], bool], *, tries_max: int = 400) -> list[Step]:

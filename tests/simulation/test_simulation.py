@@ -8,8 +8,9 @@ import pytest
 
 from .checks import Wrong
 from .cli import report
-from .program import PLAIN, Step, made_from
+from .program import made_from
 from .shrink import shortest
+from .steps import PLAIN, Step
 from .world import World, run
 
 SEEDS = 64

@@ -24,7 +24,7 @@ from .databases import InMemory, OnSqlite
 from .device import APP, Device, Machine
 from .host import Handling, Host
 from .network import Channel, Network
-from .program import ALICE, BOB, CHANGING, OWNERS, PLAIN, RESET, SECRET, SECURE, TWINS, Step
+from .steps import ALICE, BOB, CHANGING, OWNERS, PLAIN, RESET, SECRET, SECURE, TWINS, Step
 from .time_and_chance import DeviceClock, Time, taken_over
 
 _CALM_ROUNDS = 12
@@ -33,6 +33,7 @@ _RESYNC_S = 700.0  # an event stream has its client fetch the list every ten min
 _ROUNDS_MAX = 200  # at one moment; more means an endless loop
 _STEP_S = 0.001
 _FLOOD_EVERY_S = 0.05
+_FETCHES, _FRAME_S = 60, 0.05
 _API = "https://service.invalid/api/v10"
 _MEMORY = Path("/dev/shm")
 
@@ -40,12 +41,13 @@ _MEMORY = Path("/dev/shm")
 class World:
     """All parts of one run. Each step of a program is one of its methods."""
 
-    def __init__(self, root: Path, time_: Time, *, on_sqlite: bool) -> None:
+    def __init__(self, root: Path, time_: Time, *, on_sqlite: bool, has_limits: bool) -> None:
         self.time = time_
         self.checks = Checks((*PLAIN, RESET), (SECRET,), (SECURE,), (CHANGING,))
         self._database = OnSqlite(root, self.checks) if on_sqlite else InMemory(self.checks)
         self._backup: Callable[[], None] | None = None
-        self.host = Host(time_, Settings(database="sqlite:///unused"), self._database.open)
+        settings = Settings(database="sqlite:///unused", rate_limits="" if has_limits else "off")
+        self.host = Host(time_, settings, self._database.open)
         self.host.start()
         store = self.host.store
         self.network = Network(time_, self.host)
@@ -94,6 +96,11 @@ class World:
         """The game fetches the list."""
         self.devices[device].fetch()
 
+    def fetch_often(self, device: int) -> None:
+        """The game fetches the list again and again."""
+        for number in range(_FETCHES):
+            self.network.later(number * _FRAME_S, self.devices[device].fetch)
+
     def close(self, device: int) -> None:
         """The player ends the game."""
         self.devices[device].close()
@@ -110,6 +117,11 @@ class World:
         """The event stream falls silent, but stays open."""
         for channel in self._channels(device):
             channel.is_held = True
+
+    def delay_stream(self, device: int, seconds: float) -> None:
+        """What comes through the event stream arrives later from now on."""
+        for channel in self._channels(device):
+            channel.delay_s = seconds
 
     def break_stream(self, device: int) -> None:
         """The event stream breaks."""
@@ -196,8 +208,7 @@ class World:
         self._backup()
         self.host.start()
         self.host.store.renew_history()
-        for user in (ALICE, BOB):
-            self.checks.may_fall.add((user, SECURE))  # what only a bot can grant, no device can send again
+        self.checks.restored((ALICE, BOB))
         for minted in self._tokens.values():
             if self.host.store.token(minted.token.key) is None:
                 self.host.store.add_token(minted.token)
@@ -359,7 +370,7 @@ def run(seed: int, steps: Sequence[Step]) -> Wrong | None:
     time_ = Time()
     try:
         with taken_over(time_, seed):
-            world = World(root, time_, on_sqlite=seed % 4 == 0)
+            world = World(root, time_, on_sqlite=seed % 4 == 0, has_limits=seed % 3 != 0)
             try:
                 with _quiet(world.checks):
                     world.carry_out(steps)
