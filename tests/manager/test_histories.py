@@ -370,3 +370,33 @@ def test_events_of_a_restored_service_wait_for_its_list(world: ServiceAndGames) 
     world.service.grant(ANN, WALK, 70)
     manager.advance(1.0)
     assert manager.get_user_achievement(WALK).percent_complete == 70
+
+
+def test_the_whole_list_of_a_new_history_is_requested_until_it_comes(world: ServiceAndGames) -> None:
+    """The answer that brings the news is "not modified"; what follows it may fail."""
+    failures: list[TransportError] = []
+
+    def answer(request: Request) -> None:
+        is_list = request.method == "GET" and not request.url.endswith("/events")
+        if is_list and failures and "If-None-Match" not in request.headers:
+            raise failures.pop()
+
+    manager = InlineManager(
+        APPLICATION_ID,
+        base_url=BASE_URL,
+        token="ann-1",
+        transport=InProcessTransport(world.service, intercept=answer),
+        clock=world.clock,
+        data_dir=world.folder / "data",
+    )
+    world.managers.append(manager)
+    manager.fetch_user_achievements()
+    manager.advance(5.0)
+    world.service.end_streams()
+    world.service.restore(world.service.backup())
+    failures.extend(TransportError("no connection") for _ in range(3))
+    manager.advance(LONG_S)
+    assert not failures
+    world.service.grant(ANN, WALK, 10)
+    manager.advance(1.0)
+    assert manager.get_user_achievement(WALK).percent_complete == 10

@@ -212,6 +212,7 @@ class Conversation:
             self.schedule.follow(self._storage.database.pending(self._session.player.id))
             if taken is _Taken.NOTHING:
                 self.schedule.want_fetch(self._clock.now())
+                self.schedule.stream_or_poll.poll_now(self._clock.now())  # should this one fail
             elif isinstance(action, SendUpdate):
                 self.schedule.want_list_first(self._clock.now())
             else:
