@@ -92,6 +92,7 @@ class Process:
         self.connection: list[bool] = []
         self.best: Counter[tuple[int, int]] = Counter()
         self.is_closing = False
+        self.may_forget = False
 
     def __str__(self) -> str:
         return f"device {self.device.number}"
@@ -256,7 +257,7 @@ class Checks:
                     "synced is on the service", f"{process}: {one}, the service never had more than {self.peak[key]}"
                 )
             if key not in self.may_fall and one.achievement_id not in self._changing:
-                if percent < process.best[key]:
+                if percent < process.best[key] and not process.may_forget:
                     raise Wrong("nothing falls", f"{process}: {one} after {process.best[key]} %")
                 process.best[key] = percent
             if percent > self.most[key]:

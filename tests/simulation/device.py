@@ -287,7 +287,7 @@ class Device:
         if how == "truncated":
             for twin in self.machine.twins:
                 if twin.process is not None:
-                    twin.process.best.clear()  # a game that finds its file damaged waits for the service's list
+                    twin.process.may_forget = True  # one that finds its file damaged waits for the service's list
             path = self.folder / _DATABASE
             if path.exists():
                 os.truncate(path, path.stat().st_size // 2)

@@ -51,6 +51,23 @@ def _offline(device: int, chance: random.Random) -> list[Step]:
     return [*before, *_with_pauses([end, *well], chance), begin]
 
 
+def _full_disk(device: int, chance: random.Random) -> list[Step]:
+    """A crash, perhaps before the player could sign in, and a start on a full disk, which has room again later."""
+    nobody = [Step("kill", (device, 0)), Step("break_sign_in", (device,))] if chance.random() < 0.5 else []
+    crash = [Step("start", (device,)), step("set", device, chance), Step("kill", (device, 0))]
+    full = [Step("fill_disk", (device,)), Step("mend_sign_in", (device,))]
+    fetch = [Step("start", (device,)), Step("fetch", (device,))]
+    if chance.random() < 0.5:
+        fetch.insert(1, Step("fault", (device, "slow answer", "GET")))
+    return [
+        *nobody,
+        *crash,
+        *full,
+        *_with_pauses([*fetch, Step("free_disk", (device,))], chance),
+        Step("wait", (10.0,)),
+    ]
+
+
 def _go_back(device: int, chance: random.Random) -> list[Step]:
     """A database that is restored after somebody went on playing; the game's server writes to it again at once."""
     user, id_ = OWNERS[device], chance.choice((*PLAIN, SECRET))
@@ -69,5 +86,6 @@ PHRASES: Mapping[str, Callable[[int, random.Random], list[Step]]] = {
     "crash": _crash,
     "race": _race,
     "offline": _offline,
+    "full_disk": _full_disk,
     "go_back": _go_back,
 }

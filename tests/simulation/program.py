@@ -20,6 +20,7 @@ _CHOICES = {
     "crash": 4,
     "race": 8,
     "offline": 6,
+    "full_disk": 4,
     "go_back": 4,
     "fault": 20,
     "hold_stream": 2,
