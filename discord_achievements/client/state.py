@@ -126,7 +126,11 @@ def combined(a: State, b: State) -> State:
     if a.pending is not None and b.pending is not None:
         pending = merge(a.pending, b.pending)
     both = a._replace(confirmed=confirmed, revision=_newer(a.revision, b.revision), pending=None)
-    return both if pending is None else reached(both, pending)
+    if pending is None:
+        return both
+    if pending.percent == confirmed.percent == COMPLETE:
+        return both._replace(pending=pending)  # it may be the earlier unlock, which only the service knows
+    return reached(both, pending)
 
 
 def unconfirmed(state: State) -> State:

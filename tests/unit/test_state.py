@@ -243,6 +243,14 @@ def test_what_is_pending_for_either_is_kept(one: State, other: State) -> None:
             assert max(both.confirmed.percent, both.pending.percent if both.pending else 0) >= state.pending.percent
 
 
+def test_an_earlier_unlock_of_one_of_two_players_who_are_one_stays_pending() -> None:
+    early, late = Progress(100, 1_800_000_000_000_000), Progress(100, 1_800_000_025_000_000)
+    shown = reported(State(pending=early, known=True), late, 3)
+    assert shown.pending == early
+    for other in (State(pending=Progress(7, None), known=True), State(known=True)):
+        assert combined(shown, other) == combined(other, shown) == shown
+
+
 @given(STATES)
 def test_all_progress_is_pending_for_another_service(state: State) -> None:
     moved = unconfirmed(state)
