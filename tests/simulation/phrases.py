@@ -10,6 +10,12 @@ from .steps import CALLS_OF_A_START, OWNERS, PLAIN, RESET, SECRET, Step, step
 _SHORT_S = (0.01, 0.3, 1.0, 3.0, 10.0)
 
 
+def _persist(device: int, chance: random.Random) -> list[Step]:
+    """Something between the game and the service that treats several exchanges alike, while somebody plays."""
+    fault = step("fault", device, chance)
+    return [*[fault] * chance.randint(2, 6), step("set", device, chance), Step("wait", (chance.choice(_SHORT_S),))]
+
+
 def _crash(device: int, chance: random.Random) -> list[Step]:
     """A crash right after a set, and a start that does not get far either."""
     again = Step(chance.choice(("kill", "start_interrupted")), (device, chance.randint(1, CALLS_OF_A_START)))
@@ -83,6 +89,7 @@ def _with_pauses(steps: list[Step], chance: random.Random) -> list[Step]:
 
 
 PHRASES: Mapping[str, Callable[[int, random.Random], list[Step]]] = {
+    "persist": _persist,
     "crash": _crash,
     "race": _race,
     "offline": _offline,

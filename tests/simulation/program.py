@@ -23,6 +23,7 @@ _CHOICES = {
     "full_disk": 4,
     "go_back": 4,
     "fault": 20,
+    "persist": 10,
     "hold_stream": 2,
     "delay_stream": 2,
     "break_stream": 2,
