@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -244,6 +245,33 @@ def test_what_is_not_an_id(callers: Callers, bad: str) -> None:
 
 
 # Bodies
+
+
+MEGABYTE = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("declared", "sent", "more"),
+    [(3 * MEGABYTE, 3 * MEGABYTE, ""), (3 * MEGABYTE, 0, "Expect: 100-continue\r\n"), (17 * MEGABYTE, 0, "")],
+    ids=["is read to its end", "is not sent", "is far too large"],
+)
+def test_what_is_too_large_is_refused_so_that_the_client_sees_it(
+    callers: Callers, declared: int, sent: int, more: str
+) -> None:
+    """A proxy answers 502 if the connection breaks while it is still sending."""
+    head = (
+        f"PUT /api/v10{progress_path(WIN)} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {callers.tokens.player}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {declared}\r\n{more}\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", callers.service.port), timeout=20) as connection:
+        connection.sendall(head.encode())
+        for _ in range(0, sent, 64 * 1024):
+            connection.sendall(b" " * 64 * 1024)
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 413 "), answer[:200]
+    assert b'"code":40005' in answer.replace(b" ", b"")
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT"])

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _HISTORY = wire.HISTORY_HEADER.lower().encode()
 
 
+_DISCARDED_MAX_BYTES = 16 * 1024 * 1024
 _LISTS = (b"if-none-match", b"content-encoding")  # headers that may be sent in several lines
 
 
@@ -100,8 +101,7 @@ class Call:
 
     async def data(self) -> Any:
         """Return the body, decoded from JSON; raises the `ApiError` to answer with."""
-        length = self.request.content_length
-        if length.isascii() and length.isdigit() and int(length[:12]) > self._bounds.max_body_bytes:
+        if self._is_refused_unread():
             raise ApiError.of(ErrorCode.PAYLOAD_TOO_LARGE)
         try:
             with self._bounds.body_time.applied():
@@ -117,17 +117,31 @@ class Call:
             raise field_error((), "CONTENT_TYPE_INVALID", message)
         return _decode(body)
 
+    def _is_refused_unread(self) -> bool:
+        """Return whether the body is too large even to be discarded, or has not been sent yet."""
+        length = self.request.content_length
+        declared = int(length[:12]) if length.isascii() and length.isdigit() else 0
+        if declared <= self._bounds.max_body_bytes:
+            return False
+        return declared > _DISCARDED_MAX_BYTES or any(name == b"expect" for name, _ in self.request.scope["headers"])
+
     async def _received(self) -> bytes:
-        body = b""
+        """Return the body. One that is too large is read to its end, as far as that is reasonable, and discarded.
+
+        If the connection were closed while the client or a proxy is still sending, they might never see the answer.
+        """
+        body, size = b"", 0
         more = True
         while more:
             message: Message = await self.request.receive()
             if message["type"] == "http.disconnect":
                 raise ApiError.of(ErrorCode.REQUEST_TIMEOUT)  # which nobody receives
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > self._bounds.max_body_bytes:
-                raise ApiError.of(ErrorCode.PAYLOAD_TOO_LARGE)
+            part = message.get("body", b"")
+            size += len(part)
+            body = body + part if size <= self._bounds.max_body_bytes else b""
+            more = message.get("more_body", False) and size <= _DISCARDED_MAX_BYTES
+        if size > self._bounds.max_body_bytes:
+            raise ApiError.of(ErrorCode.PAYLOAD_TOO_LARGE)
         return body
 
 
