@@ -52,6 +52,12 @@ def reached(state: State, new: Progress) -> State:
     return state._replace(pending=further(state.pending, new))
 
 
+def recovered(state: State, new: Progress) -> State:
+    """Return the state after a journal has said that `new` was set, before or after what is known."""
+    after = reached(state, new)
+    return after if after.pending is None else after._replace(pending=merge(after.pending, new))
+
+
 def accepted(
     state: State, sent: Progress, held: Progress | None, revision: int | None, *, is_dated: bool = False
 ) -> State:

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 
 from ...domain.models import Achievement
 from ...domain.progress import Progress, further, reach
-from ..state import State, reached
+from ..state import State, reached, recovered
 from . import journal as journals
 from .database import BUSY_TIMEOUT_S, DamagedError, Database, definition_row
 from .filelock import locked
@@ -219,12 +219,14 @@ class Storage:
             return None
         return {id_: Taken(state, state) for id_, state in states.items()}
 
-    def _record(self, player_id: int, sets: dict[int, Progress]) -> dict[int, Taken]:
+    def _record(
+        self, player_id: int, sets: dict[int, Progress], become: Callable[[State, Progress], State] = reached
+    ) -> dict[int, Taken]:
         taken: dict[int, Taken] = {}
         ids = list(sets)
         for start in range(0, len(ids), SLICE_ROWS):
             before = self.database.states(player_id, ids[start : start + SLICE_ROWS])
-            after = {id_: reached(state, sets[id_]) for id_, state in before.items()}
+            after = {id_: become(state, sets[id_]) for id_, state in before.items()}
             self.database.write_states(player_id, {id_: s for id_, s in after.items() if s != before[id_]})
             taken |= {id_: Taken(before[id_], state) for id_, state in after.items()}
         return taken
@@ -478,7 +480,7 @@ class Storage:
             before = reached_by_owner.get(entry.achievement_id)
             reached_by_owner[entry.achievement_id] = further(before, reach(entry.percent, entry.at_us))
         for owner, progress in sets.items():
-            self._record(self.players.of_owner(owner, orphan.nonce).id, progress)
+            self._record(self.players.of_owner(owner, orphan.nonce).id, progress, recovered)
         if fresh:
             # If the journal cannot be removed, nobody recovers it a second time.
             self.database.commit_journal(orphan.nonce, fresh[-1].seq)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from discord_achievements.client.disk.journal import paths
 from discord_achievements.client.disk.pacing import SLICE_ROWS
 from discord_achievements.client.disk.storage import Storage
 from discord_achievements.client.state import State, refused, reported
-from discord_achievements.domain.progress import NO_PROGRESS, reach
+from discord_achievements.domain.progress import NO_PROGRESS, Progress, reach
 from tests.support.storages import ANNA, AT_US, BERT, DATABASE, DONE, HALF, ROOT, DrivenStorage, Start, left_by_crash
 
 # Crashes
@@ -318,3 +319,20 @@ def test_two_processes_that_start_at_once_set_a_damaged_database_aside_once(
         assert start(folder).pending().keys() == {101, 102}
         asides = {path.name: path.read_bytes() for path in folder.glob("*corrupt*")}
         assert asides == {f"{DATABASE}.corrupt-1": b"no database" * 1000}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_two_leftover_journals_the_earlier_unlock_counts(start: Start, tmp_path: Path, first: int) -> None:
+    """Their names say nothing about their order."""
+    times = [AT_US, AT_US + 100_000_000]
+    left = []
+    for number in (first, 1 - first):
+        game = start(tmp_path / f"run-{number}")
+        game.write(10, Progress(100, times[number]))
+        left.append(left_by_crash(game, tmp_path / f"left-{number}"))
+    for path, name in zip([*paths(left[0]), *paths(left[1])], ("0" * 32, "1" * 32), strict=True):
+        shutil.copy(path, tmp_path / "left-0" / f"journal-{name}.bin")
+    for path in paths(tmp_path / "left-0"):
+        if path.stem.removeprefix("journal-") not in ("0" * 32, "1" * 32):
+            path.unlink()
+    assert start(tmp_path / "left-0").pending() == {10: Progress(100, AT_US)}
