@@ -45,8 +45,8 @@ _CAUSES: Mapping[Result, frozenset[str]] = {
     Result.OAUTH2_ERROR: frozenset({"break_sign_in", "block_sign_in"}),
     Result.INVALID_ACCESS_TOKEN: frozenset({"renew_token"}),
     Result.NOT_AUTHENTICATED: frozenset({"sign_in"}),
-    Result.INVALID_PERMISSIONS: frozenset({"proxy's 403"}),
-    Result.INVALID_COMMAND: frozenset({"proxy's 404"}),
+    Result.INVALID_PERMISSIONS: frozenset({"proxy's 403", "empty", "truncated"}),  # the service's own without its body
+    Result.INVALID_COMMAND: frozenset({"proxy's 404", "empty", "truncated"}),
     Result.INVALID_PAYLOAD: frozenset({"proxy's 407"}),
 }
 """What must have happened before a call gets a result that says neither that progress is stored nor that it is refused.
@@ -88,7 +88,8 @@ class Process:
     def __init__(self, device: Device) -> None:
         self.device = device
         self.calls: list[Call] = []
-        self.last_event: dict[tuple[int, int], tuple[int, int]] = {}
+        self.last_event: dict[tuple[int, int], int] = {}
+        self.repeats: Counter[tuple[int, int]] = Counter()
         self.connection: list[bool] = []
         self.best: Counter[tuple[int, int]] = Counter()
         self.is_closing = False
@@ -243,12 +244,13 @@ class Checks:
         """
         id_, percent = new.achievement_id, new.percent_complete
         key = (new.user_id or process.device.user, id_)
-        value = percent, self._times_undone[key]
         has_twin = any(twin.game is not None for twin in process.device.machine.twins if twin is not process.device)
         may_repeat = id_ in self._changing or (id_ in self._secret and has_twin)
-        if process.last_event.get(key) == value and not may_repeat:
-            raise Wrong("no event twice", f"{process}: {percent} % of {id_} again")
-        process.last_event[key] = value
+        if process.last_event.get(key) == percent and not may_repeat:
+            process.repeats[key] += 1
+            if process.repeats[key] > self._times_undone[key]:
+                raise Wrong("no event twice", f"{process}: {percent} % of {id_} again")
+        process.last_event[key] = percent
 
     def frame(self, process: Process, game: Game) -> None:
         """A frame has ended: the list must be possible, and queues and request rates within their bounds."""
