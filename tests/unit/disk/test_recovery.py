@@ -213,6 +213,7 @@ def interrupted_at(number: int, what: Callable[[], object]) -> bool:
     except KeyboardInterrupt:
         return True
     finally:
+        left = 0  # the next line is a call, too
         sys.setprofile(None)
     return False
 
