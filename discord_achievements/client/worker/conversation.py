@@ -377,7 +377,7 @@ class Conversation:
             self.is_online = True
             self._answers.stream_opened()
             if self._storage.is_another(message.history):
-                self._stream.is_trusted = False
+                self._stream.distrust()
                 self.schedule.stream_or_poll.poll_now(now)  # the list is taken in as the other history's
         changes = self._answers.events(events.records) if events.records else {}
         if events.poll or any(not after.known for _, after in changes.values()):

@@ -40,11 +40,7 @@ class Events(NamedTuple):
 
 
 class EventStream:
-    """At most one open stream. `open_reader` begins to read one; `describe` makes an outcome a line for the log.
-
-    `is_trusted` is whether its events count. Those of another history than what is stored do not: they say what has
-    changed in that one, not what it lacks. First the list must be taken in.
-    """
+    """At most one open stream. `open_reader` begins to read one; `describe` makes an outcome a line for the log."""
 
     def __init__(
         self,
@@ -61,7 +57,7 @@ class EventStream:
         self._describe = describe
         self._reader: StreamReader | None = None
         self._history: str | None = None
-        self.is_trusted = True
+        self._is_trusted = True
         self._leaving: list[StreamReader] = []
         self._unreadable_logged = False
 
@@ -75,6 +71,11 @@ class EventStream:
         """Whether there is a reader, which opens or reads the stream."""
         return self._reader is not None
 
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the events of the stream count."""
+        return self._is_trusted
+
     def open(self, request: Request, now: float) -> None:
         """Open the stream; what becomes of that arrives as messages."""
         try:
@@ -84,7 +85,7 @@ class EventStream:
             self._schedule.stream_or_poll.unreachable(now, random.random())
             return
         self._unreadable_logged = False
-        self.is_trusted = True
+        self._is_trusted = True
         self._schedule.stream_or_poll.opening()
 
     def leave(self) -> None:
@@ -94,9 +95,16 @@ class EventStream:
             self._leaving.append(self._reader)
             self._reader = None
 
+    def distrust(self) -> None:
+        """Let no event count until `follow`: the stream belongs to another history than what is stored.
+
+        Its events say what has changed in that history, not what is missing there. Only the list says that.
+        """
+        self._is_trusted = False
+
     def follow(self, history: str | None, now: float) -> None:
         """A list of `history` was taken in: replace a stream of another one, whose events do not count."""
-        self.is_trusted = True
+        self._is_trusted = True
         if self._reader is not None and self._history != history:
             self.leave()
             self._schedule.stream_or_poll.received("")
@@ -121,7 +129,7 @@ class EventStream:
             return Events({}, poll=False)
         if isinstance(message, StreamFilled):
             events = self._read(message.reader.take(), user_id)
-            return events if self.is_trusted else Events({}, events.poll)
+            return events if self._is_trusted else Events({}, events.poll)
         self._reader = None
         self._ended(message.outcome, message.retry_s, now)
         return Events({}, poll=False)
