@@ -38,6 +38,9 @@ class News:
         return self._player_list(START_ROWS, no_pause)
 
     def _player_list(self, rows_at_a_time: int, pause: Callable[[], None]) -> PlayerList:
+        return self._storage.read(lambda: self._made(rows_at_a_time, pause))
+
+    def _made(self, rows_at_a_time: int, pause: Callable[[], None]) -> PlayerList:
         player = self._session.player
         made = PlayerList(self._user_id, self.seq, fetched=player.fetched)
         for columns in self._storage.database.columns(player.id, rows_at_a_time):

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from discord_achievements.client.disk.database import SCHEMA_VERSION
 from discord_achievements.client.disk.pacing import SLICE_ROWS
-from tests.support.storages import DATABASE, DONE, HALF, Start, left_by_crash, played
+from discord_achievements.client.worker.news import News
+from discord_achievements.client.worker.session import Session
+from discord_achievements.domain.models import Achievement
+from tests.support.storages import DATABASE, DONE, HALF, POSIX_ONLY, Start, left_by_crash, played
 
 
 @pytest.mark.parametrize(
@@ -150,3 +156,21 @@ def test_a_database_with_impossible_progress_counts_as_damaged(start: Start, tmp
     assert "damaged" in str(game.storage.error)
     game.play(20)
     assert game.pending() == {20: HALF}
+
+
+@POSIX_ONLY
+def test_a_list_is_made_although_the_file_was_truncated(start: Start, tmp_path: Path) -> None:
+    game = start(tmp_path)
+    game.storage.define(Achievement(1, id_, f"Name {id_}", "What to do " * 20) for id_ in range(10, 10 * 300, 10))
+    due_at = game.storage.tend(0.0)
+    assert due_at is not None
+    game.storage.tend(due_at)
+    file = tmp_path / DATABASE
+    with closing(sqlite3.connect(file)) as other:  # after whose change nothing in SQLite's memory counts
+        os.truncate(file, file.stat().st_size // 2)
+        other.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    session = SimpleNamespace(player=game.storage.players.get(game.player.id))
+    news = News(game.storage, cast(Session, session), lambda _: None, knows_users=False)
+    news.first_list()
+    assert "malformed" in str(game.storage.error)
+    assert game.play(5).pending == HALF
