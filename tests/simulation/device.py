@@ -284,10 +284,10 @@ class Device:
         self._checks.lost_files(self.users)
         for twin in self.machine.twins:
             twin.forget_recognition()
+        for twin in self.machine.twins:
+            if twin.process is not None and (how == "truncated" or len(self.machine.twins) > 1):
+                twin.process.may_forget = True
         if how == "truncated":
-            for twin in self.machine.twins:
-                if twin.process is not None:
-                    twin.process.may_forget = True  # one that finds its file damaged waits for the service's list
             path = self.folder / _DATABASE
             if path.exists():
                 os.truncate(path, path.stat().st_size // 2)
