@@ -127,7 +127,7 @@ class Checks:
         self.may_fall: set[tuple[int, int]] = set()
         self.happened: set[str] = set()
         self.users_with_wrong_clocks: set[int] = set()
-        self._undone: set[tuple[int, int]] = set()
+        self._undone: dict[tuple[int, int], bool] = {}  # what was reset: whether somebody has asked for it again
         self._times_undone: Counter[tuple[int, int]] = Counter()
         self._first_asked_us: dict[tuple[int, int], int] = {}
         self._first_recorded_us: dict[tuple[int, int], int] = {}
@@ -152,7 +152,9 @@ class Checks:
 
     def _asked(self, key: tuple[int, int], percent: int, at_us: int, by: Process | None = None) -> None:
         self.most[key] = max(self.most[key], percent)
-        self._times_undone[key] += key in self._undone
+        if self._undone.get(key) is False:
+            self._undone[key] = True
+            self._times_undone[key] += 1
         if percent == COMPLETE:
             self._first_asked_us.setdefault(key, at_us)
             self._unlocked_by.setdefault(key, set()).add(by)
@@ -172,7 +174,7 @@ class Checks:
     def was_reset(self, user: int, achievement_id: int) -> None:
         """The bot resets a player's progress, or at least tries to."""
         self.may_fall.add((user, achievement_id))
-        self._undone.add((user, achievement_id))
+        self._undone[user, achievement_id] = False
         self.least[user, achievement_id] = 0
         self._first_recorded_us.pop((user, achievement_id), None)
 
@@ -196,8 +198,9 @@ class Checks:
             if change.after is not None:
                 where = (key.user_id, key.achievement_id)
                 if where in self._undone and change.after.progress.percent > self.held[where]:
-                    self._undone.remove(where)  # by what a device had not sent before, perhaps
-                    self._times_undone[where] += 1
+                    self._times_undone[where] += not self._undone.pop(
+                        where
+                    )  # sent late, by somebody who had asked before
                 self.held[where] = change.after.progress.percent
                 self.peak[where] = max(self.peak[where], self.held[where])
                 if self.held[where] == COMPLETE and where not in self.may_fall:
