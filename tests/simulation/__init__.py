@@ -38,6 +38,6 @@ system has not written yet; a database that another program locks, since SQLite 
 full, hidden, replaced or truncated); a journal that another program deletes; local mode, and a game that moves from it
 to a service; a token object that turns out to be another player's without `set_token`; a change of player while two
 processes run; a restore by hand, after which the service still names the former history; a service that names another
-player in its answers, whose clock is wrong, or whose file is deleted under it; icons; PostgreSQL, Redis, and a service
-of several processes. Other tests cover each of these.
+player in its answers, whose clock is wrong, or whose file is deleted under it; two databases that answer at one address
+in turns; icons; PostgreSQL, Redis, and a service of several processes. Other tests cover each of these.
 """
