@@ -33,7 +33,7 @@ class DrivenStorage:
         self.storage = Storage(folder)
         self.owner = owner
         self.seq = 0
-        self.player = self.storage.change(lambda: self.storage.players.of_owner(owner, self.storage.run))
+        self.player = self.storage.player_of(owner)
 
     def write(self, achievement_id: int, progress: Progress = HALF) -> None:
         """Write to the journal only, as the game's thread does."""

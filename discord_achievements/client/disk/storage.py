@@ -21,7 +21,7 @@ from .database import BUSY_TIMEOUT_S, DamagedError, Database, definition_row
 from .filelock import locked
 from .journal import Entry, Journal, Orphan
 from .pacing import SLICE_ROWS
-from .players import Players
+from .players import Player, Players
 from .reunion import bring
 
 _log = logging.getLogger("discord_achievements")
@@ -65,6 +65,7 @@ class Storage:
         self._was_replaced = False
         self._is_closed = False
         self._lost_journals: list[Journal] = []
+        self._led: dict[bytes, Player] = {}  # to whom the owners of this run lead, should the file no longer say so
         self._overrun_logged = False
         self.journal: Journal | None = None
         self._no_journal = ""
@@ -100,6 +101,16 @@ class Storage:
     def players(self) -> Players:
         """Who is who in the database."""
         return Players(self.database)
+
+    def player_of(self, owner: bytes) -> Player:
+        """Return the player of `owner`, a new one if necessary."""
+        player = self._led[owner] = self.change(lambda: self.players.of_owner(owner, self.run))
+        return player
+
+    def linked(self, owner: bytes, player: Player) -> Player:
+        """Let `owner` lead to `player`, and return who that is now, as `Players.link` does."""
+        player = self._led[owner] = self.change(lambda: self.players.link(owner, player, self.run))
+        return player
 
     def read(self, what: Callable[[], T]) -> T:
         """Return what `what` reads from the database, without a transaction. See `change` for failures."""
@@ -342,6 +353,7 @@ class Storage:
             try:
                 with file.transaction():
                     bring(memory, file, service=_SERVICE, history=_HISTORY, answered=_ANSWERED)
+                    self._lead_again(Players(file))
                 if not file.is_in_place():
                     raise OSError(f"{path} is being replaced by another program")
             except BaseException:
@@ -359,6 +371,12 @@ class Storage:
         memory.close()
         _log.info("%s can be used again; everything is stored", path)
         return True
+
+    def _lead_again(self, players: Players) -> None:
+        """Let the owners of this run lead to their players; a damaged file could not be asked for them any more."""
+        for owner, player in self._led.items():
+            if players.known(owner) is None:
+                players.adopt(player, [(owner, self.run)])
 
     def close(self) -> None:
         """Close everything; delete the journal if the database file holds all of it. A second call does nothing."""

@@ -55,7 +55,7 @@ class Session:
         self._absence_logged = False
         self.token: str | None = None
         self.is_uncertain = False
-        self.player = self._player_of(credentials.owner)
+        self.player = self._storage.player_of(credentials.owner)
 
     @property
     def is_identified(self) -> bool:
@@ -71,9 +71,9 @@ class Session:
         provider = self._credentials.provider
         had_no_token = self._refused or (provider is not None and not self._had_token)
         was_nobody = self._credentials.is_nobody or (had_no_token and self.player.user_id is None)
-        player = self._player_of(credentials.owner)
+        player = self._storage.player_of(credentials.owner)
         if was_nobody:
-            player = self._linked(self._credentials.owner, player)
+            player = self._storage.linked(self._credentials.owner, player)
         # Nothing below can fail: either all of it happens, or the caller tries again.
         self._credentials, self.player = credentials, player
         self.token = None
@@ -129,7 +129,7 @@ class Session:
         owner = owners.of_token(token)
         self.is_uncertain = self._had_token and not self._is_known(owner)
         if not self.is_uncertain:
-            self.player = self._linked(owner, self.player)
+            self.player = self._storage.linked(owner, self.player)
         # Last: a token is in use once it is settled what may be sent with it.
         self.token = token
         self._identified_as = None
@@ -157,7 +157,7 @@ class Session:
     def listed(self) -> None:
         """Note that the service has answered a list; if it did not say whose the token is, nobody can know better."""
         if self.is_uncertain and self.token is not None:
-            self.player = self._linked(owners.of_token(self.token), self.player)
+            self.player = self._storage.linked(owners.of_token(self.token), self.player)
         self.is_uncertain = False
 
     def without_token(self, text: str) -> str:
@@ -183,9 +183,3 @@ class Session:
         """Return whether it is known whose token it is: the same player's, or certainly another's."""
         known = self._storage.read(lambda: self._storage.players.known(owner))
         return known is not None and (known.id == self.player.id or known.user_id is not None)
-
-    def _player_of(self, owner: bytes) -> Player:
-        return self._storage.change(lambda: self._storage.players.of_owner(owner, self._storage.run))
-
-    def _linked(self, owner: bytes, player: Player) -> Player:
-        return self._storage.change(lambda: self._storage.players.link(owner, player, self._storage.run))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
+from discord_achievements.client.disk.database import SCHEMA_VERSION
 from discord_achievements.client.disk.journal import paths
 from tests.support.storages import DATABASE, DONE, HALF, POSIX_ONLY, DrivenStorage, Start, left_by_crash, played
 
@@ -134,8 +137,15 @@ def test_a_game_that_ends_after_files_were_replaced_takes_its_progress_along(
 
 
 @POSIX_ONLY
-def test_a_file_that_is_truncated_after_its_log_was_emptied_is_noticed(start: Start, tmp_path: Path) -> None:
-    """Emptying the log makes the file longer, and the half that is left may be longer than it was before."""
+@pytest.mark.parametrize("is_changed_too", [False, True])
+@pytest.mark.parametrize("pages", range(1, 10))
+def test_a_file_that_is_truncated_after_its_log_was_emptied_is_noticed(
+    start: Start, tmp_path: Path, pages: int, is_changed_too: bool
+) -> None:
+    """Emptying the log makes the file longer, and what is left may be longer than it was before.
+
+    If the file is changed too, nothing that SQLite has in memory counts.
+    """
     game = start(tmp_path / "data")
     for id_ in range(10, 10 * 300, 10):
         game.play(id_)
@@ -143,7 +153,12 @@ def test_a_file_that_is_truncated_after_its_log_was_emptied_is_noticed(start: St
     assert due_at is not None
     assert game.storage.tend(due_at) is None
     file = tmp_path / "data" / DATABASE
-    os.truncate(file, file.stat().st_size // 2)
+    assert file.stat().st_size > pages * 4096
+    with closing(sqlite3.connect(file)) as other:
+        os.truncate(file, pages * 4096)
+        if is_changed_too:
+            with suppress(sqlite3.DatabaseError):
+                other.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     game.play(5)
     game.storage.close()
     again = start(tmp_path / "data")
