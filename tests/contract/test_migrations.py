@@ -131,12 +131,12 @@ def test_a_start_waits_while_another_holds_the_new_file(tmp_path: Path) -> None:
 
 
 def test_a_start_waits_for_another_process_to_finish_its_migration(postgres: Postgres) -> None:
-    bounds = Bounds(answer_s=0.2, statement_s=0.2, lock_s=0.2)
+    bounds = Bounds(answer_s=1.0, statement_s=1.0, lock_s=1.0)
     database = postgres.empty_database()
     with psycopg.connect(database) as other, ThreadPoolExecutor(1) as thread:
         other.execute("SELECT pg_advisory_xact_lock(%s)", (migrate_module._LOCK,))
         opening = thread.submit(PostgresStore, database, bounds=bounds)
-        other.execute("SELECT pg_sleep(1)")  # five times longer than a request may take
+        other.execute("SELECT pg_sleep(3)")  # three times longer than a request may take
         other.commit()
         with closing(opening.result(30)) as store:
             assert store.applications() == []

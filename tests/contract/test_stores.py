@@ -450,7 +450,7 @@ def test_an_outage_of_postgres_is_reported_and_ends(postgres: Postgres) -> None:
 
 
 def test_a_silent_connection_to_postgres_is_replaced(postgres: Postgres) -> None:
-    url, bounds = postgres.new_database(), Bounds(answer_s=0.5)
+    url, bounds = postgres.new_database(), Bounds(answer_s=2.0)
     with closing(postgres.line()) as line, closing(PostgresStore(by_line(url, line), bounds=bounds)) as store:
         for connection in range(2):
             store.write([Raise(Key(APP, 5, 9), 10 + connection, 0)], AT_US)
@@ -463,7 +463,7 @@ def test_a_silent_connection_to_postgres_is_replaced(postgres: Postgres) -> None
 
 
 def test_a_silent_host_costs_all_callers_together_one_time_out(postgres: Postgres) -> None:
-    url, bounds = postgres.new_database(), Bounds(answer_s=0.2, connect_s=2)
+    url, bounds = postgres.new_database(), Bounds(answer_s=2.0, connect_s=2)
     with closing(postgres.line()) as line, closing(PostgresStore(by_line(url, line), bounds=bounds)) as store:
         store.ping()  # opens a connection, which falls silent too
         line.fall_silent()
