@@ -67,6 +67,9 @@ class Authenticator:
 
     async def identify(self, authorization: str) -> Caller | None:
         """Return who sent this header; None if its token is missing, malformed, unknown, expired or revoked."""
+        hit = _TOKEN.fullmatch(authorization)
+        if hit is None:
+            return None
         generation = self._current_generation()
         if generation != self._generation or len(self._remembered) > _REMEMBERED_MAX:
             self._remembered = {}
@@ -75,7 +78,7 @@ class Authenticator:
         caller = self._remembered.get(digest)
         if caller is None:
             remembered = self._remembered
-            caller = await self._look_up(authorization)
+            caller = await self._look_up(*hit.groups())
             if caller is None:
                 return None
             remembered[digest] = caller  # in the dict of the generation that was current before the look-up
@@ -83,11 +86,7 @@ class Authenticator:
             return None
         return caller
 
-    async def _look_up(self, authorization: str) -> Caller | None:
-        hit = _TOKEN.fullmatch(authorization)
-        if hit is None:
-            return None
-        scheme, text, key = hit.groups()
+    async def _look_up(self, scheme: str, text: str, key: str) -> Caller | None:
         token = await self._read_token(key)
         if token is None or not hmac.compare_digest(token.sha256, _sha256(text)):
             return None

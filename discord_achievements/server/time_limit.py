@@ -1,6 +1,6 @@
 """A limit on how long something may take, with one timer for everything under way.
 
-`asyncio.timeout` makes a timer each time, which costs an update more than its own decisions do.
+`asyncio.timeout` makes a timer each time; two of them took a seventh of the time of an update.
 """
 
 from __future__ import annotations

@@ -382,6 +382,19 @@ class Ending:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="workers are killed by signal here")
+def test_a_large_body_is_read_whole_where_the_setting_allows_it(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path.as_posix()}/service.sqlite3"
+    tokens = prepare(database)
+    service = RunningService(database, max_body_bytes=str(32 * 1024 * 1024))
+    try:
+        with Client(service.host, f"Bearer {tokens.player}") as player:
+            body = b'{"percent_complete": 5' + b" " * 17 * 1024 * 1024 + b"}"
+            answer = player.call("PUT", progress_path(WIN), data=body, headers={"Content-Type": "application/json"})
+            assert answer.status_code == 200
+    finally:
+        service.stop()
+
+
 def test_a_worker_that_dies_is_replaced(request: pytest.FixtureRequest) -> None:
     database = request.getfixturevalue("postgres").new_database()
     tokens = prepare(database)

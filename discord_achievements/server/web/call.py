@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from .endpoints import Endpoint
 
 _HISTORY = wire.HISTORY_HEADER.lower().encode()
-
-
 _DISCARDED_MAX_BYTES = 16 * 1024 * 1024
 _LISTS = (b"if-none-match", b"content-encoding")  # headers that may be sent in several lines
 
@@ -139,7 +137,7 @@ class Call:
             part = message.get("body", b"")
             size += len(part)
             body = body + part if size <= self._bounds.max_body_bytes else b""
-            more = message.get("more_body", False) and size <= _DISCARDED_MAX_BYTES
+            more = message.get("more_body", False) and size <= max(self._bounds.max_body_bytes, _DISCARDED_MAX_BYTES)
         if size > self._bounds.max_body_bytes:
             raise ApiError.of(ErrorCode.PAYLOAD_TOO_LARGE)
         return body
