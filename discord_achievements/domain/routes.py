@@ -172,7 +172,7 @@ def _find(path: str) -> tuple[dict[str, Route], dict[str, str]]:
 
 @cache
 def _paths() -> dict[int, list[tuple[re.Pattern[str], dict[str, Route]]]]:
-    """Return all paths with their routes by method, by the number of their slashes, so that few have to be tried.
+    """Return all paths with their routes by method, by the number of slashes, so that only a few are tried.
 
     They are made when first needed: clients never match a path.
     If several match, the one with the fewest parameters wins: `@me` is not a player's id.

@@ -14,7 +14,6 @@ import pytest
 from discord_achievements import AchievementManager, Result
 from discord_achievements.client.disk.database import Database
 from discord_achievements.client.net.transport import Request, Response
-from discord_achievements.domain.wire import USER_ACHIEVEMENT_UPDATE, format_event
 from discord_achievements.testing import ScriptedTransport, stall
 from tests.support.managers import APPLICATION_ID, OK, PATIENCE_S, SECRET, WALK, WIN, write_catalogue
 from tests.support.service_games import (
@@ -29,6 +28,7 @@ from tests.support.service_games import (
     listing,
     scripted,
     superset,
+    update_event,
     wait_for_stream,
 )
 
@@ -265,7 +265,7 @@ def test_an_event_is_not_undone_by_a_list_that_is_older(world: ServiceAndGames) 
     free.clear()
     game.manager.fetch_user_achievements(game.results.append)
     eventually(lambda: len(lists) == 4)
-    transport.push(event(WALK, 70, revision=None))
+    transport.push(update_event(WALK, 70, revision=None))
     free.set()
     game.until(lambda: len(game.results) == 3)
     game.until(lambda: game.percent(WALK) == 70)
@@ -293,22 +293,8 @@ def test_a_flood_of_events_does_not_delay_the_games_own_sets(world: ServiceAndGa
     assert game.fetch() is OK
     count = 20_000
     for number in range(1, count + 1):
-        transport.push(event(WIN, number % 100, revision=number))
+        transport.push(update_event(WIN, number % 100, revision=number))
     game.manager.set_user_achievement(WALK, 10)
     eventually(lambda: stored(world.folder / "scripted").get(WALK) == 10)
     game.until(lambda: game.percent(WIN) == count % 100)
     assert len(game.events) < count
-
-
-def event(achievement_id: int, percent: int, *, revision: int | None) -> bytes:
-    """Return an event as the service sends it, or as one without revisions does."""
-    data = {
-        "application_id": str(APPLICATION_ID),
-        "user_id": str(ANN),
-        "achievement_id": str(achievement_id),
-        "percent_complete": percent,
-        "unlocked_at": None,
-    }
-    if revision is not None:
-        data["revision"] = revision
-    return format_event(revision or 1, USER_ACHIEVEMENT_UPDATE, data)

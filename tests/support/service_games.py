@@ -184,17 +184,18 @@ def superset(achievement_id: int, percent: int, **more: Any) -> dict[str, Any]:
     } | more
 
 
-def update_event(achievement_id: int, percent: int, revision: int) -> bytes:
-    """Return an event of the stream."""
-    data = {
+def update_event(achievement_id: int, percent: int, revision: int | None) -> bytes:
+    """Return an event as the service sends it, or, without a revision, as others may."""
+    data: dict[str, Any] = {
         "application_id": str(APPLICATION_ID),
         "user_id": str(ANN),
         "achievement_id": str(achievement_id),
         "percent_complete": percent,
         "unlocked_at": None,
-        "revision": revision,
     }
-    return format_event(revision, USER_ACHIEVEMENT_UPDATE, data)
+    if revision is not None:
+        data["revision"] = revision
+    return format_event(revision or 1, USER_ACHIEVEMENT_UPDATE, data)
 
 
 def listing(*entries: Mapping[str, Any]) -> Response:
